@@ -1,0 +1,123 @@
+/**
+ * One packet on its way through a node. There is one object per slot of a batch, filled again for each frame: nothing is allocated
+ * per packet. Headers are read and written in place with the accessors of `wire/`. A packet is borrowed: whoever keeps one past
+ * the call (the neighbour queue, reassembly) copies the bytes.
+ *
+ *     floor        start        l3           l4                     end        ceiling
+ *       | headroom   | Ethernet   | IPv4       | TCP, UDP, ICMP ...   | tailroom   |
+ *
+ * All are offsets into `bytes`. A TUN frame has no Ethernet header: `start === l3`.
+ */
+import { DropReason } from '../base/drop-reason.ts';
+import type { Memory } from './memory.ts';
+
+/** Gso type of the virtio-net header (`include/uapi/linux/virtio_net.h`). */
+export const Gso = { None: 0, Tcp4: 1, Udp: 3, UdpL4: 5 } as const;
+
+/** How the frame was addressed at layer 2 (`skb->pkt_type`, `include/uapi/linux/if_packet.h`). */
+export const PacketType = { Host: 0, Broadcast: 1, Multicast: 2, OtherHost: 3, Outgoing: 4 } as const;
+
+/** Which conntrack state a packet is in (`enum ip_conntrack_info`); the reply direction adds 3. */
+export const CtInfo = { Established: 0, Related: 1, New: 2, EstablishedReply: 3, RelatedReply: 4, None: 7 } as const;
+
+const NOTHING = new Uint8Array(0);
+
+export class Packet {
+  /** Where the frame stands. `base` is the address of `bytes[0]`, see `Memory`. */
+  bytes: Uint8Array = NOTHING;
+  base = 0;
+  /** Lowest offset that may be written: `start - floor` is the headroom for an encapsulation. */
+  floor = 0;
+  start = 0;
+  l3 = 0;
+  l4 = 0;
+  /** One past the last byte of the IP packet (Ethernet padding is cut off once the IPv4 length is known). */
+  end = 0;
+  /** One past the last offset that may be written. */
+  ceiling = 0;
+
+  /** Router interface ids (index into the router's interface table), 0 = none. */
+  iif = 0;
+  oif = 0;
+  /** Bridge ports by the same numbering (`physdev`), 0 = not bridged. */
+  physIn = 0;
+  physOut = 0;
+  type = 0;
+
+  /** Netfilter's per-packet state: fwmark, conntrack entry (-1 = none), its `CtInfo`, TRACE flag, priority of CLASSIFY. */
+  mark = 0;
+  ct = -1;
+  ctinfo: number = CtInfo.None;
+  /** `notrack`: conntrack was told to leave it alone (`IP_CT_UNTRACKED`). */
+  untracked = false;
+  traced = false;
+  priority = 0;
+
+  /** Next hop on `oif` after routing, int32; and the route's preferred source. */
+  nextHop = 0;
+  prefSrc = 0;
+  /** Made by this node (OUTPUT), not forwarded. */
+  local = false;
+
+  /**
+   * Checksum of the virtio-net header: when `csumStart` is not 0, the transport checksum at `csumStart + csumOffset` holds only the
+   * (not complemented) pseudo-header sum and the device finishes it over [csumStart, end). `csumStart` is an offset into `bytes`.
+   */
+  csumStart = 0;
+  csumOffset = 0;
+  /** The device vouches for the transport checksum (VIRTIO_NET_HDR_F_DATA_VALID, TP_STATUS_CSUM_VALID). */
+  csumValid = false;
+  gsoType = 0;
+  gsoSize = 0;
+  hdrLen = 0;
+
+  /** The largest fragment seen by reassembly (0 = not reassembled), and whether it had DF: refragmenting must not exceed it (RFC 791). */
+  fragMaxSize = 0;
+  fragDf = false;
+
+  /** Journey id, exact inside the router; 0 = not traced. */
+  id = 0;
+  /** Set when a stage returns DROP. */
+  reason: DropReason = DropReason.None;
+
+  /** Take a frame at `[start, end)`, state as fresh as that of a new skb. */
+  borrow(memory: Memory, floor: number, start: number, end: number, ceiling: number): void {
+    this.bytes = memory.bytes;
+    this.base = memory.base;
+    this.floor = floor;
+    this.start = start;
+    this.l3 = start;
+    this.l4 = start;
+    this.end = end;
+    this.ceiling = ceiling;
+    this.csumStart = 0;
+    this.csumOffset = 0;
+    this.csumValid = false;
+    this.gsoType = Gso.None;
+    this.gsoSize = 0;
+    this.hdrLen = 0;
+    this.forget();
+  }
+
+  /** Clear what the path wrote: as `skb_scrub_packet` does between two lives of the same bytes, mark included. */
+  forget(): void {
+    this.iif = 0;
+    this.oif = 0;
+    this.physIn = 0;
+    this.physOut = 0;
+    this.type = PacketType.Host;
+    this.mark = 0;
+    this.ct = -1;
+    this.ctinfo = CtInfo.None;
+    this.untracked = false;
+    this.traced = false;
+    this.priority = 0;
+    this.nextHop = 0;
+    this.prefSrc = 0;
+    this.local = false;
+    this.fragMaxSize = 0;
+    this.fragDf = false;
+    this.id = 0;
+    this.reason = DropReason.None;
+  }
+}
