@@ -25,12 +25,18 @@ export interface Device {
   readonly kind: 'packet' | 'tap' | 'tun' | 'memory';
   /** The kernel's index of the interface in its namespace. */
   readonly ifindex: number;
-  /** Six bytes; all zero for a TUN. */
+  /**
+   * Six bytes; all zero for a TUN. The router's address on this wire: for a packet socket that of the interface, for a TAP that of this end
+   * (the interface at the other end has one of its own). `p.type` is told by it.
+   */
   readonly mac: Uint8Array;
   mtu: number;
   /** For the poll set. -1: never readable (memory). */
   readonly fd: number;
-  /** The error that took the device away (interface deleted, link down), or undefined. The other devices go on. */
+  /**
+   * The error that took the device away (LabError DEVICE_GONE: interface deleted or set down), or undefined. The other devices go on. After
+   * "down" the device comes back by itself when the interface is up again: the next `receive` finds out, so the router goes on calling it.
+   */
   readonly failure: LabError | undefined;
   readonly counters: DeviceCounters;
 
@@ -43,8 +49,9 @@ export interface Device {
   /** The frames of the last `receive` may be overwritten. */
   release(): void;
   /**
-   * Send `p.bytes[p.start, p.end)` with its offload fields. The bytes must stand until `flush`.
-   * @returns false when it was not taken (queue full, device failed): the caller counts TxQueueFull or DevReady.
+   * Send `p.bytes[p.start, p.end)` with its offload fields. The bytes must stand until `flush`. A device that does not speak the virtio-net header
+   * finishes an unfinished checksum here, in place, and refuses a segment (`gsoType`). `p.base` 0 cannot be sent by a real device.
+   * @returns false when it was not taken (queue full, device failed): the caller counts TxQueueFull or DevReady; the device's `txDropped` has it too.
    */
   transmit(p: Packet): boolean;
   /** Hand everything noted by `transmit` to the kernel. */

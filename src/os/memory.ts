@@ -1,0 +1,54 @@
+/** Memory with an address: mappings of kernel rings, and arenas for structures and packets that this process makes. */
+import type { LabError } from '../base/errors.ts';
+import { osError } from './errno.ts';
+import { addressOf, lastErrno, MAP_POPULATE, MAP_SHARED, mmap, munmap, PROT_READ, PROT_WRITE, viewOf } from './libc.ts';
+
+/** `base` is the address of `bytes[0]`. The same shape as `Memory` of the packets' side. */
+export interface Arena {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly base: number;
+}
+
+/**
+ * `size` zeroed bytes that never move, freed when nobody refers to `bytes` any more: whoever hands addresses to the kernel keeps the
+ * arena. An ArrayBuffer of its own is always off the heap (a small typed array made by length would not be).
+ */
+export function arena(size: number): Arena {
+  const bytes = new Uint8Array(new ArrayBuffer(size));
+  return { bytes, base: addressOf(bytes) };
+}
+
+export interface Mapping extends Arena {
+  /** Unmap. The views become empty first, so a late reader finds `undefined` and not a fault. A second call does nothing. */
+  close(): void;
+}
+
+/**
+ * mmap of `size` bytes of `fd`, shared and writable.
+ * @param object what is mapped, for the message
+ * @throws LabError OS
+ */
+export function mapShared(fd: number, size: number, object: string): Mapping {
+  const base = mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+  if (base === -1) throw mapError(object, size);
+  const buffer = viewOf(base, size);
+  let open = true;
+  return {
+    bytes: new Uint8Array(buffer),
+    base,
+    close() {
+      if (!open) return;
+      open = false;
+      buffer.transfer(0);
+      munmap(base, size);
+    },
+  };
+}
+
+const mapError = (object: string, size: number): LabError => osError('mmap', `${object} (${size} bytes)`, lastErrno());
+
+/** Write a 64-bit address in the machine's order (little endian) as two words. `words[at]` is its lower half. */
+export function setAddress(words: Uint32Array, at: number, address: number): void {
+  words[at] = address >>> 0;
+  words[at + 1] = Math.floor(address / 0x1_0000_0000);
+}
