@@ -1,0 +1,86 @@
+/**
+ * Trace records as text: the lines of `trace.jsonl`, and what stands beside a frame of a logical hop. Numbers of chains and rules stay
+ * numbers here: the lines are joined with the rule set's names when a journey is told.
+ */
+import { formatIpv4 } from '../base/address.ts';
+import { type DropReason, dropReasonName } from '../base/drop-reason.ts';
+import { CtInfo } from '../packet/packet.ts';
+import { hookNames } from '../packet/verdict.ts';
+import type { HopRecord, TraceRecord } from './trace-reader.ts';
+
+/** One line of `trace.jsonl`. `timeNs` is a decimal text: it does not fit a JSON number. */
+export interface TraceLine {
+  node: string;
+  packet: number;
+  timeNs: string;
+  kind: TraceRecord['kind'];
+  hop?: string;
+  ct?: number;
+  state?: string;
+  mark?: number;
+  reason?: string;
+  hook?: string;
+  table?: number;
+  chain?: number;
+  rule?: number;
+  verdict?: number;
+  rewrite?: 'source' | 'destination';
+  from?: string;
+  to?: string;
+}
+
+const stateWords = new Map<number, string>([
+  [CtInfo.Established, 'ESTABLISHED'],
+  [CtInfo.Related, 'RELATED'],
+  [CtInfo.New, 'NEW'],
+  [CtInfo.EstablishedReply, 'ESTABLISHED reply'],
+  [CtInfo.RelatedReply, 'RELATED reply'],
+]);
+
+/** conntrack's word for a packet's state; without an entry it is INVALID or was never looked at. */
+export const stateWord = (ct: number, ctinfo: number): string | undefined => (ct < 0 ? undefined : stateWords.get(ctinfo));
+
+const endpoint = (address: number, port: number): string => `${formatIpv4(address)}:${port & 0xffff}`;
+
+export function toTraceLine(node: string, r: TraceRecord, hops: ReadonlyMap<number, string>): TraceLine {
+  const common = { node, packet: r.packet, timeNs: String(r.timeNs), kind: r.kind };
+  switch (r.kind) {
+    case 'rule':
+      return { ...common, hook: hookNames[r.hook] ?? String(r.hook), table: r.table, chain: r.chain, rule: r.rule, verdict: r.verdict };
+    case 'nat':
+      return {
+        ...common,
+        rewrite: r.manip === 0 ? 'source' : 'destination',
+        from: endpoint(r.fromAddress, r.fromPort),
+        to: endpoint(r.toAddress, r.toPort),
+      };
+    case 'conntrack':
+      return { ...common, ...conntrackWords(r) };
+    case 'hop':
+    case 'drop':
+      return {
+        ...common,
+        hop: hops.get(r.hopId) ?? String(r.hopId),
+        ...conntrackWords(r),
+        ...(r.reason === 0 ? {} : { reason: dropReasonName(r.reason as DropReason) }),
+      };
+  }
+}
+
+export const traceLine = (node: string, r: TraceRecord, hops: ReadonlyMap<number, string>): string =>
+  JSON.stringify(toTraceLine(node, r, hops));
+
+function conntrackWords(r: { ct: number; ctinfo: number; mark: number }): { ct?: number; state?: string; mark?: number } {
+  const state = stateWord(r.ct, r.ctinfo);
+  return { ...(r.ct < 0 ? {} : { ct: r.ct }), ...(state === undefined ? {} : { state }), ...(r.mark === 0 ? {} : { mark: r.mark >>> 0 }) };
+}
+
+/** `mark 0x4000`, `conntrack NEW`, `dropped: NETFILTER_DROP`: comments of the packet block. */
+export function hopComment(r: HopRecord): string[] {
+  const words: string[] = [];
+  const state = stateWord(r.ct, r.ctinfo);
+  if (state !== undefined) words.push(`conntrack ${state}`);
+  if (r.mark !== 0) words.push(`mark 0x${(r.mark >>> 0).toString(16)}`);
+  if (r.reason !== 0) words.push(`dropped: ${dropReasonName(r.reason as DropReason)}`);
+  return words.length === 0 ? [] : [words.join(', ')];
+}

@@ -1,0 +1,175 @@
+/**
+ * What the router tells about a packet on its way, in numbers: names of hops, chains and rules stay on the cold side, which turns
+ * them into words. A router without a tracer asks only `tracer !== null`.
+ */
+import type { Packet } from './packet.ts';
+import { CONTROL_LEN, Control, Field, ORIGIN, RECORD_LEN, RecordKind, TIME, type TraceRing, viewTraceRing } from './trace-ring.ts';
+
+/** Towards the router, or away from it. At a hook there is no direction. */
+export const TraceDirection = { None: 0, In: 1, Out: 2 } as const;
+/** What a rewrite changed (`enum nf_nat_manip_type`). */
+export const Manip = { Source: 0, Destination: 1 } as const;
+/** Hop ids: an interface's own number, and for the hooks this number and that of `Hook`. */
+export const HOOK_HOP = 1000;
+
+/** What the path tells. */
+export interface RouterTracer {
+  /**
+   * A packet came in on `p.iif`, the frame as it stands from `p.start`: gives it the id that it keeps while it is in the node. One that
+   * has an id keeps it (what came out of a tunnel is the same packet).
+   */
+  arrive(p: Packet): void;
+  /** It leaves by `p.oif`, the frame as it stands from `p.start`: Ethernet header written, not yet encapsulated. */
+  depart(p: Packet): void;
+  /** It has passed the rules of a hook (`Hook`): from `p.l3`. */
+  passed(p: Packet, hook: number): void;
+  /** It ends here; `p.reason` says why. */
+  drop(p: Packet): void;
+}
+
+/** What the rules and conntrack tell. */
+export interface RuleTracer {
+  /** A rule matched. `table` and `hook` as in `tableNames` and `Hook`, `chain` and `rule` by the numbers of the compiled rule set. */
+  rule(p: Packet, hook: number, table: number, chain: number, rule: number, verdict: number): void;
+  /** Address and port (ICMP: id) were rewritten. */
+  nat(p: Packet, manip: number, fromAddress: number, fromPort: number, toAddress: number, toPort: number): void;
+  /** conntrack has looked: `ct`, `ctinfo` and `mark` of the packet stand. */
+  conntrack(p: Packet): void;
+}
+
+export interface Tracer extends RouterTracer, RuleTracer {}
+
+/** LINKTYPE_ETHERNET and LINKTYPE_RAW. */
+const ETHERNET = 1;
+const RAW = 101;
+
+/**
+ * Writes into a ring for the capture thread. Nothing is allocated per record. Time is real time: `performance.timeOrigin` and the
+ * monotonic clock, so that records sort among the kernel's timestamps.
+ */
+export class RingTracer implements Tracer {
+  readonly #ring: TraceRing;
+  readonly #snapLength: number;
+  #written: number;
+  #lastId = 0;
+
+  /** @param snapLength bytes of a frame that are kept at most */
+  constructor(shared: SharedArrayBuffer, snapLength = 65_535) {
+    this.#ring = viewTraceRing(shared);
+    // A record must fit: half the ring, so that it does so wherever the end is.
+    this.#snapLength = Math.min(snapLength, this.#ring.size / 2 - RECORD_LEN - 8);
+    this.#written = this.#ring.control[Control.Written]!;
+    this.#ring.origin[ORIGIN] = BigInt(Math.round(performance.timeOrigin * 1e6));
+  }
+
+  arrive(p: Packet): void {
+    if (p.id === 0) this.#number(p);
+    this.#frame(p, RecordKind.Hop, p.iif, TraceDirection.In, p.start);
+  }
+  depart(p: Packet): void {
+    if (p.id === 0) this.#number(p); // made by the node itself
+    this.#frame(p, RecordKind.Hop, p.oif, TraceDirection.Out, p.start);
+  }
+  passed(p: Packet, hook: number): void {
+    if (p.id === 0) this.#number(p);
+    this.#frame(p, RecordKind.Hop, HOOK_HOP + hook, TraceDirection.None, p.l3);
+  }
+  drop(p: Packet): void {
+    if (p.id === 0) this.#number(p);
+    this.#frame(p, RecordKind.Drop, p.iif, TraceDirection.None, p.start);
+  }
+
+  rule(p: Packet, hook: number, table: number, chain: number, rule: number, verdict: number): void {
+    const at = this.#reserve(RECORD_LEN, RecordKind.Rule, p.id);
+    if (at < 0) return;
+    const w = this.#ring.words;
+    w[at + Field.Hook] = hook;
+    w[at + Field.Table] = table;
+    w[at + Field.Chain] = chain;
+    w[at + Field.Rule] = rule;
+    w[at + Field.Verdict] = verdict;
+    this.#publish();
+  }
+
+  nat(p: Packet, manip: number, fromAddress: number, fromPort: number, toAddress: number, toPort: number): void {
+    const at = this.#reserve(RECORD_LEN, RecordKind.Nat, p.id);
+    if (at < 0) return;
+    const w = this.#ring.words;
+    w[at + Field.Manip] = manip;
+    w[at + Field.FromAddress] = fromAddress;
+    w[at + Field.FromPort] = fromPort;
+    w[at + Field.ToAddress] = toAddress;
+    w[at + Field.ToPort] = toPort;
+    this.#publish();
+  }
+
+  conntrack(p: Packet): void {
+    const at = this.#reserve(RECORD_LEN, RecordKind.Conntrack, p.id);
+    if (at < 0) return;
+    const w = this.#ring.words;
+    w[at + Field.Ct] = p.ct;
+    w[at + Field.CtInfo] = p.ctinfo;
+    w[at + Field.Mark] = p.mark;
+    this.#publish();
+  }
+
+  #number(p: Packet): void {
+    this.#lastId = this.#lastId === 0x7fff_ffff ? 1 : this.#lastId + 1;
+    p.id = this.#lastId;
+  }
+
+  #frame(p: Packet, kind: number, hopId: number, direction: number, start: number): void {
+    const length = p.end - start;
+    const captured = Math.min(length, this.#snapLength);
+    const at = this.#reserve(RECORD_LEN + captured, kind, p.id);
+    if (at < 0) return;
+    const w = this.#ring.words;
+    w[at + Field.HopId] = hopId;
+    w[at + Field.Direction] = direction;
+    w[at + Field.Ct] = p.ct;
+    w[at + Field.CtInfo] = p.ctinfo;
+    w[at + Field.Mark] = p.mark;
+    w[at + Field.Reason] = p.reason;
+    w[at + Field.Length] = length;
+    w[at + Field.Captured] = captured;
+    w[at + Field.LinkType] = start === p.l3 ? RAW : ETHERNET;
+    const to = at * 4 + RECORD_LEN;
+    for (let i = 0; i < captured; i++) this.#ring.bytes[to + i] = p.bytes[start + i]!;
+    this.#publish();
+  }
+
+  /** Room for a record. @returns its place as an index into `words`, -1 when there is no room: counted. */
+  #reserve(length: number, kind: number, packet: number): number {
+    const { control, size, words, times } = this.#ring;
+    const need = (length + 7) & ~7;
+    const free = size - ((this.#written - Atomics.load(control, Control.Read)) >>> 0);
+    let at = this.#written & (size - 1);
+    const rest = size - at;
+    const pad = need > rest ? rest : 0;
+    if (need + pad > free) {
+      Atomics.add(control, Control.Lost, 1);
+      return -1;
+    }
+    if (pad > 0) {
+      words[at >>> 2] = pad;
+      words[(at >>> 2) + 1] = RecordKind.Pad;
+      this.#written = (this.#written + pad) | 0;
+      at = 0;
+    }
+    const word = at >>> 2;
+    words[word + Field.Size] = need;
+    words[word + Field.Kind] = kind;
+    words[word + Field.Packet] = packet;
+    times[(at >>> 3) + TIME] = performance.now() * 1e6;
+    this.#written = (this.#written + need) | 0;
+    return word;
+  }
+
+  /** The reader sees a record when all of it stands. */
+  #publish(): void {
+    Atomics.store(this.#ring.control, Control.Written, this.#written);
+  }
+}
+
+/** Records that found no room so far. */
+export const lostRecords = (shared: SharedArrayBuffer): number => Atomics.load(new Int32Array(shared, 0, CONTROL_LEN / 4), Control.Lost);
