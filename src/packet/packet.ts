@@ -50,6 +50,8 @@ export class Packet {
   ctinfo: number = CtInfo.None;
   /** `notrack`: conntrack was told to leave it alone (`IP_CT_UNTRACKED`). */
   untracked = false;
+  /** Conntrack zone that a CT target chose: id | directions << 16 (1 original, 2 reply, 3 both). 0 = the default zone. */
+  zone = 0;
   traced = false;
   priority = 0;
 
@@ -110,6 +112,7 @@ export class Packet {
     this.ct = -1;
     this.ctinfo = CtInfo.None;
     this.untracked = false;
+    this.zone = 0;
     this.traced = false;
     this.priority = 0;
     this.nextHop = 0;
