@@ -1,0 +1,350 @@
+/**
+ * What every part of conntrack works on: the table, the time, the switches, the counters; and the life of an entry: create, refresh,
+ * delete, free.
+ *
+ * Time stands still between two calls of `tick`: a router calls it once per batch (through `Conntrack.sweep`), so that a packet costs
+ * no clock.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { Packet } from '../packet/packet.ts';
+import { Accounting } from './accounting.ts';
+import { Event, type EventRing } from './events.ts';
+import {
+  EXPIRES,
+  HOT,
+  IPS_BITS,
+  KEY,
+  KEY_ACCT,
+  KEY_TSTAMP,
+  KEY_ZONE_SHIFT,
+  LINK,
+  MARK,
+  type PORTS,
+  REPLY,
+  type SRC,
+  STATUS,
+  zoneOf,
+} from './layout.ts';
+import { BySource } from './nat/by-source.ts';
+import { Invalid, invalidNames, Statistics } from './statistics.ts';
+import { Ips } from './status.ts';
+import { Sysctl } from './sysctl.ts';
+import { NEVER, Table } from './table.ts';
+import { invertPorts, type Tuple } from './tuple.ts';
+
+/** Moments are int32 milliseconds since `epoch`; past this the epoch is moved up. */
+const REBASE_MS = 0x3fff_ffff;
+const EVICTION_RANGE = 8;
+
+export interface CoreOptions {
+  clock: Clock;
+  random: Random;
+  /** Entries that there is memory for. `nf_conntrack_max` may be lower. */
+  capacity: number;
+  /** Milliseconds since 1970 for timestamps; by default those of the clock. */
+  wallClock?: () => number;
+  /** Called once when the table is first found full, with the kernel's words, and again after it was not full for a while. */
+  onFull?: (message: string) => void;
+}
+
+export class Core {
+  readonly table: Table;
+  readonly bySource: BySource;
+  readonly sysctl: Sysctl;
+  readonly stats = new Statistics();
+  /** Packets found invalid, by `Invalid`. */
+  readonly invalid = new Float64Array(invalidNames.length);
+  /** Why the last packet was found invalid or odd: for the tracer. */
+  lastInvalid: Invalid = Invalid.None;
+  readonly random: Random;
+  readonly accounting: Accounting;
+  readonly wallClock: () => number;
+  events: EventRing | null = null;
+  /** Now, in ms since the epoch of the table. */
+  now = 0;
+  readonly #clock: Clock;
+  readonly #onFull: (message: string) => void;
+  #epoch: number;
+  #dying = -1;
+  #full = false;
+  #sweepAt = 0;
+  /** Nothing is due before this; and what the round of the sweep that is under way has found. */
+  #earliest = NEVER;
+  #found = NEVER;
+
+  constructor(options: CoreOptions) {
+    this.random = options.random;
+    this.table = new Table(options.capacity, options.random);
+    this.bySource = new BySource(this.table);
+    this.sysctl = new Sysctl(() => this.table.count);
+    this.sysctl.max = options.capacity;
+    this.sysctl.buckets = options.capacity;
+    this.accounting = new Accounting(options.capacity);
+    this.#clock = options.clock;
+    this.#epoch = Math.floor(options.clock.nowMs());
+    this.wallClock = options.wallClock ?? (() => options.clock.nowMs());
+    this.#onFull = options.onFull ?? (() => {});
+  }
+
+  /** Reads the clock. */
+  tick(): void {
+    const now = Math.floor(this.#clock.nowMs()) - this.#epoch;
+    if (now > REBASE_MS) this.#rebase(now);
+    else this.now = now;
+  }
+
+  /**
+   * Deletes what is due and frees what was deleted before. Looks at no more than `budget` entries, and at none while nothing is due.
+   * @returns true when the round is complete: everything that was due when it began is gone.
+   */
+  sweep(budget: number): boolean {
+    this.#reap();
+    if (this.now < this.#earliest) return true;
+    const done = this.#sweep(budget);
+    this.#reap();
+    return done;
+  }
+
+  #sweep(budget: number): boolean {
+    const { deadline, hot } = this.table;
+    const end = Math.min(this.table.touched, this.#sweepAt + budget);
+    const now = this.now;
+    let found = this.#found;
+    let i = this.#sweepAt;
+    for (; i < end; i++) {
+      let due = deadline[i]!;
+      if (due <= now) {
+        due = hot[(i << HOT) + EXPIRES]!;
+        if (due <= now) {
+          this.kill(i);
+          continue;
+        }
+        deadline[i] = due; // it was refreshed since
+      }
+      if (due < found) found = due;
+    }
+    this.#found = found;
+    this.#sweepAt = i;
+    if (i < this.table.touched) return false;
+    this.#sweepAt = 0;
+    this.#earliest = found;
+    this.#found = NEVER;
+    return true;
+  }
+
+  /** Deletes all that is due, whatever the number. */
+  sweepAll(): void {
+    while (!this.sweep(this.table.capacity));
+    // A round that was under way before the clock jumped has not seen the entries that it had behind it.
+    while (this.now >= this.#earliest && !this.sweep(this.table.capacity));
+  }
+
+  /**
+   * A new entry for a tuple, not in the hash yet (`init_conntrack`).
+   * @param zone id | directions << 16
+   * @returns -1 when the tuple has no inverse, -2 when the table is full.
+   */
+  create(tuple: Tuple, zone: number, hash: number): number {
+    const replyPorts = invertPorts(tuple.ports, tuple.proto);
+    if (replyPorts === -1 && tuple.proto === 1) return -1;
+    const table = this.table;
+    if (table.count >= this.sysctl.max && !this.#earlyDrop(hash)) return this.#tableFull();
+    let i = table.allocate();
+    if (i < 0) {
+      this.#reap();
+      i = table.allocate();
+      if (i < 0) return this.#tableFull();
+    }
+    const hot = table.hot;
+    const b = i << HOT;
+    hot[b] = tuple.src;
+    hot[b + 1] = tuple.dst;
+    hot[b + 2] = tuple.ports;
+    hot[b + 3] = tuple.dst;
+    hot[b + 4] = tuple.src;
+    hot[b + 5] = replyPorts;
+    let key = tuple.proto | (zone << KEY_ZONE_SHIFT);
+    if (this.sysctl.acct !== 0) {
+      key |= KEY_ACCT;
+      this.accounting.start(i);
+    }
+    if (this.sysctl.timestamp !== 0) key |= KEY_TSTAMP;
+    hot[b + KEY] = key;
+    hot[b + MARK] = 0;
+    if (this.events !== null) this.events.forget(i);
+    return i;
+  }
+
+  /** Confirmed entry for a tuple, or -1; one that is past its time is deleted on the way, as the kernel does. */
+  lookup(tuple: Tuple, key: number, hash: number): number {
+    return this.lookupExcept(tuple.src, tuple.dst, tuple.ports, key, hash);
+  }
+
+  lookupExcept(src: number, dst: number, ports: number, key: number, hash: number): number {
+    const table = this.table;
+    for (;;) {
+      const handle = table.find(src, dst, ports, key, hash);
+      if (handle < 0 || table.hot[((handle >> 1) << HOT) + EXPIRES]! > this.now) return handle;
+      this.kill(handle >> 1);
+    }
+  }
+
+  /**
+   * Handle of the entry that a tuple belongs to, or -1: by the zone of the original direction, then by that of the reply
+   * (`nf_conntrack_find_get`). @param zone id | directions << 16
+   */
+  lookupZones(tuple: Tuple, zone: number): number {
+    const key = tuple.proto | (zone << KEY_ZONE_SHIFT);
+    const original = zoneOf(key, 0);
+    const handle = this.lookup(tuple, key, this.hash(tuple, original));
+    const reply = zoneOf(key, 1);
+    return handle < 0 && reply !== original ? this.lookup(tuple, key, this.hash(tuple, reply)) : handle;
+  }
+
+  /** @param zoneId effective id in the direction of the tuple */
+  hash(tuple: Tuple, zoneId: number): number {
+    return this.table.hash(tuple.src, tuple.dst, tuple.ports, tuple.proto | (zoneId << KEY_ZONE_SHIFT));
+  }
+
+  /** `nf_ct_acct_update`: one more packet of this direction. */
+  account(p: Packet, i: number, dir: number): void {
+    if ((this.table.hot[(i << HOT) + KEY]! & KEY_ACCT) !== 0) this.accounting.add(i, dir, p.end - p.l3);
+  }
+
+  /** `nf_ct_refresh_acct`: the entry lives for `ms` from now, unless its timeout is fixed; an unconfirmed one from its confirmation. */
+  refresh(i: number, ms: number): void {
+    const hot = this.table.hot;
+    const b = i << HOT;
+    const status = hot[b + STATUS]!;
+    if ((status & (Ips.FixedTimeout | Ips.Confirmed)) !== Ips.Confirmed) {
+      if ((status & Ips.FixedTimeout) === 0) hot[b + EXPIRES] = ms;
+      return;
+    }
+    const expires = this.now + ms;
+    if (expires < hot[b + EXPIRES]!) this.due(i, expires);
+    hot[b + EXPIRES] = expires;
+  }
+
+  /** The sweep looks at the entry at this moment at the latest. */
+  due(i: number, moment: number): void {
+    if (moment < this.table.deadline[i]!) this.table.deadline[i] = moment;
+    if (moment < this.#earliest) this.#earliest = moment;
+    if (moment < this.#found) this.#found = moment;
+  }
+
+  /** Milliseconds that are left; of an unconfirmed entry, its timeout. */
+  expiresMs(i: number): number {
+    const b = i << HOT;
+    const expires = this.table.hot[b + EXPIRES]!;
+    return (this.table.hot[b + STATUS]! & Ips.Confirmed) === 0 ? expires : Math.max(0, expires - this.now);
+  }
+
+  /**
+   * `nf_ct_delete`: out of the hash at once; the words stay as they are until the next sweep, because the packet in hand may still
+   * need them (an answer that ends the entry is translated afterwards).
+   */
+  kill(i: number): void {
+    const table = this.table;
+    const b = i << HOT;
+    const status = table.hot[b + STATUS]!;
+    if ((status & Ips.Dying) !== 0) return;
+    table.hot[b + STATUS] = status | Ips.Dying;
+    if ((status & Ips.Confirmed) === 0) return; // in no list: `release` frees it
+    if ((table.hot[b + KEY]! & KEY_TSTAMP) !== 0) this.accounting.stamp(i, this.wallClock());
+    if (this.events !== null) this.events.deliver(this, i, Event.Destroy);
+    if ((status & Ips.NatClash) === 0) table.remove(i << 1, table.hashOf(i << 1));
+    table.remove((i << 1) | 1, table.hashOf((i << 1) | 1));
+    if ((status & Ips.SrcNatDone) !== 0) this.bySource.remove(i);
+    table.deadline[i] = NEVER;
+    table.hot[b + LINK] = this.#dying;
+    this.#dying = i;
+  }
+
+  /** Gives back an entry that was never confirmed: its first packet was dropped, or was merged into another entry. */
+  release(i: number): void {
+    const status = this.table.hot[(i << HOT) + STATUS]!;
+    if ((status & Ips.Confirmed) !== 0) return;
+    if ((status & Ips.SrcNatDone) !== 0) this.bySource.remove(i);
+    this.table.free(i);
+  }
+
+  /** A number that stays with the entry for its life and tells it from others (`nf_ct_get_id`). */
+  idOf(i: number): number {
+    return this.table.hashOf(i << 1) ^ Math.imul(i + 1, 0x9e3779b1);
+  }
+
+  /** Marks that the packet is not part of a connection, with the reason. */
+  count(reason: Invalid): void {
+    this.invalid[reason]!++;
+    this.lastInvalid = reason;
+  }
+
+  #reap(): void {
+    let i = this.#dying;
+    if (i < 0) return;
+    this.#dying = -1;
+    while (i >= 0) {
+      const next = this.table.hot[(i << HOT) + LINK]!;
+      this.table.free(i);
+      i = next;
+    }
+  }
+
+  #tableFull(): number {
+    if (!this.#full) this.#onFull('nf_conntrack: table full, dropping packet');
+    this.#full = true;
+    return -2;
+  }
+
+  /** `early_drop`: all entries that are not assured in the first of up to eight buckets that has any. */
+  #earlyDrop(hash: number): boolean {
+    const table = this.table;
+    this.#reap();
+    if (table.count < this.sysctl.max) {
+      this.#full = false;
+      return true;
+    }
+    const first = table.lineOf(hash);
+    for (let line = first; line < first + EVICTION_RANGE; line++) {
+      let drops = 0;
+      for (let n = 0; ; ) {
+        const handle = table.handleAt(line, n);
+        if (handle < 0) break;
+        const i = handle >> 1;
+        if ((table.hot[(i << HOT) + STATUS]! & IPS_BITS & (Ips.Assured | Ips.Dying)) === 0) {
+          this.kill(i); // the last handle of the line moves to `n`
+          drops++;
+        } else {
+          n++;
+        }
+      }
+      if (drops > 0) {
+        this.stats.earlyDrop += drops;
+        this.#reap();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Moves the epoch up to now. Comparisons are made before numbers are cut to 32 bits, so a jump of any length expires what is due. */
+  #rebase(now: number): void {
+    const { hot, deadline } = this.table;
+    for (let i = 0; i < this.table.touched; i++) {
+      const b = i << HOT;
+      if (deadline[i] === NEVER && (hot[b + STATUS]! & Ips.Confirmed) === 0) continue;
+      hot[b + EXPIRES] = Math.max(hot[b + EXPIRES]! - now, -1);
+      if (deadline[i] !== NEVER) deadline[i] = Math.max(deadline[i]! - now, -1);
+      if ((hot[b + KEY]! & 0xff) === 17) hot[b + 13] = Math.max(hot[b + 13]! - now, -1);
+    }
+    this.#epoch += now;
+    this.now = 0;
+    this.#earliest = -1;
+  }
+
+  /** Words of a direction's tuple, for printing and tests. */
+  word(i: number, dir: number, field: typeof SRC | typeof PORTS | 1): number {
+    return this.table.hot[(i << HOT) + dir * REPLY + field]!;
+  }
+}
