@@ -1,0 +1,227 @@
+/** Compiles a rule set: checks what the kernel checks when rules are loaded, and writes the program that the node's thread runs. */
+import { LabError, TextError } from '../../base/errors.ts';
+import { hookNames, Verdict } from '../../packet/verdict.ts';
+import { type Chain, type Match, type Rule, type RuleSet, type Table, type Target, tableNames } from '../ruleset.ts';
+import { chainGraph } from './chain-graph.ts';
+import { Emitter } from './emitter.ts';
+import type { Place } from './extension.ts';
+import { emitHeader, never } from './matches/header.ts';
+import { matchExtension } from './matches/table.ts';
+import { Action, HOOKS, type Program, sharedFloat64, sharedInt32, TABLES } from './program.ts';
+import { type ChainText, ProgramText } from './program-text.ts';
+import { targetExtension } from './targets/table.ts';
+
+export interface CompileOptions {
+  /** Named in errors. */
+  readonly file?: string;
+  /** Keep rules that cannot be executed: they never match, and a warning says so. */
+  readonly lenient?: boolean;
+  /** What is in force: rules that are in both (the same objects) go on counting. */
+  readonly previous?: ProgramText;
+}
+
+export interface Compiled {
+  readonly program: Program;
+  readonly text: ProgramText;
+}
+
+let programs = 0;
+
+/** @throws LabError or TextError RULES, RULES_UNSUPPORTED; nothing is in force then that was not before. */
+export function compile(ruleSet: RuleSet, options: CompileOptions = {}): Compiled {
+  const compiler = new Compiler(ruleSet, options);
+  return compiler.compile();
+}
+
+class Compiler {
+  readonly #ruleSet: RuleSet;
+  readonly #options: CompileOptions;
+  readonly #out = new Emitter();
+  readonly #warnings: string[] = [];
+  readonly #chains: ChainText[] = [];
+  readonly #entries = sharedInt32(2 * TABLES * HOOKS).fill(-1);
+  #counters = 0;
+  #depth = 0;
+
+  constructor(ruleSet: RuleSet, options: CompileOptions) {
+    this.#ruleSet = ruleSet;
+    this.#options = options;
+  }
+
+  compile(): Compiled {
+    for (const name of tableNames) {
+      const table = this.#ruleSet.tables.get(name);
+      if (table) this.#table(table);
+    }
+    const id = ++programs;
+    const counters = this.#counterArray();
+    const carry = this.#carry();
+    const program: Program = {
+      id,
+      code: shared(this.#out.code.subarray(0, this.#out.at)),
+      entries: this.#entries,
+      counters,
+      carry,
+      carriesFrom: this.#options.previous?.programId ?? 0,
+      index: sharedInt32(0),
+      data: shared(this.#out.data),
+      interfaces: this.#out.interfaces,
+      states: this.#out.states,
+      depth: this.#depth,
+    };
+    return { program, text: new ProgramText(id, this.#ruleSet, this.#chains, counters, this.#warnings) };
+  }
+
+  #table(table: Table): void {
+    const graph = chainGraph(table);
+    this.#depth = Math.max(this.#depth, graph.depth);
+    const starts = new Map<string, number>();
+    const jumps: { at: number; chain: string }[] = [];
+    for (const chain of table.chains.values()) {
+      starts.set(chain.name, this.#out.at);
+      this.#chains.push({ table: table.name, chain, first: this.#counters });
+      const hooks = graph.hooks.get(chain.name) ?? 0;
+      for (const rule of chain.rules) this.#rule({ table: table.name, chain: chain.name, hooks, rule }, jumps);
+      const end = this.#out.at;
+      this.#end(chain);
+      const hook = chain.policy ? (hookNames as readonly string[]).indexOf(chain.name) : -1;
+      if (hook >= 0) {
+        const entry = 2 * (tableNames.indexOf(table.name) * HOOKS + hook);
+        this.#entries[entry] = starts.get(chain.name)!;
+        this.#entries[entry + 1] = end;
+      }
+    }
+    for (const { at, chain } of jumps) this.#out.code[at] = starts.get(chain)!;
+  }
+
+  #head(): number {
+    const at = this.#out.at;
+    this.#out.counter = this.#counters;
+    this.#out.word(0);
+    this.#out.word(this.#counters++);
+    this.#out.word(-1);
+    return at;
+  }
+
+  #rule(place: Place, jumps: { at: number; chain: string }[]): void {
+    const { rule } = place;
+    const at = this.#head();
+    const problem = this.#problem(place);
+    if (problem !== undefined) {
+      this.#warnings.push(`${this.#where(rule)}${problem}: the rule never matches`);
+      this.#out.test(never, false);
+      this.#out.instruction(Action.Continue);
+    } else {
+      emitHeader(rule, this.#out);
+      for (const m of rule.matches) matchExtension(m)!.emit(m, this.#out);
+      this.#target(rule.target, jumps);
+    }
+    this.#out.code[at] = this.#out.at - at;
+  }
+
+  /** Why the rule cannot be executed, when it is kept all the same. @throws when it is not. */
+  #problem(place: Place): string | undefined {
+    const { rule } = place;
+    if (rule.verbatim !== undefined) return `"${rule.verbatim}" was not understood`;
+    for (const m of rule.matches) {
+      const extension = matchExtension(m);
+      if (!extension) return this.#unsupported(rule, `match ${nameOf(m)} cannot be executed`);
+      const refusal = extension.refuse?.(m, place);
+      if (refusal !== undefined) throw this.#error('RULES', rule, `${place.table} ${place.chain}: ${refusal}`);
+      const warning = extension.warn?.(m, place);
+      if (warning !== undefined) this.#warnings.push(`${this.#where(rule)}${warning}`);
+    }
+    const t = rule.target;
+    if (!t || isStandard(t)) return undefined;
+    const extension = targetExtension(t);
+    if (!extension) return this.#unsupported(rule, `target ${nameOf(t)} cannot be executed`);
+    const refusal = extension.refuse?.(t, place);
+    if (refusal !== undefined) throw this.#error('RULES', rule, `${place.table} ${place.chain}: ${refusal}`);
+    return undefined;
+  }
+
+  #unsupported(rule: Rule, what: string): string {
+    if (!this.#options.lenient) throw this.#error('RULES_UNSUPPORTED', rule, what);
+    return what;
+  }
+
+  #target(t: Target | undefined, jumps: { at: number; chain: string }[]): void {
+    const out = this.#out;
+    if (!t) {
+      out.instruction(Action.Continue);
+      return;
+    }
+    switch (t.kind) {
+      case 'ACCEPT':
+        out.instruction(Action.Accept);
+        break;
+      case 'DROP':
+        out.instruction(Action.Drop);
+        break;
+      case 'RETURN':
+        out.instruction(Action.Return);
+        break;
+      case 'jump':
+      case 'goto':
+        out.instruction(t.kind === 'jump' ? Action.Jump : Action.Goto, 0);
+        jumps.push({ at: out.at - 1, chain: t.chain });
+        break;
+      default:
+        targetExtension(t)!.emit(t, out);
+    }
+  }
+
+  #end(chain: Chain): void {
+    const at = this.#head();
+    if (chain.policy) this.#out.instruction(Action.Policy, chain.policy === 'ACCEPT' ? Verdict.Accept : Verdict.Drop);
+    else this.#out.instruction(Action.End);
+    this.#out.code[at] = this.#out.at - at;
+  }
+
+  /** Starts from the counters that the rules were loaded with. */
+  #counterArray(): Float64Array {
+    const counters = sharedFloat64(2 * this.#counters);
+    let i = 0;
+    for (const { chain } of this.#chains) {
+      for (const rule of chain.rules) {
+        counters[i++] = rule.packets;
+        counters[i++] = rule.bytes;
+      }
+      counters[i++] = chain.packets;
+      counters[i++] = chain.bytes;
+    }
+    return counters;
+  }
+
+  #carry(): Int32Array {
+    const carry = sharedInt32(this.#options.previous ? this.#counters : 0).fill(-1);
+    if (!this.#options.previous) return carry;
+    const before = this.#options.previous.byRule();
+    let i = 0;
+    for (const { table, chain } of this.#chains) {
+      for (const rule of chain.rules) carry[i++] = before.rules.get(rule) ?? -1;
+      carry[i++] = chain.policy ? (before.policies.get(`${table} ${chain.name}`) ?? -1) : -1;
+    }
+    return carry;
+  }
+
+  #where(rule: Rule): string {
+    return rule.line > 0 ? `${this.#options.file ?? 'rules'}:${rule.line}: ` : '';
+  }
+
+  #error(code: 'RULES' | 'RULES_UNSUPPORTED', rule: Rule, message: string): LabError {
+    if (rule.line === 0) return new LabError(code, message);
+    return new TextError(code, { file: this.#options.file ?? 'rules', line: rule.line, column: 1 }, message);
+  }
+}
+
+const isStandard = (t: Target): boolean =>
+  t.kind === 'ACCEPT' || t.kind === 'DROP' || t.kind === 'RETURN' || t.kind === 'jump' || t.kind === 'goto';
+
+const nameOf = (e: Match | Target): string => (e.kind === 'extra' ? e.name : e.kind);
+
+function shared(words: Int32Array): Int32Array {
+  const copy = sharedInt32(words.length);
+  copy.set(words);
+  return copy;
+}

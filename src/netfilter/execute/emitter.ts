@@ -1,0 +1,110 @@
+/** Writes the words of a program. Names (interfaces, states) become numbers here. */
+import type { NotInterface } from '../ruleset.ts';
+import type { Act, Test } from './execution.ts';
+import { testOps } from './matches/table.ts';
+import { FIRST_TARGET, type InterfacePattern, LENGTH_SHIFT, NOT } from './program.ts';
+import type { StateSpec } from './state/spec.ts';
+import { actOps } from './targets/table.ts';
+
+/** A growing Int32Array. */
+class Words {
+  words: Int32Array;
+  length = 0;
+  constructor(capacity: number) {
+    this.words = new Int32Array(capacity);
+  }
+  push(word: number): void {
+    if (this.length === this.words.length) {
+      const grown = new Int32Array(this.words.length * 2);
+      grown.set(this.words);
+      this.words = grown;
+    }
+    this.words[this.length++] = word;
+  }
+}
+
+export class Emitter {
+  readonly #code = new Words(1 << 16);
+  readonly #data = new Words(1 << 8);
+  readonly interfaces: InterfacePattern[] = [];
+  readonly states: StateSpec[] = [];
+  readonly #interfaceNumbers = new Map<string, number>();
+  readonly #stateNumbers = new Map<string, number>();
+  /** Of the rule that is being written: states without a name are its own. */
+  counter = 0;
+  #instruction = 0;
+
+  get at(): number {
+    return this.#code.length;
+  }
+  get code(): Int32Array {
+    return this.#code.words;
+  }
+  get data(): Int32Array {
+    return this.#data.words.subarray(0, this.#data.length);
+  }
+  word(w: number): void {
+    this.#code.push(w);
+  }
+
+  /** Begins a test; its operands follow by `word`, then `end`. */
+  test(test: Test, not: boolean, a?: number, b?: number): void {
+    const op = testOps.get(test);
+    if (op === undefined) throw new RangeError(`a test that is not in matches/table.ts: ${test.name}`);
+    this.instruction(op | (not ? NOT : 0), a, b);
+  }
+
+  act(act: Act, a?: number, b?: number): void {
+    const op = actOps.get(act);
+    if (op === undefined) throw new RangeError(`an act that is not in targets/table.ts: ${act.name}`);
+    this.instruction(op + FIRST_TARGET, a, b);
+  }
+
+  /** An instruction with up to two operands; `operand` appends more. */
+  instruction(op: number, a?: number, b?: number): void {
+    this.#instruction = this.#code.length;
+    this.#code.push(op | (1 << LENGTH_SHIFT));
+    if (a !== undefined) this.operand(a);
+    if (b !== undefined) this.operand(b);
+  }
+  operand(word: number): void {
+    this.#code.push(word);
+    this.#code.words[this.#instruction]! += 1 << LENGTH_SHIFT;
+  }
+
+  /** @returns where the words stand in `Program.data`. */
+  table(words: ArrayLike<number>): number {
+    const at = this.#data.length;
+    for (let i = 0; i < words.length; i++) this.#data.push(words[i]!);
+    return at;
+  }
+
+  interface(i: NotInterface): number {
+    const key = i.prefix ? `${i.name}+` : i.name;
+    let n = this.#interfaceNumbers.get(key);
+    if (n === undefined) {
+      n = this.interfaces.length;
+      this.interfaces.push({ name: i.name, prefix: i.prefix });
+      this.#interfaceNumbers.set(key, n);
+    }
+    return n;
+  }
+
+  /** A state that all rules share which give the same kind and name. The first one's numbers count, unless `merge` joins them. */
+  namedState(kind: string, name: string, numbers: readonly number[]): number {
+    const key = `${kind} ${name}`;
+    let n = this.#stateNumbers.get(key);
+    if (n === undefined) {
+      n = this.states.length;
+      this.states.push({ kind, name, counter: this.counter, numbers });
+      this.#stateNumbers.set(key, n);
+    }
+    return n;
+  }
+
+  /** A state of this rule alone. */
+  ownState(kind: string, numbers: readonly number[]): number {
+    this.states.push({ kind, name: undefined, counter: this.counter, numbers });
+    return this.states.length - 1;
+  }
+}

@@ -1,0 +1,113 @@
+/** The program in force on a node's thread: its states, its interface names resolved, its walker. */
+import type { Packet } from '../../packet/packet.ts';
+import { type Hook, Verdict } from '../../packet/verdict.ts';
+import type { Execution } from './execution.ts';
+import { HOOKS, type Program, sharedFloat64, sharedInt32, TABLES } from './program.ts';
+import type { StateSpec } from './state/spec.ts';
+import { makeState } from './state/table.ts';
+import type { Tracer } from './tracer.ts';
+import { Walker } from './walk.ts';
+
+const EMPTY: Program = {
+  id: 0,
+  code: sharedInt32(0),
+  entries: sharedInt32(2 * TABLES * HOOKS).fill(-1),
+  counters: sharedFloat64(0),
+  carry: sharedInt32(0),
+  carriesFrom: 0,
+  index: sharedInt32(0),
+  data: sharedInt32(0),
+  interfaces: [],
+  states: [],
+  depth: 0,
+};
+
+export class Installed {
+  readonly #x: Execution;
+  #program = EMPTY;
+  #entries = EMPTY.entries;
+  #walker: Walker;
+  #generation = -1;
+
+  constructor(x: Execution) {
+    this.#x = x;
+    this.#walker = new Walker(x, EMPTY.code, EMPTY.counters, 0);
+  }
+
+  get tracer(): Tracer | null {
+    return this.#walker.tracer;
+  }
+  set tracer(t: Tracer | null) {
+    this.#walker.tracer = t;
+  }
+
+  run(table: number, hook: Hook, p: Packet): Verdict {
+    const entry = 2 * (table * HOOKS + hook);
+    const start = this.#entries[entry]!;
+    if (start < 0) return Verdict.Accept;
+    const x = this.#x;
+    if (x.env.interfaces.generation !== this.#generation) this.#resolveInterfaces();
+    x.table = table;
+    x.load(p, hook);
+    return this.#walker.walk(p, start, this.#entries[entry + 1]!);
+  }
+
+  replace(program: Program): void {
+    const before = this.#program;
+    const carried = program.carriesFrom === before.id && before.id !== 0;
+    if (carried) carryCounters(before, program);
+    this.#x.states = carryStates(before, this.#x.states, program, carried);
+    this.#x.data = program.data;
+    const walker = new Walker(this.#x, program.code, program.counters, program.depth);
+    walker.tracer = this.#walker.tracer;
+    this.#walker = walker;
+    this.#program = program;
+    this.#entries = program.entries;
+    this.#resolveInterfaces();
+  }
+
+  /** Which interface bears which name: looked up when a program is installed and when an interface comes, goes or is renamed. */
+  #resolveInterfaces(): void {
+    const x = this.#x;
+    const { interfaces } = x.env;
+    const patterns = this.#program.interfaces;
+    const ids = interfaces.count + 1;
+    x.interfaceIds = ids;
+    x.interfaces = new Uint8Array(patterns.length * ids);
+    x.exactNames = new Int32Array(ids).fill(-1);
+    for (let id = 0; id < ids; id++) {
+      // No interface has the empty name: `-o eth0` fails where there is no out-interface, `-o +` passes.
+      const name = id === 0 ? '' : interfaces.name(id);
+      for (const [n, pattern] of patterns.entries()) {
+        const hit = pattern.prefix ? name.startsWith(pattern.name) : name === pattern.name;
+        if (hit) x.interfaces[n * ids + id] = 1;
+        if (hit && !pattern.prefix) x.exactNames[id] = n;
+      }
+    }
+    this.#generation = interfaces.generation;
+  }
+}
+
+function carryCounters(before: Program, after: Program): void {
+  for (let i = 0; i < after.carry.length; i++) {
+    const from = after.carry[i]!;
+    if (from < 0) continue;
+    after.counters[2 * i] = before.counters[2 * from]!;
+    after.counters[2 * i + 1] = before.counters[2 * from + 1]!;
+  }
+}
+
+/** A state with a name lives on while a rule gives its name; one without lives as long as its rule. */
+function carryStates(before: Program, states: readonly object[], after: Program, carried: boolean): readonly object[] {
+  const named = new Map<string, object>();
+  const own = new Map<number, object[]>();
+  for (const [i, spec] of before.states.entries()) {
+    if (spec.name !== undefined) named.set(nameOf(spec), states[i]!);
+    else if (carried) own.set(spec.counter, [...(own.get(spec.counter) ?? []), states[i]!]);
+  }
+  return after.states.map(spec => {
+    if (spec.name !== undefined) return named.get(nameOf(spec)) ?? makeState(spec);
+    return (carried ? own.get(after.carry[spec.counter]!)?.shift() : undefined) ?? makeState(spec);
+  });
+}
+const nameOf = (spec: StateSpec): string => `${spec.kind} ${spec.name}`;

@@ -1,0 +1,62 @@
+/**
+ * A compiled rule set: data that crosses to the node's thread. Typed arrays stand in shared memory, so that the cold side can go on
+ * reading the counters; the few names and numbers beside them are copied.
+ *
+ * `code` is a row of rules, chain after chain:
+ *
+ *     rule:   size | counter | segment | test ... | action
+ *     test:   op | NOT | length << 16, operands ...
+ *     action: the same, `op` at or above FIRST_ACTION
+ *
+ * `size` words further stands the next rule of the chain. `counter` is the rule's number over the whole program: `counters[2 n]`
+ * packets, `counters[2 n + 1]` bytes. `segment` is the part of the index that finds the next rule which can match, -1: the next one
+ * is tried (`index/segment.ts`). A chain ends with a rule without tests whose action is End, in a built-in chain Policy.
+ */
+import type { StateSpec } from './state/spec.ts';
+
+export const RULE_SIZE = 0;
+export const RULE_COUNTER = 1;
+export const RULE_SEGMENT = 2;
+export const RULE_HEAD = 3;
+
+export const OP_MASK = 0xff;
+export const NOT = 0x100;
+export const LENGTH_SHIFT = 16;
+
+/** Actions of the walk itself; those of targets follow at FIRST_TARGET, in the order of `targets/table.ts`. */
+export const FIRST_ACTION = 128;
+export const Action = { Continue: 128, Accept: 129, Drop: 130, Return: 131, Jump: 132, Goto: 133, End: 134, Policy: 135 } as const;
+export const FIRST_TARGET = 136;
+
+export const TABLES = 4;
+export const HOOKS = 5;
+
+/** An interface as a rule names it. */
+export interface InterfacePattern {
+  readonly name: string;
+  readonly prefix: boolean;
+}
+
+export interface Program {
+  /** Every program of a process has its own. */
+  readonly id: number;
+  readonly code: Int32Array;
+  /** Two words per table and hook, `table * HOOKS + hook`: where the chain begins, where its policy stands. -1: no such chain. */
+  readonly entries: Int32Array;
+  readonly counters: Float64Array;
+  /** Per counter, its number in program `carriesFrom`, or -1: what the rules that stayed have counted goes on. */
+  readonly carry: Int32Array;
+  readonly carriesFrom: number;
+  /** Segments, shapes, buckets: `index/segment.ts`. */
+  readonly index: Int32Array;
+  /** Port lists, set members: whatever a test finds by offset. */
+  readonly data: Int32Array;
+  readonly interfaces: readonly InterfacePattern[];
+  readonly states: readonly StateSpec[];
+  /** Chains that call each other, at the deepest. */
+  readonly depth: number;
+}
+
+/** Shared memory, so that both sides see one array. */
+export const sharedInt32 = (length: number): Int32Array => new Int32Array(new SharedArrayBuffer(length * 4));
+export const sharedFloat64 = (length: number): Float64Array => new Float64Array(new SharedArrayBuffer(length * 8));

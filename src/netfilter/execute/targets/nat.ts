@@ -1,0 +1,126 @@
+/**
+ * The targets that translate: `xt_nat.c`, `nf_nat_masquerade.c`, `nf_nat_redirect.c`, `xt_NETMAP.c`. They run for the first packet of a
+ * flow and bind its entry; conntrack translates this packet and all that follow.
+ */
+import type { Packet } from '../../../packet/packet.ts';
+import { Hook, Verdict } from '../../../packet/verdict.ts';
+import { Manip, NatRange } from '../../environment.ts';
+import type { AddressRange, Range } from '../../ruleset.ts';
+import type { Emitter } from '../emitter.ts';
+import type { Act, Execution } from '../execution.ts';
+import { only, type Place, type TargetExtension, type TargetOf } from '../extension.ts';
+
+/** Operands of bindSource and bindDestination: flags, first and last address, first port | last port << 16, base port. */
+const FLAGS = 1;
+const MIN_ADDR = 2;
+const MAX_ADDR = 3;
+const PORTS = 4;
+const BASE = 5;
+
+function bindTo(x: Execution, p: Packet, code: Int32Array, at: number, manip: Manip): number {
+  if (p.ct < 0) return Verdict.Drop;
+  const ports = code[at + PORTS]!;
+  return x.connections.nat.bind(
+    p.ct,
+    manip,
+    code[at + FLAGS]!,
+    code[at + MIN_ADDR]!,
+    code[at + MAX_ADDR]!,
+    ports & 0xffff,
+    ports >>> 16,
+    code[at + BASE]!,
+  );
+}
+const bindSource: Act = (x, p, code, at) => bindTo(x, p, code, at, Manip.Src);
+const bindDestination: Act = (x, p, code, at) => bindTo(x, p, code, at, Manip.Dst);
+
+/** Operands: flags, ports. */
+function bindMasquerade(x: Execution, p: Packet, code: Int32Array, at: number): number {
+  if (p.ct < 0) return Verdict.Drop;
+  // A source of 0.0.0.0 is left alone: a DHCP client that has no address yet (`nf_nat_masquerade_ipv4`).
+  if (x.connections.origSrc(p.ct) === 0) return Verdict.Accept;
+  const address = x.env.masqueradeSource(x.oif, p.nextHop);
+  if (address === 0) return Verdict.Drop;
+  const { nat } = x.connections;
+  nat.masquerade(p.ct, x.oif);
+  const ports = code[at + 2]!;
+  return nat.bind(p.ct, Manip.Src, code[at + FLAGS]! | NatRange.MapIps, address, address, ports & 0xffff, ports >>> 16, 0);
+}
+
+const LOCALHOST = 0x7f000001;
+/** Operands: flags, ports. */
+function bindRedirect(x: Execution, p: Packet, code: Int32Array, at: number): number {
+  if (p.ct < 0) return Verdict.Drop;
+  const address = x.hook === Hook.Output ? LOCALHOST : x.env.primaryAddress(x.iif);
+  if (address === 0) return Verdict.Drop;
+  const ports = code[at + 2]!;
+  const flags = code[at + FLAGS]! | NatRange.MapIps;
+  return x.connections.nat.bind(p.ct, Manip.Dst, flags, address, address, ports & 0xffff, ports >>> 16, 0);
+}
+
+/** Operands: address, mask. */
+function bindNetmap(x: Execution, p: Packet, code: Int32Array, at: number): number {
+  if (p.ct < 0) return Verdict.Drop;
+  const mask = code[at + 2]!;
+  const manip = x.hook === Hook.Prerouting || x.hook === Hook.Output ? Manip.Dst : Manip.Src;
+  const address = ((manip === Manip.Dst ? x.dst : x.src) & ~mask) | (code[at + 1]! & mask);
+  return x.connections.nat.bind(p.ct, manip, NatRange.MapIps, address, address, 0, 0, 0);
+}
+
+const packPorts = (r: Range | undefined): number => (r ? r.low | (r.high << 16) : 0);
+const addressFlag = (a: AddressRange | undefined): number => (a ? NatRange.MapIps : 0);
+const portFlag = (r: Range | undefined): number => (r ? NatRange.ProtoSpecified : 0);
+
+function emitRange(out: Emitter, act: Act, flags: number, a: AddressRange | undefined, ports: Range | undefined, base: number): void {
+  out.act(act, flags | addressFlag(a) | portFlag(ports), a?.low ?? 0);
+  out.operand(a?.high ?? 0);
+  out.operand(packPorts(ports));
+  out.operand(base);
+}
+
+function refuse(name: string, place: Place, what: string, ...hooks: number[]): string | undefined {
+  if (place.table !== 'nat') return `${name} stands only in table nat`;
+  return only(place, ...hooks) ? undefined : `${name} is reached only from ${what}`;
+}
+
+export const dnat: TargetExtension<TargetOf<'DNAT'>> = {
+  acts: [bindDestination],
+  refuse: (_t, place) => refuse('DNAT', place, 'PREROUTING and OUTPUT', Hook.Prerouting, Hook.Output),
+  emit(t, out) {
+    const flags =
+      (t.random ? NatRange.ProtoRandom : 0) | (t.persistent ? NatRange.Persistent : 0) | (t.basePort ? NatRange.ProtoOffset : 0);
+    emitRange(out, bindDestination, flags, t.addresses, t.ports, t.basePort);
+  },
+};
+
+export const snat: TargetExtension<TargetOf<'SNAT'>> = {
+  acts: [bindSource],
+  refuse: (_t, place) => refuse('SNAT', place, 'POSTROUTING and INPUT', Hook.Postrouting, Hook.Input),
+  emit(t, out) {
+    const flags =
+      (t.random ? NatRange.ProtoRandom : 0) | (t.randomFully ? NatRange.ProtoRandomFully : 0) | (t.persistent ? NatRange.Persistent : 0);
+    emitRange(out, bindSource, flags, t.addresses, t.ports, 0);
+  },
+};
+
+export const masquerade: TargetExtension<TargetOf<'MASQUERADE'>> = {
+  acts: [bindMasquerade],
+  refuse: (_t, place) => refuse('MASQUERADE', place, 'POSTROUTING', Hook.Postrouting),
+  emit(t, out) {
+    const flags = (t.random ? NatRange.ProtoRandom : 0) | (t.randomFully ? NatRange.ProtoRandomFully : 0);
+    out.act(bindMasquerade, flags | portFlag(t.ports), packPorts(t.ports));
+  },
+};
+
+export const redirect: TargetExtension<TargetOf<'REDIRECT'>> = {
+  acts: [bindRedirect],
+  refuse: (_t, place) => refuse('REDIRECT', place, 'PREROUTING and OUTPUT', Hook.Prerouting, Hook.Output),
+  emit: (t, out) => out.act(bindRedirect, (t.random ? NatRange.ProtoRandom : 0) | portFlag(t.ports), packPorts(t.ports)),
+};
+
+export const netmap: TargetExtension<TargetOf<'NETMAP'>> = {
+  acts: [bindNetmap],
+  refuse: (_t, place) =>
+    refuse('NETMAP', place, 'PREROUTING, INPUT, OUTPUT and POSTROUTING', Hook.Prerouting, Hook.Input, Hook.Output, Hook.Postrouting),
+  emit: (t, out) => out.act(bindNetmap, t.address & t.mask, t.mask),
+};

@@ -1,0 +1,99 @@
+/** A packet's way through the chains of one table: `ipt_do_table`, `net/ipv4/netfilter/ip_tables.c`. */
+import { DropReason } from '../../base/drop-reason.ts';
+import type { Packet } from '../../packet/packet.ts';
+import { Verdict } from '../../packet/verdict.ts';
+import type { Execution } from './execution.ts';
+import { CONTINUE } from './execution.ts';
+import { tests } from './matches/table.ts';
+import { Action, FIRST_ACTION, FIRST_TARGET, LENGTH_SHIFT, OP_MASK, RULE_COUNTER, RULE_HEAD, RULE_SIZE } from './program.ts';
+import { acts } from './targets/table.ts';
+import type { Tracer } from './tracer.ts';
+
+export class Walker {
+  readonly code: Int32Array;
+  readonly counters: Float64Array;
+  readonly #stack: Int32Array;
+  readonly #x: Execution;
+  tracer: Tracer | null = null;
+
+  constructor(x: Execution, code: Int32Array, counters: Float64Array, depth: number) {
+    this.#x = x;
+    this.code = code;
+    this.counters = counters;
+    this.#stack = new Int32Array(depth);
+  }
+
+  /** @param start where the chain begins. @param policy where its policy stands. */
+  walk(p: Packet, start: number, policy: number): Verdict {
+    const { code, counters } = this;
+    const stack = this.#stack;
+    const x = this.#x;
+    const tracer = this.tracer;
+    let depth = 0;
+    let rule = start;
+    for (;;) {
+      let at = rule + RULE_HEAD;
+      let word = code[at]!;
+      let op = word & OP_MASK;
+      while (op < FIRST_ACTION && tests[op]!(x, p, code, at)) {
+        at += word >>> LENGTH_SHIFT;
+        word = code[at]!;
+        op = word & OP_MASK;
+      }
+      if (op < FIRST_ACTION) {
+        if (x.hotdrop) return drop(p);
+        rule += code[rule + RULE_SIZE]!;
+        continue;
+      }
+      const counter = code[rule + RULE_COUNTER]!;
+      if (op !== Action.End) {
+        counters[2 * counter]! += 1;
+        counters[2 * counter + 1]! += p.end - p.l3;
+      }
+      if (tracer !== null) trace(tracer, x, p, op, counter, code[at + 1]!);
+      switch (op) {
+        case Action.Continue:
+          break;
+        case Action.Accept:
+          return Verdict.Accept;
+        case Action.Drop:
+          return drop(p);
+        case Action.Return:
+        case Action.End:
+          if (depth === 0) {
+            rule = policy;
+            continue;
+          }
+          rule = stack[--depth]!;
+          break;
+        case Action.Jump:
+          stack[depth++] = rule;
+          rule = code[at + 1]!;
+          continue;
+        case Action.Goto:
+          rule = code[at + 1]!;
+          continue;
+        case Action.Policy:
+          return code[at + 1] === Verdict.Accept ? Verdict.Accept : drop(p);
+        default: {
+          const verdict = acts[op - FIRST_TARGET]!(x, p, code, at);
+          if (verdict === Verdict.Drop) return drop(p);
+          if (verdict !== CONTINUE) return verdict as Verdict;
+        }
+      }
+      rule += code[rule + RULE_SIZE]!;
+    }
+  }
+}
+
+/** Whoever dropped it for a reason of its own has noted that. */
+function drop(p: Packet): Verdict {
+  if (p.reason === DropReason.None) p.reason = DropReason.NetfilterDrop;
+  return Verdict.Drop;
+}
+
+function trace(tracer: Tracer, x: Execution, p: Packet, op: number, counter: number, operand: number): void {
+  if (op === Action.End) tracer.end(p, x.hook, counter);
+  else if (op === Action.Policy) tracer.policy(p, x.hook, counter, operand as Verdict);
+  else tracer.rule(p, x.hook, counter);
+}

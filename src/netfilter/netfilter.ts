@@ -1,0 +1,128 @@
+/** Netfilter of one node, the hot side: holds the program in force and takes packets through the hooks. */
+import { DropReason } from '../base/drop-reason.ts';
+import { CtInfo, type Packet } from '../packet/packet.ts';
+import { Hook, Verdict } from '../packet/verdict.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import { type Environment, Manip } from './environment.ts';
+import { Execution } from './execute/execution.ts';
+import { Installed } from './execute/installed.ts';
+import type { Program } from './execute/program.ts';
+import type { Tracer } from './execute/tracer.ts';
+import { hooks, type Stage, type StageName } from './hooks.ts';
+import { type TableName, tableNames } from './ruleset.ts';
+
+const Table = { raw: 0, mangle: 1, nat: 2, filter: 3 } as const satisfies Record<TableName, number>;
+
+export class Netfilter {
+  readonly #env: Environment;
+  readonly #execution: Execution;
+  readonly #installed: Installed;
+  readonly #stages: readonly (readonly Stage[])[];
+
+  constructor(env: Environment) {
+    this.#env = env;
+    this.#execution = new Execution(env);
+    this.#installed = new Installed(this.#execution);
+    this.#stages = [Hook.Prerouting, Hook.Input, Hook.Forward, Hook.Output, Hook.Postrouting].map(hook =>
+      hooks[hook].map(name => this.#stage(name, hook)),
+    );
+  }
+
+  /** Puts a program into force, between two packets. Counters and states of what stayed go on. */
+  install(program: Program): void {
+    this.#installed.replace(program);
+  }
+
+  /** Who is told of every rule that a packet matches; null: nobody, which costs nothing. */
+  get tracer(): Tracer | null {
+    return this.#installed.tracer;
+  }
+  set tracer(t: Tracer | null) {
+    this.#installed.tracer = t;
+  }
+
+  /** Takes the packet through everything that stands at a hook. */
+  hook(hook: Hook, p: Packet): Verdict {
+    const stages = this.#stages[hook]!;
+    for (let i = 0; i < stages.length; i++) {
+      const verdict = stages[i]!(p);
+      if (verdict !== Verdict.Accept) return verdict;
+    }
+    return Verdict.Accept;
+  }
+
+  /** One table's chain for a hook. A table that has none there accepts. */
+  run(table: TableName, hook: Hook, p: Packet): Verdict {
+    return this.#installed.run(tableNames.indexOf(table), hook, p);
+  }
+
+  #stage(name: StageName, hook: Hook): Stage {
+    const env = this.#env;
+    const rules = this.#installed;
+    switch (name) {
+      case 'raw':
+        return p => rules.run(Table.raw, hook, p);
+      case 'filter':
+        return p => rules.run(Table.filter, hook, p);
+      case 'mangle':
+        return hook === Hook.Output ? p => this.#mangleOutput(p) : p => rules.run(Table.mangle, hook, p);
+      case 'conntrack':
+        return p => env.connections.track(p, hook);
+      case 'confirm':
+        return p => env.connections.confirm(p);
+      case 'natDst':
+        return hook === Hook.Output ? p => this.#natOutput(p) : p => this.#nat(p, hook, Manip.Dst);
+      case 'natSrc':
+        return p => this.#nat(p, hook, Manip.Src);
+    }
+  }
+
+  /** `nf_nat_inet_fn`, `net/netfilter/nf_nat_core.c`: the rules are asked once per flow and end, then every packet is translated. */
+  #nat(p: Packet, hook: Hook, manip: Manip): Verdict {
+    const { ct } = p;
+    if (ct < 0) return Verdict.Accept;
+    const { nat } = this.#env.connections;
+    const related = p.ctinfo === CtInfo.Related || p.ctinfo === CtInfo.RelatedReply;
+    if (related && ipv4.protocol(p.bytes, p.l3) === ipv4.Protocol.Icmp) return nat.translate(p, hook);
+    if ((related || p.ctinfo === CtInfo.New) && !nat.initialized(ct, manip)) {
+      const verdict = this.#installed.run(Table.nat, hook, p);
+      if (verdict !== Verdict.Accept) return verdict;
+      if (!nat.initialized(ct, manip)) {
+        const bound = nat.bindNull(ct, manip);
+        if (bound !== Verdict.Accept) return bound;
+      }
+    } else if (hook === Hook.Postrouting && nat.oifChanged(ct, p.ctinfo, p.oif)) {
+      p.reason = DropReason.NetfilterDrop;
+      return Verdict.Drop;
+    }
+    return nat.translate(p, hook);
+  }
+
+  /** `nf_nat_ipv4_local_fn`: a new destination needs a new route. */
+  #natOutput(p: Packet): Verdict {
+    const before = ipv4.dst(p.bytes, p.l3);
+    const verdict = this.#nat(p, Hook.Output, Manip.Dst);
+    if (verdict !== Verdict.Accept || ipv4.dst(p.bytes, p.l3) === before) return verdict;
+    return this.#reroute(p);
+  }
+
+  /** `ipt_mangle_out`, `net/ipv4/netfilter/iptable_mangle.c`. */
+  #mangleOutput(p: Packet): Verdict {
+    const b = p.bytes;
+    const src = ipv4.src(b, p.l3);
+    const dst = ipv4.dst(b, p.l3);
+    const tos = ipv4.tos(b, p.l3);
+    const { mark } = p;
+    const verdict = this.#installed.run(Table.mangle, Hook.Output, p);
+    if (verdict !== Verdict.Accept) return verdict;
+    const c = p.bytes;
+    if (ipv4.src(c, p.l3) === src && ipv4.dst(c, p.l3) === dst && ipv4.tos(c, p.l3) === tos && p.mark === mark) return verdict;
+    return this.#reroute(p);
+  }
+
+  #reroute(p: Packet): Verdict {
+    if (this.#env.reroute(p)) return Verdict.Accept;
+    if (p.reason === DropReason.None) p.reason = DropReason.IpOutNoRoutes;
+    return Verdict.Drop;
+  }
+}
