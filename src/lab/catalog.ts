@@ -1,0 +1,41 @@
+/** The exercises that are there: folders `labs/NN-what-it-shows` with a `lab.ts`. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { LabError } from '../base/errors.ts';
+import type { Lab } from './definition.ts';
+
+const LABS = fileURLToPath(new URL('../../labs', import.meta.url));
+
+export interface CatalogEntry {
+  /** `07` */
+  number: string;
+  /** `nodeport` */
+  name: string;
+  folder: string;
+}
+
+export function catalog(labs = LABS): CatalogEntry[] {
+  return readdirSync(labs)
+    .sort()
+    .flatMap(folder => {
+      const [, number, name] = /^(\d\d)-([a-z0-9-]+)$/.exec(folder) ?? [];
+      const path = join(labs, folder);
+      return number === undefined || !existsSync(join(path, 'lab.ts')) ? [] : [{ number, name: name!, folder: path }];
+    });
+}
+
+/** @param number `07` or `7` @throws LabError LAB_UNKNOWN, which lists what there is */
+export function findLab(number: string, entries = catalog()): CatalogEntry {
+  const wanted = /^\d{1,2}$/.test(number) ? number.padStart(2, '0') : number;
+  const entry = entries.find(e => e.number === wanted || e.name === wanted || `${e.number}-${e.name}` === wanted);
+  if (entry !== undefined) return entry;
+  const known = entries.map(e => `${e.number} ${e.name}`).join(', ');
+  throw new LabError('LAB_UNKNOWN', `there is no exercise "${number}": there are ${known}`);
+}
+
+/** @throws LabError LAB_UNKNOWN */
+export async function loadLab(number: string): Promise<Lab> {
+  const { default: lab } = await import(pathToFileURL(join(findLab(number).folder, 'lab.ts')).href);
+  return lab;
+}

@@ -1,0 +1,69 @@
+/** The command line's end of a lab's control socket. */
+import { closeSync, openSync } from 'node:fs';
+import { createConnection, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { LabError } from '../../base/errors.ts';
+import { type Reply, type Request, type RequestResult, SOCKET_NAME } from './protocol.ts';
+
+export interface Progress {
+  line: string;
+  /** Shown with `--verbose` only. */
+  detail: boolean;
+}
+
+export class DaemonClient {
+  readonly #socket: Socket;
+  #waiting: { progress: (p: Progress) => void; resolve: (value: unknown) => void; reject: (error: unknown) => void } | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    createInterface({ input: socket }).on('line', line => this.#take(JSON.parse(line)));
+    socket.on('error', () => undefined); // `close` follows
+    socket.on('close', () => this.#end(new LabError('DAEMON', 'the lab ended before it answered')));
+  }
+
+  /** @throws LabError DAEMON when nobody listens there. */
+  static connect(directory: string): Promise<DaemonClient> {
+    // A socket's path has at most 107 bytes (unix(7)); through the descriptor it is short wherever the directory is.
+    const fd = openSync(directory, 'r');
+    return new Promise<DaemonClient>((resolve, reject) => {
+      const socket = createConnection(`/proc/self/fd/${fd}/${SOCKET_NAME}`);
+      socket.once('connect', () => resolve(new DaemonClient(socket)));
+      socket.once('error', cause => reject(new LabError('DAEMON', `cannot reach the lab at ${directory}: ${cause.message}`, { cause })));
+    }).finally(() => closeSync(fd));
+  }
+
+  request<Op extends Request['op']>(
+    request: Extract<Request, { op: Op }>,
+    progress: (p: Progress) => void = () => {},
+  ): Promise<RequestResult[Op]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { progress, resolve: resolve as (value: unknown) => void, reject };
+      this.#socket.write(`${JSON.stringify(request)}\n`);
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #take(reply: Reply): void {
+    switch (reply.kind) {
+      case 'progress':
+        this.#waiting?.progress(reply);
+        break;
+      case 'done':
+        this.#waiting?.resolve(reply.value);
+        this.#waiting = undefined;
+        break;
+      case 'error':
+        this.#end(new LabError(reply.code, reply.message));
+        break;
+    }
+  }
+
+  #end(error: LabError): void {
+    this.#waiting?.reject(error);
+    this.#waiting = undefined;
+  }
+}

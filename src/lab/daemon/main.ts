@@ -1,0 +1,78 @@
+/**
+ * A lab's daemon: child of the lab's PID 1, in the lab's own namespaces. Argument: `DaemonOptions` as JSON. It listens on a Unix socket
+ * in its working directory (by a relative name: the tmpfs on /run may hide where that is), builds the lab at the first request, and
+ * ends when it is told to, or, if transient, when who started it has gone.
+ */
+import { createServer, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { LabError } from '../../base/errors.ts';
+import { loadLab } from '../catalog.ts';
+import { Instance } from '../instance.ts';
+import { perform } from '../perform.ts';
+import { type DaemonOptions, type Reply, type Request, SOCKET_NAME } from './protocol.ts';
+
+/** Nobody came: whoever started us was killed before it could connect. */
+const ORPHAN_MS = 15_000;
+
+const options: DaemonOptions = JSON.parse(process.argv[2]!);
+let building: Promise<Instance> | undefined;
+let say: (line: string, detail: boolean) => void = () => {};
+
+async function build(): Promise<Instance> {
+  const instance = new Instance({
+    lab: await loadLab(options.lab),
+    planeOf: node => options.planes[node]!,
+    seed: options.seed,
+    faults: options.faults,
+    say: (line, detail) => say(line, detail),
+  });
+  await instance.build();
+  return instance;
+}
+
+async function answer(request: Request): Promise<unknown> {
+  building ??= build();
+  const instance = await building;
+  switch (request.op) {
+    case 'build':
+      return null;
+    case 'perform':
+      return perform(instance, request.out, line => say(line, false));
+    case 'conntrack':
+      return instance.plane(request.node).conntrack(request.args);
+    case 'rules':
+      return instance.plane(request.node).rulesText(request.counters);
+    case 'load-rules':
+      await instance.plane(request.node).loadRules(request.text);
+      return null;
+  }
+}
+
+let queue: Promise<void> = Promise.resolve();
+
+function serve(socket: Socket): void {
+  const send = (reply: Reply) => void socket.write(`${JSON.stringify(reply)}\n`);
+  socket.on('error', () => undefined); // the other end has gone; `close` follows
+  createInterface({ input: socket }).on('line', line => {
+    // One at a time: two runs would see each other's packets.
+    queue = queue.then(async () => {
+      say = (text, detail) => send({ kind: 'progress', line: text, detail });
+      try {
+        send({ kind: 'done', value: await answer(JSON.parse(line)) });
+      } catch (error) {
+        const code = error instanceof LabError ? error.code : 'DAEMON';
+        send({ kind: 'error', code, message: error instanceof LabError ? error.message : String((error as Error).stack ?? error) });
+      } finally {
+        say = () => {};
+      }
+    });
+  });
+}
+
+const server = createServer(serve);
+const orphaned = setTimeout(() => process.exit(0), ORPHAN_MS);
+server.once('connection', socket => {
+  clearTimeout(orphaned);
+  if (options.transient) socket.once('close', () => process.exit(0));
+});
+server.listen(SOCKET_NAME, () => process.stdout.write('ready\n'));

@@ -1,0 +1,40 @@
+/** What the command line and a lab's daemon say to each other: JSON, one object per line, over a Unix socket. */
+import type { ErrorCode } from '../../base/errors.ts';
+import type { RunResult } from '../result.ts';
+
+export const SOCKET_NAME = 'control.sock';
+
+/** One request per connection at a time; the answer is any number of `progress` lines and one `done` or `error`. */
+export type Request =
+  /** Build the lab, if it is not built yet: every other request does that as well. */
+  | { op: 'build' }
+  /** Run the steps of the exercise; the captures go to `out`. */
+  | { op: 'perform'; out: string }
+  | { op: 'conntrack'; node: string; args: string[] }
+  | { op: 'rules'; node: string; counters: boolean }
+  | { op: 'load-rules'; node: string; text: string };
+
+export type Reply =
+  | { kind: 'progress'; line: string; detail: boolean }
+  | { kind: 'done'; value: unknown }
+  | { kind: 'error'; code: ErrorCode; message: string };
+
+export interface RequestResult {
+  build: null;
+  perform: RunResult;
+  conntrack: string;
+  rules: string;
+  'load-rules': null;
+}
+
+/** What a daemon is started with: one line of JSON as its argument. */
+export interface DaemonOptions {
+  lab: string;
+  /** `userspace`, `kernel`, or one per node. */
+  planes: Record<string, 'userspace' | 'kernel'>;
+  seed: number;
+  /** Ends when its first connection closes: `lab run` without `--keep`. */
+  transient: boolean;
+  /** The router is broken on purpose: the comparison must find it. */
+  faults: string[];
+}

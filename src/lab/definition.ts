@@ -1,0 +1,82 @@
+/** The form of an exercise: what `labs/NN-name/lab.ts` exports. Everything here is data; the runner gives it life. */
+import type { Expectation } from './sight.ts';
+import type { ClusterDeclaration } from './topology/cluster.ts';
+
+export interface ServiceDeclaration {
+  /** In the namespace `default`. */
+  clusterIp: string;
+  port: number;
+  nodePort?: number;
+  /** Its endpoints, in this order, at the pod's own port. */
+  pods: readonly string[];
+}
+
+export interface Lab extends ClusterDeclaration {
+  title: string;
+  /** Compiled into the rules of every node, by the node's own view. */
+  services?: Readonly<Record<string, ServiceDeclaration>>;
+  steps: readonly LabStep[];
+}
+
+export const lab = (definition: Lab): Lab => definition;
+
+/** A packet with every field fixed. The lab fills in the MACs: the sender's own and that of its next hop. */
+export type ProbePacket =
+  | { protocol: 'tcp'; dst: string; srcPort: number; flags: 'SYN'; seq: number }
+  | { protocol: 'udp'; dst: string; srcPort: number; text: string }
+  | { protocol: 'icmp'; dst: string; id: number; sequence: number }
+  | { protocol: 'arp'; dst: string };
+
+export type LabStep =
+  | { do: 'probe'; from: string; packet: ProbePacket }
+  | { do: 'converse'; from: string; command: string; output?: RegExp; exit: number }
+  | { do: 'expect hop'; hop: string; expected: Expectation }
+  | { do: 'expect nothing'; hop: string; expected: Expectation }
+  | { do: 'expect conntrack'; node: string; entry: RegExp }
+  | { do: 'expect rule'; node: string; rule: RegExp; packets: number }
+  | { do: 'expect output'; where: string; command: string; output: RegExp };
+
+/** Frames that the lab injects with every field fixed: compared at each hop, field by field. */
+export const probe = (from: string, packet: ProbePacket): LabStep => ({ do: 'probe', from, packet });
+
+/** A real program over real sockets: compared by flow. @param options.output what it must print @param options.exit 0 unless given */
+export const converse = (from: string, command: string, options: { output?: RegExp; exit?: number } = {}): LabStep => ({
+  do: 'converse',
+  from,
+  command,
+  exit: options.exit ?? 0,
+  ...(options.output === undefined ? {} : { output: options.output }),
+});
+
+/** At least one packet at the hop, since the last probe or conversation began, shows all of this. */
+export const expectHop = (hop: string, expected: Expectation): LabStep => ({ do: 'expect hop', hop, expected });
+
+/** No packet of the whole run shows all of this at the hop. */
+export const expectNothing = (hop: string, expected: Expectation): LabStep => ({ do: 'expect nothing', hop, expected });
+
+/** A line of the node's `conntrack -L`. */
+export const expectConntrack = (node: string, entry: RegExp): LabStep => ({ do: 'expect conntrack', node, entry });
+
+/** A rule of the node's `iptables-save -c` that has counted so many packets. */
+export const expectRule = (node: string, rule: RegExp, packets: number): LabStep => ({ do: 'expect rule', node, rule, packets });
+
+/** What a command in a pod, client or node prints: `ip neighbour`, `ss -tln`. Not part of the comparison. */
+export const expectOutput = (where: string, command: string, output: RegExp): LabStep => ({ do: 'expect output', where, command, output });
+
+/** @param dst `192.168.56.11:30080` */
+export const tcpSyn = (dst: string, options: { srcPort?: number; seq?: number } = {}): ProbePacket => ({
+  protocol: 'tcp',
+  dst,
+  srcPort: options.srcPort ?? 40_001,
+  flags: 'SYN',
+  seq: options.seq ?? 1_000_000,
+});
+export const udpDatagram = (dst: string, text: string, srcPort = 40_001): ProbePacket => ({ protocol: 'udp', dst, srcPort, text });
+export const ping = (dst: string, options: { id?: number; sequence?: number } = {}): ProbePacket => ({
+  protocol: 'icmp',
+  dst,
+  id: options.id ?? 7,
+  sequence: options.sequence ?? 1,
+});
+/** Who has this address? */
+export const whoHas = (dst: string): ProbePacket => ({ protocol: 'arp', dst });

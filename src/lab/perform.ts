@@ -1,0 +1,220 @@
+/** Runs the steps of an exercise on a lab that stands, captures every hop meanwhile, and judges by the captures. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LabError } from '../base/errors.ts';
+import { Capture } from '../capture/capture.ts';
+import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
+import type { LabStep } from './definition.ts';
+import type { Instance } from './instance.ts';
+import type { CheckResult, RunResult } from './result.ts';
+import { inNetns, netnsPath, run } from './shell.ts';
+import { describeExpectation, describeSight, type Expectation, mismatches, rawSight, type Sight, sightOf } from './sight.ts';
+import { inject } from './steps/inject.ts';
+import { probeFrame } from './steps/probe-frame.ts';
+import { allClosed, Watcher } from './steps/watcher.ts';
+
+/** How long a step waits for what it expects. Only a failing check takes so long. */
+const PATIENCE_MS = 3000;
+const COMMAND_LIMIT_MS = 60_000;
+const LINKTYPE_RAW = 101;
+
+type Say = (line: string) => void;
+/** A wire check waits for the captures: it is judged over the frames from when its probe or conversation began. */
+interface WireCheck {
+  step: Extract<LabStep, { do: 'expect hop' | 'expect nothing' }>;
+  fromNs: bigint;
+  untilNs: bigint;
+}
+
+/** @param out folder of this data plane's evidence; made, and what an earlier run left there is overwritten. */
+export async function perform(instance: Instance, out: string, say: Say): Promise<RunResult> {
+  mkdirSync(out, { recursive: true });
+  const hops = instance.topology.hops;
+  const capture = await Capture.start({
+    hops: hops
+      .filter(hop => !hop.logical)
+      .map(hop => ({ name: hop.name, netns: netnsPath(hop.namespace), interface: hop.interface, promiscuous: true })),
+    rings: instance.traceRings,
+    output: { folder: join(out, 'hops') },
+    traceFile: join(out, 'trace.jsonl'),
+    comment: instance.lab.title,
+  });
+  const performer = new Performer(instance, say);
+  try {
+    await performer.steps(instance.lab.steps);
+  } finally {
+    performer.close();
+    await capture.stop();
+  }
+  const report = await capture.stop();
+  await dump(instance, out);
+  const frames = readHops(join(out, 'hops'));
+  return {
+    checks: performer.judge(frames),
+    hops: hops.map(({ name }) => ({
+      name,
+      frames: frames.get(name)?.length ?? 0,
+      dropped: report.hops.find(hop => hop.name === name)?.dropped ?? 0,
+    })),
+  };
+}
+
+class Performer {
+  readonly #instance: Instance;
+  readonly #say: Say;
+  readonly #watcher: Watcher;
+  readonly #checks: (CheckResult | WireCheck)[] = [];
+  #beganNs = nowNs();
+
+  constructor(instance: Instance, say: Say) {
+    this.#instance = instance;
+    this.#say = say;
+    this.#watcher = new Watcher(instance.topology.hops);
+  }
+
+  async steps(steps: readonly LabStep[]): Promise<void> {
+    for (const step of steps) await this.#step(step);
+  }
+  close(): void {
+    this.#watcher.close();
+  }
+
+  /** Every check with its result, in the order of the steps. */
+  judge(frames: ReadonlyMap<string, CapturedFrame[]>): CheckResult[] {
+    return this.#checks.map(check => ('step' in check ? judgeWire(check, frames) : check));
+  }
+
+  async #step(step: LabStep): Promise<void> {
+    switch (step.do) {
+      case 'probe':
+        this.#begin(`probe from ${step.from}: ${step.packet.protocol} to ${step.packet.dst}`);
+        inject(netnsPath(step.from), 'eth0', probeFrame(this.#instance.topology, step.from, step.packet));
+        return;
+      case 'converse':
+        return this.#converse(step);
+      case 'expect hop':
+        this.#checks.push({ step, fromNs: this.#beganNs, untilNs: FOREVER });
+        if (this.#watcher.canSee(step.hop))
+          await this.#watcher.until(() => this.#watcher.at(step.hop).some(s => fits(s, step.expected)), PATIENCE_MS);
+        return;
+      case 'expect nothing':
+        this.#checks.push({ step, fromNs: 0n, untilNs: FOREVER });
+        return;
+      case 'expect conntrack':
+        return this.#text(
+          step.node,
+          `conntrack entry ${step.entry.source}`,
+          () => this.#instance.plane(step.node).conntrack(['-L']),
+          step.entry,
+        );
+      case 'expect rule':
+        return this.#rule(step);
+      case 'expect output':
+        return this.#text(
+          step.where,
+          `\`${step.command}\` prints ${step.output.source}`,
+          () => this.#output(step.where, step.command),
+          step.output,
+        );
+    }
+  }
+
+  #begin(line: string): void {
+    this.#say(line);
+    this.#watcher.forget();
+    this.#beganNs = nowNs();
+    for (const check of this.#checks)
+      if ('step' in check && check.step.do === 'expect hop' && check.untilNs === FOREVER) check.untilNs = this.#beganNs;
+  }
+
+  async #converse(step: Extract<LabStep, { do: 'converse' }>): Promise<void> {
+    this.#begin(`${step.from}: ${step.command}`);
+    const { code, stdout, stderr } = await this.#watcher.during(
+      run(inNetns(step.from, ['sh', '-c', step.command]), { timeoutMs: COMMAND_LIMIT_MS }),
+    );
+    for (const line of stdout.trimEnd().split('\n').slice(0, 5)) if (line !== '') this.#say(`  ${line.slice(0, 200)}`);
+    const text = `\`${step.command}\` exits ${step.exit}${step.output === undefined ? '' : ` and prints ${step.output.source}`}`;
+    const ok = code === step.exit && (step.output?.test(stdout) ?? true);
+    const saw = `exit ${code}${stdout === '' ? '' : `, ${stdout.trim().slice(0, 300)}`}${stderr === '' ? '' : `, ${stderr.trim().slice(0, 300)}`}`;
+    this.#checks.push({ at: step.from, text, ok, ...(ok ? {} : { saw }) });
+    await this.#connectionsEnd(`${step.from}/eth0`);
+  }
+
+  /** The program is gone when it has closed its end; the other end's FIN may still be on its way. */
+  async #connectionsEnd(hop: string): Promise<void> {
+    const opened = () => this.#watcher.at(hop).some(s => s.flags?.includes('SYN') === true);
+    if (await this.#watcher.until(opened, PATIENCE_MS / 6)) await this.#watcher.until(() => allClosed(this.#watcher.at(hop)), PATIENCE_MS);
+  }
+
+  async #rule(step: Extract<LabStep, { do: 'expect rule' }>): Promise<void> {
+    const text = `rule ${step.rule.source} has counted ${step.packets} packets`;
+    let saw = 'no such rule';
+    const ok = await this.#eventually(async () => {
+      const line = (await this.#instance.plane(step.node).rulesText(true)).split('\n').find(l => step.rule.test(l));
+      saw = line ?? 'no such rule';
+      return line?.startsWith(`[${step.packets}:`) === true;
+    });
+    this.#checks.push({ at: step.node, text, ok, ...(ok ? {} : { saw }) });
+  }
+
+  async #text(at: string, text: string, read: () => Promise<string>, wanted: RegExp): Promise<void> {
+    let saw = '';
+    const ok = await this.#eventually(async () => {
+      saw = await read();
+      return wanted.test(saw);
+    });
+    this.#checks.push({ at, text, ok, ...(ok ? {} : { saw: saw.trim() === '' ? 'nothing' : saw.trim() }) });
+  }
+
+  async #output(where: string, command: string): Promise<string> {
+    if (!this.#instance.topology.namespaces.some(ns => ns.name === where))
+      throw new LabError('BAD_INPUT', `there is no "${where}" in this lab`);
+    const { stdout, stderr } = await run(inNetns(where, ['sh', '-c', command]), { timeoutMs: COMMAND_LIMIT_MS });
+    return stdout + stderr;
+  }
+
+  async #eventually(look: () => Promise<boolean>): Promise<boolean> {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      if (await look()) return true;
+      if (performance.now() > deadline) return false;
+      await this.#watcher.during(new Promise(resolve => setTimeout(resolve, 50)));
+    }
+  }
+}
+
+const FOREVER = 1n << 62n;
+/** Real time, never later than the kernel's stamp of what is sent after it. */
+const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
+const fits = (sight: Sight, expected: Expectation): boolean => mismatches(sight, expected).length === 0;
+
+function judgeWire({ step, fromNs, untilNs }: WireCheck, frames: ReadonlyMap<string, CapturedFrame[]>): CheckResult {
+  const at = step.hop;
+  const captured = frames.get(at);
+  const wanted = describeExpectation(step.expected);
+  const nothing = step.do === 'expect nothing';
+  const text = nothing ? `no packet with ${wanted}` : wanted;
+  if (captured === undefined) return { at, text, ok: false, saw: `there is no hop "${at}" in this run` };
+  const sights = captured.filter(f => f.timeNs >= fromNs && f.timeNs < untilNs).flatMap(f => sightOfFrame(f) ?? []);
+  const found = sights.find(s => fits(s, step.expected));
+  if (nothing) return found === undefined ? { at, text, ok: true } : { at, text, ok: false, saw: describeSight(found) };
+  return found === undefined ? { at, text, ok: false, saw: nearest(sights, step.expected) } : { at, text, ok: true };
+}
+
+const sightOfFrame = (f: CapturedFrame): Sight | undefined =>
+  f.linkType === LINKTYPE_RAW ? rawSight(f.bytes, 0, f.bytes.length) : sightOf(f.bytes, 0, f.bytes.length);
+
+/** The packet that misses fewest fields, and which they are. */
+function nearest(sights: readonly Sight[], expected: Expectation): string {
+  if (sights.length === 0) return 'no packet at all';
+  const [best] = sights.map(sight => ({ sight, wrong: mismatches(sight, expected) })).sort((a, b) => a.wrong.length - b.wrong.length);
+  return `${best!.wrong.join(', ')} (${describeSight(best!.sight)})`;
+}
+
+/** `conntrack.txt` and `rules.txt`: every node under its name. */
+async function dump(instance: Instance, out: string): Promise<void> {
+  const section = async (text: (node: string) => Promise<string>) =>
+    (await Promise.all([...instance.planes.keys()].map(async node => `# ${node}\n${await text(node)}`))).join('\n');
+  writeFileSync(join(out, 'conntrack.txt'), await section(node => instance.plane(node).conntrack(['-L'])));
+  writeFileSync(join(out, 'rules.txt'), await section(node => instance.plane(node).rulesText(true)));
+}

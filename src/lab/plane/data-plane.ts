@@ -1,0 +1,12 @@
+/** What carries the packets of one node, from outside: the same questions, whoever answers. */
+export interface DataPlane {
+  /** Text of conntrack(8) for these arguments. */
+  conntrack(args: readonly string[]): Promise<string>;
+  /** Text of iptables-save(8). */
+  rulesText(counters: boolean): Promise<string>;
+  /** iptables-save text; connections go on. @throws LabError RULES, and the old rules stay */
+  loadRules(text: string): Promise<void>;
+  stop(): Promise<void>;
+  /** Settles when it ends by itself. */
+  readonly failed: Promise<Error | undefined>;
+}

@@ -1,0 +1,40 @@
+/** A node whose packets the Linux kernel carries: its own tools, run in the node's namespace. */
+import { LabError } from '../../base/errors.ts';
+import { inNetns, run, runCommand, runOrThrow } from '../shell.ts';
+import type { Command } from '../topology/commands.ts';
+import type { DataPlane } from './data-plane.ts';
+
+export const restoreCommand = (namespace: string, text: string): Command => ({
+  tool: 'exec',
+  namespace,
+  argv: ['iptables-restore'],
+  stdin: text,
+});
+
+export class KernelPlane implements DataPlane {
+  readonly failed = new Promise<never>(() => undefined); // it does not
+  readonly #node: string;
+
+  constructor(node: string) {
+    this.#node = node;
+  }
+
+  conntrack(args: readonly string[]): Promise<string> {
+    return runOrThrow(inNetns(this.#node, ['conntrack', ...args]));
+  }
+
+  rulesText(counters: boolean): Promise<string> {
+    return runOrThrow(inNetns(this.#node, ['iptables-save', ...(counters ? ['-c'] : [])]));
+  }
+
+  async loadRules(text: string): Promise<void> {
+    // `--test` first: iptables-legacy-restore commits table by table, and half a text is worse than the old one
+    const { code, stderr } = await run(inNetns(this.#node, ['iptables-restore', '--test']), { stdin: text });
+    if (code !== 0) throw new LabError('RULES', `${this.#node}: iptables-restore: ${stderr.trim()}`);
+    await runCommand(restoreCommand(this.#node, text));
+  }
+
+  async stop(): Promise<void> {
+    // nothing runs for it
+  }
+}

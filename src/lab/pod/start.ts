@@ -1,0 +1,44 @@
+/** Starts what a pod's image says, in the pod's namespace. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { LabError } from '../../base/errors.ts';
+import { inNetns } from '../shell.ts';
+import type { Pod } from '../topology/model.ts';
+
+const ECHO_SERVER = fileURLToPath(new URL('echo-server.ts', import.meta.url));
+const READY_WITHIN_MS = 10_000;
+
+export interface RunningPod {
+  readonly name: string;
+  readonly process: ChildProcess;
+}
+
+/** The server has no need of any privilege: it gets an empty bounding set, so uid 0 of the lab is nobody special in there. */
+const withoutCapabilities = ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', '--'];
+
+/** Resolves when the server listens. @throws LabError DAEMON with what it said, when it ends before that or is not ready in time. */
+export function startPod(name: string, pod: Pod): Promise<RunningPod> {
+  const server = [process.execPath, '--disable-warning=ExperimentalWarning', ECHO_SERVER, name, pod.node, pod.address, String(pod.port)];
+  const [command, ...args] = inNetns(name, [...withoutCapabilities, ...server]);
+  const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const fail = (what: string) => reject(new LabError('DAEMON', `pod "${name}": ${said.trim() || what}`));
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      fail(`not ready within ${READY_WITHIN_MS} ms`);
+    }, READY_WITHIN_MS);
+    child.stderr.on('data', chunk => {
+      said += chunk;
+    });
+    child.stdout.once('data', () => {
+      clearTimeout(timer);
+      resolve({ name, process: child });
+    });
+    child.once('error', error => fail(error.message));
+    child.once('close', code => {
+      clearTimeout(timer);
+      fail(`ended with exit ${code}`);
+    });
+  });
+}

@@ -1,0 +1,18 @@
+/** What a run of an exercise on one data plane has shown. */
+export interface CheckResult {
+  /** The hop, node or place it is about. */
+  at: string;
+  /** What was expected. */
+  text: string;
+  ok: boolean;
+  /** What was there instead, when it is not as expected. */
+  saw?: string;
+}
+
+export interface RunResult {
+  checks: CheckResult[];
+  /** Frames that a hop saw and had no room for: with any, the captures are no evidence. */
+  hops: { name: string; frames: number; dropped: number }[];
+}
+
+export const failedChecks = (result: RunResult): CheckResult[] => result.checks.filter(check => !check.ok);

@@ -1,0 +1,141 @@
+/** An exercise from start to end: on one data plane or on both, one lab after the other, each in namespaces of its own. */
+import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { LabError } from '../base/errors.ts';
+import { findLab, loadLab } from './catalog.ts';
+import { stateRoot } from './daemon/directories.ts';
+import { end, type Launched, launch } from './daemon/launch.ts';
+import { type PlannedRun, planRuns } from './planes.ts';
+import type { RunResult } from './result.ts';
+
+export interface RunOptions {
+  number: string;
+  on: string;
+  /** Where the evidence goes; without it, the user's state directory. */
+  out?: string;
+  seed: number;
+  /** The last lab stays up. */
+  keep: boolean;
+  faults?: readonly string[];
+  /** Aborted: everything ends at once. */
+  signal?: AbortSignal;
+  say: (line: string, detail: boolean) => void;
+}
+
+export interface RunReport {
+  lab: string;
+  title: string;
+  seed: number;
+  folder: string;
+  runs: { label: PlannedRun['label']; result: RunResult }[];
+}
+
+/** @throws LabError; and the signal's reason when it was aborted. Nothing of a lab is left then. */
+export async function runLab(options: RunOptions): Promise<RunReport> {
+  const { number } = findLab(options.number);
+  const lab = await loadLab(number);
+  const plan = planRuns(options.on, lab.nodes);
+  const folder = options.out === undefined ? newStateFolder(number) : outFolder(options.out);
+  const runs: RunReport['runs'] = [];
+  for (const [i, run] of plan.entries()) {
+    const keep = options.keep && i === plan.length - 1;
+    runs.push({ label: run.label, result: await runOnce(number, run, join(folder, run.label), keep, options) });
+  }
+  const report = { lab: number, title: lab.title, seed: options.seed, runs };
+  return { ...report, folder: options.out === undefined ? becomeLast(folder) : folder };
+}
+
+async function runOnce(number: string, run: PlannedRun, out: string, keep: boolean, options: RunOptions): Promise<RunResult> {
+  const { signal, say } = options;
+  signal?.throwIfAborted();
+  forgetEvidence(out);
+  say(`${run.label}: exercise ${number}`, false);
+  const launched = await launch({
+    lab: number,
+    planes: run.planes,
+    seed: options.seed,
+    transient: !keep,
+    faults: [...(options.faults ?? [])],
+  });
+  const stop = () => void end(launched.instance);
+  signal?.addEventListener('abort', stop);
+  let ended = !keep;
+  try {
+    return await launched.client.request({ op: 'perform', out }, p => say(p.line, p.detail));
+  } catch (error) {
+    ended = true;
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    launched.client.close();
+    if (ended) await end(launched.instance);
+  }
+}
+
+/** `lab up`: the lab stands, and waits. */
+export async function upLab(
+  options: Pick<RunOptions, 'number' | 'on' | 'seed' | 'faults' | 'signal' | 'say'>,
+): Promise<Launched['instance']> {
+  const { number } = findLab(options.number);
+  const plan = planRuns(options.on, (await loadLab(number)).nodes);
+  if (plan.length > 1)
+    throw new LabError('BAD_INPUT', '--on both: a lab that is up has one data plane: userspace, kernel, or PLANE:NODE,...');
+  const launched = await launch({
+    lab: number,
+    planes: plan[0]!.planes,
+    seed: options.seed,
+    transient: false,
+    faults: [...(options.faults ?? [])],
+  });
+  const stop = () => void end(launched.instance);
+  options.signal?.addEventListener('abort', stop);
+  try {
+    await launched.client.request({ op: 'build' }, p => options.say(p.line, p.detail));
+    return launched.instance;
+  } catch (error) {
+    await end(launched.instance);
+    options.signal?.throwIfAborted();
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', stop);
+    launched.client.close();
+  }
+}
+
+/** Where the last run of an exercise without `--out` stands. */
+export const lastFolder = (number: string): string => join(stateRoot(), number, 'last');
+
+function newStateFolder(number: string): string {
+  const folder = join(stateRoot(), number, `run-${process.pid}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+function becomeLast(folder: string): string {
+  const last = join(dirname(folder), 'last');
+  rmSync(last, { recursive: true, force: true });
+  renameSync(folder, last);
+  return last;
+}
+
+/** @throws LabError BAD_INPUT for a place that the lab cannot see. */
+function outFolder(out: string): string {
+  const folder = resolve(out);
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw new LabError('BAD_INPUT', `--out ${out}: cannot make this folder: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+  }
+  if (`${realpathSync(folder)}/`.startsWith('/run/'))
+    throw new LabError('BAD_INPUT', `--out ${out}: a lab has its own /run: choose another folder`);
+  return folder;
+}
+
+/** What an earlier run left in a folder of evidence, and nothing else. */
+function forgetEvidence(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of ['hops', 'journey.pcapng', 'journey.jsonl', 'trace.jsonl', 'conntrack.txt', 'rules.txt'])
+    rmSync(join(folder, name), { recursive: true, force: true });
+}

@@ -1,0 +1,111 @@
+/** The bytes of a probe: every field is fixed, so two runs send the same frame. Pure. */
+import { inCidr, parseCidr, parseIpv4, parseMac } from '../../base/address.ts';
+import { LabError } from '../../base/errors.ts';
+import * as arp from '../../wire/arp.ts';
+import * as checksum from '../../wire/checksum.ts';
+import * as ethernet from '../../wire/ethernet.ts';
+import * as icmp from '../../wire/icmp.ts';
+import * as ipv4 from '../../wire/ipv4.ts';
+import * as tcp from '../../wire/tcp.ts';
+import * as udp from '../../wire/udp.ts';
+import type { ProbePacket } from '../definition.ts';
+import { macFor, UPSTREAM_LAN, UPSTREAM_OUTSIDE } from '../topology/addresses.ts';
+import type { Topology, WireEnd } from '../topology/model.ts';
+
+const TTL = 64;
+const IDENTIFICATION = 0x4b48;
+const WINDOW = 64_240;
+/** What a Linux host offers on a wire of 1500 bytes, in the smallest form: MSS 1460 (RFC 9293 section 3.7.1). */
+const MSS_1460 = Uint8Array.of(tcp.Option.Mss, 4, 1460 >> 8, 1460 & 255);
+const PING_PAYLOAD = new TextEncoder().encode('kubehop: one packet, every hop. ');
+const NOBODY = new Uint8Array(6);
+
+/** @throws LabError BAD_INPUT */
+export function probeFrame(topology: Topology, from: string, packet: ProbePacket): Uint8Array {
+  const sender = senderOf(topology, from);
+  const source = parseCidr(sender.addresses[0]!).address;
+  const [host, port] = packet.dst.split(':');
+  const destination = parseIpv4(host!);
+  if (packet.protocol === 'arp') return arpRequest(sender, source, destination);
+  const dstMac = nextHopMac(topology, sender, host!);
+  const ip = (proto: number, payload: Uint8Array) => ipv4Frame(sender, dstMac, source, destination, proto, payload);
+  switch (packet.protocol) {
+    case 'tcp':
+      return ip(ipv4.Protocol.Tcp, syn(source, destination, packet.srcPort, Number(port), packet.seq));
+    case 'udp':
+      return ip(ipv4.Protocol.Udp, datagram(source, destination, packet.srcPort, Number(port), packet.text));
+    case 'icmp':
+      return ip(ipv4.Protocol.Icmp, echoRequest(packet.id, packet.sequence));
+  }
+}
+
+function senderOf(topology: Topology, from: string): WireEnd {
+  const role = topology.namespaces.find(ns => ns.name === from)?.role;
+  const end = topology.wires.flatMap(wire => wire.ends).find(e => e.namespace === from && e.name === 'eth0');
+  if (end === undefined || (role !== 'client' && role !== 'pod'))
+    throw new LabError('BAD_INPUT', `probe from "${from}": not a client or pod of this lab`);
+  return end;
+}
+
+/** The MAC that the sender's own ARP would find: the destination's on the same network, else the gateway's. */
+function nextHopMac(topology: Topology, sender: WireEnd, destination: string): string {
+  const network = parseCidr(sender.addresses[0]!);
+  const pod = topology.namespaces.find(ns => ns.name === sender.namespace)!.role === 'pod';
+  if (inCidr(parseIpv4(destination), network)) return macFor(pod ? 'pod' : 'host', destination);
+  if (pod) return macFor('pod', topology.namespaces.find(ns => ns.name === sender.namespace)!.routes[0]!.via!);
+  return macFor('host', inCidr(parseIpv4(UPSTREAM_LAN), network) ? UPSTREAM_LAN : UPSTREAM_OUTSIDE);
+}
+
+function arpRequest(sender: WireEnd, spa: number, tpa: number): Uint8Array {
+  const frame = new Uint8Array(ethernet.HEADER_LEN + arp.HEADER_LEN);
+  const sha = parseMac(sender.mac);
+  const at = ethernet.encode({ dst: ethernet.BROADCAST, src: sha, type: ethernet.EtherType.Arp }, frame);
+  arp.encode({ op: arp.Op.Request, sha, spa, tha: NOBODY, tpa }, frame, at);
+  return frame;
+}
+
+function ipv4Frame(sender: WireEnd, dstMac: string, src: number, dst: number, protocol: number, payload: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(ethernet.HEADER_LEN + ipv4.HEADER_LEN + payload.length);
+  const l3 = ethernet.encode({ dst: parseMac(dstMac), src: parseMac(sender.mac), type: ethernet.EtherType.Ipv4 }, frame);
+  const header = {
+    tos: 0,
+    totalLength: ipv4.HEADER_LEN + payload.length,
+    identification: IDENTIFICATION,
+    dontFragment: true,
+    moreFragments: false,
+    fragmentOffset: 0,
+    ttl: TTL,
+    protocol,
+    src,
+    dst,
+    options: new Uint8Array(0),
+  };
+  frame.set(payload, ipv4.encode(header, frame, l3));
+  return frame;
+}
+
+function syn(src: number, dst: number, srcPort: number, dstPort: number, seq: number): Uint8Array {
+  const b = new Uint8Array(tcp.HEADER_LEN + MSS_1460.length);
+  const header = { srcPort, dstPort, seq, ack: 0, flags: tcp.Flag.Syn, window: WINDOW, checksum: 0, urgentPointer: 0, options: MSS_1460 };
+  tcp.encode(header, b);
+  tcp.setChecksum(b, 0, transportChecksum(src, dst, ipv4.Protocol.Tcp, b));
+  return b;
+}
+
+function datagram(src: number, dst: number, srcPort: number, dstPort: number, text: string): Uint8Array {
+  const payload = new TextEncoder().encode(text);
+  const b = new Uint8Array(udp.HEADER_LEN + payload.length);
+  b.set(payload, udp.encode({ srcPort, dstPort, length: b.length, checksum: 0 }, b));
+  udp.setChecksum(b, 0, transportChecksum(src, dst, ipv4.Protocol.Udp, b) || 0xffff); // 0 would mean "none" (RFC 768)
+  return b;
+}
+
+function echoRequest(id: number, sequence: number): Uint8Array {
+  const b = new Uint8Array(icmp.HEADER_LEN + PING_PAYLOAD.length);
+  b.set(PING_PAYLOAD, icmp.HEADER_LEN);
+  icmp.finish(b, 0, b.length, 8, 0, (id << 16) | sequence);
+  return b;
+}
+
+const transportChecksum = (src: number, dst: number, protocol: number, b: Uint8Array): number =>
+  checksum.finish(checksum.add(checksum.pseudoHeader(src, dst, protocol, b.length), b, 0, b.length));

@@ -1,0 +1,83 @@
+/** A lab's network as data: namespaces, wires between them, and what each holds. `cluster.ts` makes it, `commands.ts` turns it into commands. */
+
+/** What carries a node's packets. */
+export const planes = ['userspace', 'kernel'] as const;
+export type Plane = (typeof planes)[number];
+
+export interface Topology {
+  readonly namespaces: readonly Namespace[];
+  readonly wires: readonly Wire[];
+  /** Where packets are looked at, in the order of the way in. */
+  readonly hops: readonly Hop[];
+}
+
+export interface Namespace {
+  /** Unique; also the name in `ip netns`. */
+  readonly name: string;
+  readonly role: 'client' | 'upstream' | 'switch' | 'node' | 'pod';
+  readonly sysctls: Readonly<Record<string, number>>;
+  readonly bridges: readonly Bridge[];
+  readonly routes: readonly Route[];
+  readonly node?: Node;
+  readonly pod?: Pod;
+}
+
+export interface Bridge {
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly addresses: readonly string[];
+}
+
+/** A veth pair. */
+export interface Wire {
+  readonly mtu: number;
+  readonly ends: readonly [WireEnd, WireEnd];
+}
+
+export interface WireEnd {
+  readonly namespace: string;
+  readonly name: string;
+  readonly mac: string;
+  readonly addresses: readonly string[];
+  /** The bridge of this namespace whose port it is. */
+  readonly bridge?: string;
+  /** Bridge port flags that are not the default. */
+  readonly isolated?: boolean;
+  readonly hairpin?: boolean;
+}
+
+export interface Route {
+  readonly to: string;
+  readonly via?: string;
+  readonly dev?: string;
+}
+
+export interface Node {
+  readonly number: number;
+  readonly plane: Plane;
+  /** Of eth0, with prefix. */
+  readonly address: string;
+  readonly mac: string;
+  readonly gateway?: string;
+  readonly pods: readonly { readonly name: string; readonly address: string; readonly mac: string; readonly hairpin: boolean }[];
+  readonly bridgeNf: boolean;
+  /** The other nodes, for flannel. */
+  readonly peers: readonly number[];
+}
+
+export interface Pod {
+  readonly node: string;
+  readonly address: string;
+  /** What runs in it; absent: nothing, the learner's shell. */
+  readonly image?: 'kubehop/echo';
+  readonly port: number;
+}
+
+/** A named point where packets are seen. `logical`: no device carries it in this run, the node itself reports it. */
+export interface Hop {
+  readonly name: string;
+  readonly namespace: string;
+  readonly interface: string;
+  readonly logical: boolean;
+}
