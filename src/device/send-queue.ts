@@ -31,6 +31,8 @@ export class SendQueue {
   readonly #headers;
   readonly #writable = new PollSet(1);
   readonly #counters: DeviceCounters;
+  /** The memory of each noted frame: an arena that its owner lets go before `flush` must not be freed under the kernel's hands. */
+  readonly #kept: Uint8Array[];
   #size = 0;
 
   constructor(fd: number, vnet: boolean, capacity: number, counters: DeviceCounters) {
@@ -43,6 +45,7 @@ export class SendQueue {
     this.#iov = arena(capacity * this.#perFrame * IOVEC);
     this.#iovWords = new Uint32Array(this.#iov.bytes.buffer);
     this.#headers = arena(capacity * VNET_SLOT);
+    this.#kept = Array.from({ length: capacity }, () => this.#headers.bytes);
     this.#writable.add(fd, POLLOUT);
     const messageWords = new Uint32Array(this.#messages.bytes.buffer);
     for (let i = 0; i < capacity; i++) {
@@ -65,6 +68,7 @@ export class SendQueue {
     const w = (i * this.#perFrame + this.#perFrame - 1) * 4;
     setAddress(this.#iovWords, w, p.base + p.start);
     this.#iovWords[w + 2] = p.end - p.start;
+    this.#kept[i] = p.bytes;
     if (this.#vnet) writeVnetHeader(p, this.#headers.bytes, i * VNET_SLOT);
   }
 
