@@ -6,6 +6,7 @@ export const hints = {
   BAD_INPUT: 'see the message; `kubehop help` lists the commands',
   CHECK_FAILED: 'compare the expectation with the captures that are named above',
   DAEMON: 'run it again with `--verbose`; `kubehop lab down --all` removes what is left',
+  DESCRIPTION: 'the fields of a description are listed by `kubehop router --help`',
   DEVICE: 'check that the interface exists and is up: `ip link`',
   DEVICE_GONE: 'the interface was deleted or set down; the other devices go on',
   LAB_UNKNOWN: '`kubehop lab list` shows the exercises',

@@ -62,27 +62,6 @@ export function writeVnetHeader(p: Packet, b: Uint8Array, at: number): void {
 }
 
 /**
- * Finish the transport checksum over `[csumStart, end)`, for a device that cannot say that it is unfinished. The sum 0 is written as
- * 0xffff, which means the same in one's complement and is no "no checksum" in UDP (RFC 768), as the kernel does (`skb_checksum_help`).
- */
-export function finishChecksum(p: Packet): void {
-  if (p.csumStart === 0) return;
-  const b = p.bytes;
-  const field = p.csumStart + p.csumOffset;
-  let sum = 0;
-  let at = p.csumStart;
-  for (; at + 1 < p.end; at += 2) sum += (b[at]! << 8) | b[at + 1]!;
-  if (at < p.end) sum += b[at]! << 8;
-  sum = (sum & 0xffff) + (sum >>> 16);
-  sum = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
-  if (sum === 0) sum = 0xffff;
-  b[field] = sum >> 8;
-  b[field + 1] = sum;
-  p.csumStart = 0;
-  p.csumOffset = 0;
-}
-
-/**
  * The kernel says "checksum not ready" (TP_STATUS_CSUMNOTREADY) but not where: find it in the headers of an Ethernet frame. Leaves the
  * packet alone when it is not an unfragmented IPv4 TCP or UDP packet that is there to its checksum field.
  */

@@ -15,9 +15,10 @@ import { AF_PACKET, bindSocket, close, getsockopt, SOCK_RAW } from '../os/libc.t
 import { arena } from '../os/memory.ts';
 import { openSocket, setIntOption, setOption, takeError } from '../os/socket.ts';
 import { Gso, type Packet } from '../packet/packet.ts';
+import { finishChecksum } from '../packet/partial-checksum.ts';
 import type { Device, DeviceCounters } from './device.ts';
 import { LinkState } from './link-state.ts';
-import { findPartialChecksum, finishChecksum, readVnetHeader, VNET_HDR_LEN } from './offload.ts';
+import { findPartialChecksum, readVnetHeader, VNET_HDR_LEN } from './offload.ts';
 import * as option from './packet-option.ts';
 import { RESERVE, RxRing, ringShape, Status } from './rx-ring.ts';
 import { SendQueue } from './send-queue.ts';

@@ -13,9 +13,10 @@ import { InterfaceControl, setInterfaceName } from '../os/interface.ts';
 import { close, ioctl, lastErrno, O_CLOEXEC, O_NONBLOCK, O_RDWR, open, read, write, writev } from '../os/libc.ts';
 import { type Arena, arena, setAddress } from '../os/memory.ts';
 import type { Packet } from '../packet/packet.ts';
+import { finishChecksum } from '../packet/partial-checksum.ts';
 import type { Device, DeviceCounters } from './device.ts';
 import { LinkState } from './link-state.ts';
-import { finishChecksum, readVnetHeader, VNET_HDR_LEN, writeVnetHeader } from './offload.ts';
+import { readVnetHeader, VNET_HDR_LEN, writeVnetHeader } from './offload.ts';
 import { packetType } from './packet-type.ts';
 
 const PATH = '/dev/net/tun';

@@ -77,6 +77,8 @@ export class Packet {
   fragMaxSize = 0;
   fragDf = false;
 
+  /** Slot of the arena that owns the bytes, -1 when they are borrowed from a device (`arena.ts`). */
+  slot = -1;
   /** Journey id, exact inside the router; 0 = not traced. */
   id = 0;
   /** Set when a stage returns DROP. */
@@ -99,6 +101,33 @@ export class Packet {
     this.gsoSize = 0;
     this.hdrLen = 0;
     this.forget();
+  }
+
+  /** Take over the state of `from`, whose bytes were copied to `l3` here. */
+  inherit(from: Packet): void {
+    this.iif = from.iif;
+    this.oif = from.oif;
+    this.physIn = from.physIn;
+    this.physOut = from.physOut;
+    this.type = from.type;
+    this.mark = from.mark;
+    this.ct = from.ct;
+    this.ctinfo = from.ctinfo;
+    this.untracked = from.untracked;
+    this.traced = from.traced;
+    this.priority = from.priority;
+    this.nextHop = from.nextHop;
+    this.prefSrc = from.prefSrc;
+    this.local = from.local;
+    this.fragMaxSize = from.fragMaxSize;
+    this.fragDf = from.fragDf;
+    this.id = from.id;
+    this.csumStart = from.csumStart === 0 ? 0 : this.l3 + (from.csumStart - from.l3);
+    this.csumOffset = from.csumOffset;
+    this.csumValid = from.csumValid;
+    this.gsoType = from.gsoType;
+    this.gsoSize = from.gsoSize;
+    this.hdrLen = from.hdrLen;
   }
 
   /** Clear what the path wrote: as `skb_scrub_packet` does between two lives of the same bytes, mark included. */

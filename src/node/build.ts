@@ -1,0 +1,181 @@
+/**
+ * From a description to a router that can run: devices opened, interfaces numbered, addresses, routes and neighbours set. Whatever was
+ * opened is closed again when a later step fails.
+ */
+import { maskOf, parseCidr, parseIpv4, parseMac } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import { LabError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { Conntrack } from '../conntrack/conntrack.ts';
+import type { Device } from '../device/device.ts';
+import { PacketSocket } from '../device/packet-socket.ts';
+import { type Silence, silenceKernel } from '../device/silence.ts';
+import { openTap } from '../device/tap.ts';
+import { openTun } from '../device/tun.ts';
+import { arena as addressed } from '../os/memory.ts';
+import { Arena } from '../packet/arena.ts';
+import { solicit } from '../router/arp.ts';
+import { type Route, RouteType } from '../router/fib.ts';
+import { type Interface, Link } from '../router/interface.ts';
+import { Neighbours } from '../router/neighbour.ts';
+import { giveUp, resume } from '../router/path.ts';
+import { Plane } from '../router/plane.ts';
+import { route, routesOfAddresses } from '../router/routes.ts';
+import { Vxlan } from '../router/vxlan.ts';
+import type { PortDescription, RouterDescription } from './description.ts';
+
+/** Slots for what the node makes and keeps: errors, ARP, packets that wait for a neighbour; large ones for whole datagrams. */
+const ARENA = { small: 4096, large: 64 };
+const DEFAULT_CONNECTIONS = 262_144;
+
+export interface BuiltNode {
+  plane: Plane;
+  conntrack: Conntrack;
+  /** Interfaces with a device, in the order of the description. */
+  ports: Interface[];
+  close(): void;
+}
+
+export function buildNode(d: RouterDescription, clock: Clock, random: Random, onFull: (message: string) => void): BuiltNode {
+  const opened: { close(): void }[] = [];
+  const close = () => {
+    for (const each of opened.splice(0).reverse()) each.close();
+  };
+  try {
+    const arena = new Arena(addressed(Arena.bytesFor(ARENA)), ARENA);
+    const plane = new Plane({ clock, random, arena });
+    addNeighbours(plane, clock, random);
+    const ports: Interface[] = [];
+    for (const port of d.ports) {
+      const device = openPort(port, opened);
+      if (port.kind === 'tun') {
+        plane.sockets = device;
+        plane.lo.addresses.push(...port.addresses.map(parseCidr));
+        continue;
+      }
+      ports.push(addPort(plane, port, device));
+    }
+    for (const v of d.vxlan) addVxlan(plane, v);
+    plane.setRoutes([...routesOfAddresses(allInterfaces(plane), plane.lo), ...describedRoutes(plane, d)]);
+    for (const n of d.neighbours) plane.neighbours.setPermanent(plane.byName(n.dev)!.id, parseIpv4(n.ip), parseMac(n.mac));
+    const conntrack = new Conntrack({ clock, random, capacity: DEFAULT_CONNECTIONS, wallClock: Date.now, onFull });
+    for (const [name, value] of Object.entries(d.sysctl)) setSysctl(plane, conntrack, name, value);
+    plane.wrongTtl = d.faults.includes('wrong-ttl');
+    return { plane, conntrack, ports, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** One set of names for both holders. @throws LabError BAD_INPUT for a name that neither knows */
+export function setSysctl(plane: Plane, conntrack: Conntrack, name: string, value: number): void {
+  if (name.startsWith('net.netfilter.') || name === 'net.nf_conntrack_max') conntrack.sysctl.set(name, value);
+  else plane.sysctls.set(name, value);
+}
+
+function openPort(port: PortDescription, opened: { close(): void }[]): Device {
+  const name = port.interface ?? port.name;
+  const mtu = port.mtu === undefined ? {} : { mtu: port.mtu };
+  const mac = port.mac === undefined ? {} : { mac: parseMac(port.mac) };
+  let device: Device;
+  switch (port.kind) {
+    case 'packet': {
+      const silence: Silence = silenceKernel(name);
+      opened.push(silence);
+      const socket = new PacketSocket(name, { offload: port.offload, promiscuous: port.mac !== undefined });
+      if (port.mac !== undefined) socket.mac.set(parseMac(port.mac));
+      if (port.mtu !== undefined) socket.mtu = port.mtu;
+      device = socket;
+      break;
+    }
+    case 'tap':
+      device = openTap({ name, ...mtu, ...mac, offload: port.offload });
+      break;
+    case 'tun':
+      device = openTun({ name, ...mtu, offload: port.offload });
+      break;
+  }
+  opened.push(device);
+  return device;
+}
+
+function addPort(plane: Plane, port: PortDescription, device: Device): Interface {
+  const link = port.bridge ? Link.Bridge : Link.Ethernet;
+  const made = plane.add(port.name, link, device, device.mac, device.mtu);
+  made.addresses = port.addresses.map(parseCidr);
+  if (port.bridge) {
+    const hairpin = port.bridge.hairpin;
+    plane.bridge[made.id] = { nfCall: port.bridge.nfCall, hairpin: typeof hairpin === 'boolean' ? hairpin : hairpin.map(parseMac) };
+  }
+  return made;
+}
+
+function addVxlan(plane: Plane, v: RouterDescription['vxlan'][number]): void {
+  const mac = v.mac === undefined ? randomMac(plane.random) : parseMac(v.mac);
+  const made = plane.add(v.name, Link.Vxlan, null, mac, v.mtu);
+  made.addresses = v.addresses.map(parseCidr);
+  const tunnel = new Vxlan(made.id, { vni: v.vni, port: v.port, local: parseIpv4(v.local), mac, udpChecksum: v.udpChecksum });
+  tunnel.setPeers(v.peers.map(p => ({ mac: parseMac(p.mac), node: parseIpv4(p.node) })));
+  plane.vxlan[made.id] = tunnel;
+  plane.vxlanPorts.push(tunnel);
+  for (const p of v.peers) plane.neighbours.setPermanent(made.id, parseIpv4(p.vtep), parseMac(p.mac));
+}
+
+/** Locally administered, unicast. */
+function randomMac(random: Random): Uint8Array {
+  const mac = Uint8Array.from({ length: 6 }, () => random.below(256));
+  mac[0] = (mac[0]! & 0xfc) | 2;
+  return mac;
+}
+
+const allInterfaces = (plane: Plane): Interface[] => plane.interfaces.filter(i => i !== null);
+
+/** Routes in the description, and one to each VXLAN peer's subnet by its VTEP, as flannel adds it (`onlink`). */
+function describedRoutes(plane: Plane, d: RouterDescription): Route[] {
+  const routes: Route[] = [];
+  for (const v of d.vxlan)
+    for (const p of v.peers) {
+      const { address, prefix } = parseCidr(p.subnet);
+      routes.push(
+        route({
+          network: address & maskOf(prefix),
+          prefix,
+          type: RouteType.Unicast,
+          oif: plane.byName(v.name)!.id,
+          via: parseIpv4(p.vtep),
+        }),
+      );
+    }
+  for (const r of d.routes) {
+    const { address, prefix } = r.to === 'default' ? { address: 0, prefix: 0 } : parseCidr(r.to);
+    const via = r.via === undefined ? 0 : parseIpv4(r.via);
+    const oif = r.type === 'unicast' ? outInterface(plane, r.dev, via, r.to) : plane.lo.id;
+    const prefSrc = r.src === undefined ? 0 : parseIpv4(r.src);
+    routes.push(route({ network: address, prefix, type: routeTypes[r.type], oif, via, prefSrc, metric: r.metric }));
+  }
+  return routes;
+}
+
+const routeTypes = {
+  unicast: RouteType.Unicast,
+  blackhole: RouteType.Blackhole,
+  unreachable: RouteType.Unreachable,
+  prohibit: RouteType.Prohibit,
+} as const;
+
+function outInterface(plane: Plane, dev: string | undefined, via: number, to: string): number {
+  if (dev !== undefined) return plane.byName(dev)!.id;
+  const found = allInterfaces(plane).find(i => i.onLink(via));
+  if (!found) throw new LabError('BAD_INPUT', `route ${to}: the gateway is on no interface's network; add "dev"`);
+  return found.id;
+}
+
+function addNeighbours(plane: Plane, clock: Clock, random: Random): void {
+  plane.neighbours = new Neighbours(clock, random, {
+    solicit: (oif, address, entry, broadcast, waiting) =>
+      solicit(plane, plane.interface(oif), address, broadcast ? null : plane.neighbours.macs, entry * 6, waiting),
+    resolved: (p, entry) => resume(plane, p, entry),
+    unreachable: p => giveUp(plane, p),
+  });
+}

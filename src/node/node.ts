@@ -1,0 +1,172 @@
+/** One userspace node, seen from the thread that commands it: start, rules in and out, questions, stop. */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { LabError } from '../base/errors.ts';
+import { EventFd } from '../os/event-fd.ts';
+import type { RouterDescription } from './description.ts';
+import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
+import { type LoadOptions, NodeRules } from './rules.ts';
+import { openSocketsPath, type SocketsPath } from './sockets-path.ts';
+
+export interface NodeOptions {
+  /** `/proc/PID/ns/net` or a named namespace's file; absent: the namespace of this process. */
+  netns?: string;
+  description: RouterDescription;
+  /** iptables-save text and the name of its file, for errors. */
+  rules?: { text: string; file?: string; lenient?: boolean };
+  /** Ring that the node's tracer writes into. */
+  traceRing?: SharedArrayBuffer;
+  /** Random choices are drawn from it; absent: a seed from the system. */
+  seed?: number;
+  onWarning?: (message: string) => void;
+}
+
+/** A node's thread answers within this, or something is wrong with it. */
+const ANSWER_MS = 10_000;
+
+/**
+ * Starts the node's thread and waits until its devices are open.
+ * @throws LabError of whatever could not be opened, set or parsed: nothing is left then.
+ */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const rules = new NodeRules(options.description.faults.includes('skip-masquerade'));
+  if (options.rules) for (const w of rules.load(options.rules.text, options.rules).warnings) options.onWarning?.(w);
+  const wake = new EventFd();
+  const start: NodeStart = {
+    netns: options.netns ?? null,
+    description: options.description,
+    program: rules.program,
+    traceRing: options.traceRing ?? null,
+    seed: options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
+    wakeFd: wake.fd,
+  };
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: start });
+  const node = new RunningNode(worker, wake, rules, options);
+  await node.ready;
+  return node;
+}
+
+export class RunningNode {
+  readonly #worker: Worker;
+  readonly #wake: EventFd;
+  readonly #rules: NodeRules;
+  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  #sockets: SocketsPath | undefined;
+  #lastId = 0;
+  #ended = false;
+  #interfaces: readonly string[] = [];
+  /** Fulfilled when the devices are open. */
+  readonly ready: Promise<void>;
+  /** Fulfilled when the thread has ended, with the error that ended it, if one did. */
+  readonly exited: Promise<LabError | undefined>;
+
+  constructor(worker: Worker, wake: EventFd, rules: NodeRules, options: NodeOptions) {
+    this.#worker = worker;
+    this.#wake = wake;
+    this.#rules = rules;
+    const readiness = Promise.withResolvers<void>();
+    let failure: LabError | undefined;
+    worker.on('message', (message: NodeMessage) => {
+      if (message.kind === 'ready') this.#opened(message.interfaces, options, readiness);
+      else if (message.kind === 'failed') failure = new LabError(message.code, message.message);
+      else if (message.kind === 'warning') options.onWarning?.(message.message);
+      else if (message.kind === 'answer') this.#take(message.id)?.resolve(message.value);
+      else if (message.kind === 'refused') this.#take(message.id)?.reject(new LabError(message.code, message.message));
+    });
+    worker.on('error', error => {
+      failure ??= new LabError('DAEMON', `the node's thread failed: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    });
+    this.exited = once(worker, 'exit').then(() => {
+      this.#end(failure);
+      readiness.reject(failure ?? new LabError('DAEMON', "the node's thread ended before its devices were open"));
+      return failure;
+    });
+    this.ready = readiness.promise;
+  }
+
+  /** Names by interface id, for the trace; '' is no interface. */
+  get interfaces(): readonly string[] {
+    return this.#interfaces;
+  }
+  /** Words for the rules of the program in force, for the trace. */
+  get programText() {
+    return this.#rules.programText;
+  }
+
+  /** Swaps the rules between two batches; connections stay. @throws TextError, LabError: then the old rules work on. */
+  loadRules(text: string, options: LoadOptions = {}): readonly string[] {
+    const { program, warnings } = this.#rules.load(text, options);
+    this.#send({ kind: 'program', program });
+    return warnings;
+  }
+
+  /** As `iptables-save` prints them. */
+  saveRules(counters = false): string {
+    return this.#rules.save(counters);
+  }
+
+  /** What conntrack(8) prints for these arguments. */
+  conntrack(args: readonly string[]): Promise<string> {
+    return this.#ask({ kind: 'conntrack', id: 0, args }) as Promise<string>;
+  }
+  counters(): Promise<NodeCounters> {
+    return this.#ask({ kind: 'counters', id: 0 }) as Promise<NodeCounters>;
+  }
+  /** Reads, or with `value` writes, a sysctl by the kernel's name. */
+  sysctl(name: string, value: number | null = null): Promise<number> {
+    return this.#ask({ kind: 'sysctl', id: 0, name, value }) as Promise<number>;
+  }
+  trace(ring: SharedArrayBuffer | null): void {
+    this.#send({ kind: 'trace', ring });
+  }
+
+  /** Closes the devices, lets the kernel hear again, ends the thread. A second call waits for the first. */
+  async stop(): Promise<void> {
+    if (!this.#ended) this.#send({ kind: 'stop' });
+    await this.exited;
+  }
+
+  #opened(interfaces: readonly string[], options: NodeOptions, readiness: PromiseWithResolvers<void>): void {
+    this.#interfaces = interfaces;
+    try {
+      this.#sockets = openSocketsPath(options.description, options.netns);
+      readiness.resolve();
+    } catch (error) {
+      readiness.reject(error);
+      this.#send({ kind: 'stop' });
+    }
+  }
+
+  #ask(request: Extract<NodeRequest, { id: number }>): Promise<unknown> {
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const timer = setTimeout(
+      () => this.#take(id)?.reject(new LabError('DAEMON', `the node did not answer "${request.kind}" within ${ANSWER_MS} ms`)),
+      ANSWER_MS,
+    );
+    this.#waiting.set(id, { resolve, reject });
+    this.#send({ ...request, id });
+    return promise.finally(() => clearTimeout(timer));
+  }
+
+  #take(id: number) {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+
+  #send(request: NodeRequest): void {
+    if (this.#ended) throw new LabError('DAEMON', `the node has ended and cannot be asked: ${request.kind}`);
+    this.#worker.postMessage(request);
+    this.#wake.wake();
+  }
+
+  #end(failure: LabError | undefined): void {
+    this.#ended = true;
+    this.#sockets?.close();
+    for (const [id] of this.#waiting) this.#take(id)?.reject(failure ?? new LabError('DAEMON', 'the node has ended'));
+    this.#wake.close();
+  }
+}

@@ -1,0 +1,49 @@
+/** What the two sides of a node say to each other: the daemon's thread, and the node's own. Programs and rings are shared memory. */
+import type { ErrorCode } from '../base/errors.ts';
+import type { Program } from '../netfilter/execute/program.ts';
+import type { RouterDescription } from './description.ts';
+
+export interface NodeStart {
+  /** Path of the namespace, or null for the one the process is in. */
+  netns: string | null;
+  description: RouterDescription;
+  program: Program | null;
+  /** Ring of the capture, or null. */
+  traceRing: SharedArrayBuffer | null;
+  seed: number;
+  wakeFd: number;
+}
+
+export type NodeRequest =
+  | { kind: 'stop' }
+  | { kind: 'program'; program: Program }
+  | { kind: 'trace'; ring: SharedArrayBuffer | null }
+  | { kind: 'conntrack'; id: number; args: readonly string[] }
+  | { kind: 'counters'; id: number }
+  | { kind: 'sysctl'; id: number; name: string; value: number | null };
+
+export interface PortCounters {
+  name: string;
+  rxPackets: number;
+  rxBytes: number;
+  txPackets: number;
+  txBytes: number;
+  rxDropped: number;
+  txDropped: number;
+  failure: string | null;
+}
+
+export interface NodeCounters {
+  ports: PortCounters[];
+  /** By the kernel's drop reason. */
+  drops: Record<string, number>;
+  connections: number;
+}
+
+export type NodeMessage =
+  | { kind: 'ready'; interfaces: string[] }
+  | { kind: 'failed'; code: ErrorCode; message: string }
+  | { kind: 'stopped' }
+  | { kind: 'warning'; message: string }
+  | { kind: 'answer'; id: number; value: unknown }
+  | { kind: 'refused'; id: number; code: ErrorCode; message: string };

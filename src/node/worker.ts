@@ -1,0 +1,118 @@
+/** Entry of a node's thread: enters the namespace, opens the devices, runs the loop until it is told to stop, gives everything back. */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { monotonicClock } from '../base/clock.ts';
+import { LabError } from '../base/errors.ts';
+import { SeededRandom } from '../base/random.ts';
+import { Netfilter } from '../netfilter/netfilter.ts';
+import { EventFd } from '../os/event-fd.ts';
+import { enterNetns } from '../os/netns.ts';
+import { RingTracer } from '../packet/tracer.ts';
+import { RulesEnvironment } from '../router/rules-environment.ts';
+import { BatchClock } from './batch-clock.ts';
+import { type BuiltNode, buildNode, setSysctl } from './build.ts';
+import { conntrackCommand } from './conntrack-command.ts';
+import { runLoop } from './loop.ts';
+import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
+import { RuleTracerAdapter } from './rule-tracer.ts';
+
+const start = workerData as NodeStart;
+const port = parentPort!;
+const say = (message: NodeMessage): void => port.postMessage(message);
+
+class Node {
+  readonly #clock = new BatchClock(monotonicClock);
+  readonly #built: BuiltNode;
+  readonly #netfilter: Netfilter;
+  readonly #wake = new EventFd(start.wakeFd);
+
+  constructor() {
+    const random = new SeededRandom(start.seed);
+    this.#built = buildNode(start.description, this.#clock, random, message => say({ kind: 'warning', message }));
+    const { plane, conntrack } = this.#built;
+    const environment = new RulesEnvironment(plane, conntrack);
+    const netfilter = new Netfilter(environment);
+    this.#netfilter = netfilter;
+    plane.hooks = { run: (hook, p) => netfilter.hook(hook, p), end: p => conntrack.drop(p) };
+    if (start.program) netfilter.install(start.program);
+    this.#trace(start.traceRing);
+  }
+
+  run(): void {
+    const { plane, conntrack, ports } = this.#built;
+    try {
+      say({ kind: 'ready', interfaces: plane.interfaces.map(i => i?.name ?? '') });
+      runLoop({
+        plane,
+        clock: this.#clock,
+        ports,
+        wakeFd: start.wakeFd,
+        onWake: () => this.#hear(),
+        sweep: () => {
+          conntrack.sweep();
+        },
+      });
+    } finally {
+      this.#built.close();
+    }
+  }
+
+  #trace(ring: SharedArrayBuffer | null): void {
+    const tracer = ring === null ? null : new RingTracer(ring);
+    this.#built.plane.tracer = tracer;
+    this.#netfilter.tracer = tracer === null ? null : new RuleTracerAdapter(tracer);
+  }
+
+  /** Everything that was said since the last time. @returns false to stop. */
+  #hear(): boolean {
+    this.#wake.drain();
+    for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) {
+      const request = got.message as NodeRequest;
+      if (request.kind === 'stop') return false;
+      if (request.kind === 'program') this.#netfilter.install(request.program);
+      else if (request.kind === 'trace') this.#trace(request.ring);
+      else this.#answer(request);
+    }
+    return true;
+  }
+
+  #answer(request: Extract<NodeRequest, { id: number }>): void {
+    try {
+      say({ kind: 'answer', id: request.id, value: this.#valueFor(request) });
+    } catch (error) {
+      const known = error instanceof LabError;
+      say({ kind: 'refused', id: request.id, code: known ? error.code : 'DAEMON', message: known ? error.message : String(error) });
+    }
+  }
+
+  #valueFor(request: Extract<NodeRequest, { id: number }>): unknown {
+    const { plane, conntrack } = this.#built;
+    switch (request.kind) {
+      case 'conntrack':
+        return conntrackCommand(conntrack, request.args);
+      case 'counters':
+        return this.#counters();
+      case 'sysctl': {
+        if (request.value !== null) setSysctl(plane, conntrack, request.name, request.value);
+        return request.name.startsWith('net.netfilter.') ? conntrack.sysctl.get(request.name) : plane.sysctls.get(request.name);
+      }
+    }
+  }
+
+  #counters(): NodeCounters {
+    const { plane, conntrack, ports } = this.#built;
+    return {
+      ports: ports.map(({ name, device }) => ({ name, ...device!.counters, failure: device!.failure?.message ?? null })),
+      drops: plane.drops.toObject(),
+      connections: conntrack.size,
+    };
+  }
+}
+
+try {
+  if (start.netns !== null) enterNetns(start.netns);
+  new Node().run();
+  say({ kind: 'stopped' });
+} catch (error) {
+  const known = error instanceof LabError;
+  say({ kind: 'failed', code: known ? error.code : 'DAEMON', message: known ? error.message : String((error as Error)?.stack ?? error) });
+}

@@ -1,0 +1,40 @@
+/**
+ * Traits of a real bridge that pods meet, for a tap that stands for the bridge (`cni0`): with `bridge-nf-call-iptables` the bridge's
+ * ports are isolated and all that pods send to each other comes here, where it is forwarded as the bridge would: through PREROUTING,
+ * FORWARD and POSTROUTING, but with its TTL and its sender's MAC kept, and never back to the port it came from unless that port is in
+ * hairpin mode (`br_nf_pre_routing_finish`, `should_deliver`). Without it the bridge keeps pod-to-pod frames to itself.
+ */
+import type { Packet } from '../packet/packet.ts';
+import { Hook } from '../packet/verdict.ts';
+import { same } from '../wire/bytes.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import { type Plane, Step } from './plane.ts';
+
+export interface BridgePort {
+  /** `bridge-nf-call-iptables` for this bridge: pods' frames to each other come through the rules. */
+  nfCall: boolean;
+  /** Hairpin mode of every port, or of those behind which these MACs are. */
+  hairpin: boolean | readonly Uint8Array[];
+}
+
+/** Does this packet, which leaves where it came in and needs no gateway, stay at layer 2? */
+export function forwardsInBridge(plane: Plane, p: Packet): boolean {
+  const port = plane.bridge[p.iif];
+  return port?.nfCall === true && plane.sysctls.node.bridge_nf_call_iptables !== 0;
+}
+
+export function bridge(plane: Plane, p: Packet): Step {
+  p.physIn = p.iif;
+  p.physOut = p.oif;
+  if (!plane.passes(Hook.Forward, p)) return Step.Done;
+  return Step.Egress;
+}
+
+/** Would the bridge have to send the frame out of the port that it came from, with hairpin mode off there? */
+export function turnsBack(port: BridgePort, p: Packet, mac: Uint8Array, macAt: number): boolean {
+  const from = ethernet.srcAt(p.l3 - ethernet.HEADER_LEN);
+  if (!same(p.bytes, from, mac, macAt, 6)) return false;
+  if (typeof port.hairpin === 'boolean') return !port.hairpin;
+  for (let i = 0; i < port.hairpin.length; i++) if (same(p.bytes, from, port.hairpin[i]!, 0, 6)) return false;
+  return true;
+}

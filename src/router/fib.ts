@@ -1,0 +1,167 @@
+/**
+ * Forwarding information base: longest prefix first, `local` before `main` as the kernel's rules 0 and 32766 have it. One hash per
+ * prefix length that is in use, so that a look-up costs as many probes as there are lengths, however many /32 routes pods have.
+ *
+ * Routes are numbered; a number stays valid until `replace`. Fields stand in typed arrays beside each other.
+ */
+import { formatCidr, type Ipv4, maskOf } from '../base/address.ts';
+import { LabError } from '../base/errors.ts';
+
+/** Kind of route, RTN_* of `include/uapi/linux/rtnetlink.h`. */
+export const RouteType = {
+  Unspec: 0,
+  Unicast: 1,
+  Local: 2,
+  Broadcast: 3,
+  Anycast: 4,
+  Multicast: 5,
+  Blackhole: 6,
+  Unreachable: 7,
+  Prohibit: 8,
+} as const;
+export type RouteType = (typeof RouteType)[keyof typeof RouteType];
+
+/** A route in words. `via` 0 means directly on the link; `prefSrc` 0 means "the interface's own". */
+export interface Route {
+  network: Ipv4;
+  prefix: number;
+  type: RouteType;
+  oif: number;
+  via: Ipv4;
+  prefSrc: Ipv4;
+  /** Lower wins between routes to the same network. */
+  metric: number;
+}
+
+/** One prefix length: open addressing, linear probing, a power of two of slots at most half full. */
+class PrefixTable {
+  readonly mask: number;
+  readonly prefix: number;
+  readonly #slots: Int32Array;
+  readonly #routes: Int32Array;
+  readonly #last: number;
+
+  constructor(prefix: number, networks: readonly Ipv4[], routes: readonly number[]) {
+    this.prefix = prefix;
+    this.mask = maskOf(prefix);
+    const size = 1 << Math.max(2, 32 - Math.clz32(networks.length * 2));
+    this.#last = size - 1;
+    this.#slots = new Int32Array(size);
+    this.#routes = new Int32Array(size).fill(-1);
+    for (let i = 0; i < networks.length; i++) {
+      let at = mix(networks[i]!) & this.#last;
+      while (this.#routes[at] !== -1) at = (at + 1) & this.#last;
+      this.#slots[at] = networks[i]!;
+      this.#routes[at] = routes[i]!;
+    }
+  }
+
+  find(dst: Ipv4): number {
+    const network = dst & this.mask;
+    for (let at = mix(network) & this.#last; this.#routes[at] !== -1; at = (at + 1) & this.#last) {
+      if (this.#slots[at] === network) return this.#routes[at]!;
+    }
+    return -1;
+  }
+}
+
+/** Finaliser of murmur3: neighbouring networks differ in few bits. */
+function mix(v: number): number {
+  let h = v ^ (v >>> 16);
+  h = Math.imul(h, 0x85ebca6b);
+  h ^= h >>> 13;
+  return h ^ (h >>> 16);
+}
+
+export class Fib {
+  #local: PrefixTable[] = [];
+  #main: PrefixTable[] = [];
+  #routes: Route[] = [];
+  type = new Uint8Array(0);
+  oif = new Int32Array(0);
+  via = new Int32Array(0);
+  prefSrc = new Int32Array(0);
+
+  /** Local, broadcast and multicast routes go to the table that is asked first. The whole set is replaced at once. */
+  replace(routes: readonly Route[]): void {
+    const kept = firstByMetric(routes);
+    this.#routes = kept;
+    this.type = Uint8Array.from(kept, r => r.type);
+    this.oif = Int32Array.from(kept, r => r.oif);
+    this.via = Int32Array.from(kept, r => r.via);
+    this.prefSrc = Int32Array.from(kept, r => r.prefSrc);
+    this.#local = byLength(kept, isLocalTable);
+    this.#main = byLength(kept, r => !isLocalTable(r));
+  }
+
+  get routes(): readonly Route[] {
+    return this.#routes;
+  }
+
+  /** @returns number of the route for `dst`, -1 when there is none. */
+  lookup(dst: Ipv4): number {
+    for (let i = 0; i < this.#local.length; i++) {
+      const found = this.#local[i]!.find(dst);
+      if (found !== -1) return found;
+    }
+    for (let i = 0; i < this.#main.length; i++) {
+      const found = this.#main[i]!.find(dst);
+      if (found !== -1) return found;
+    }
+    return -1;
+  }
+
+  /** RTN_* of an address as `inet_addr_type` tells it: an address with any route that is not special is UNICAST. */
+  addressType(address: Ipv4): RouteType {
+    if (address >>> 24 === 0 || address === -1) return RouteType.Broadcast;
+    if (address >>> 28 === 0xe) return RouteType.Multicast;
+    for (let i = 0; i < this.#local.length; i++) {
+      const found = this.#local[i]!.find(address);
+      if (found !== -1) return this.type[found] as RouteType;
+    }
+    return RouteType.Unicast;
+  }
+
+  /** As `addressType`, but an address of another interface than `oif` is not LOCAL (`inet_dev_addr_type`). */
+  addressTypeOn(address: Ipv4, oif: number): RouteType {
+    const t = this.addressType(address);
+    if (t !== RouteType.Local && t !== RouteType.Broadcast) return t;
+    for (let i = 0; i < this.#local.length; i++) {
+      const found = this.#local[i]!.find(address);
+      if (found !== -1) return this.oif[found] === oif ? t : RouteType.Unicast;
+    }
+    return t;
+  }
+}
+
+const isLocalTable = (r: Route): boolean =>
+  r.type === RouteType.Local || r.type === RouteType.Broadcast || r.type === RouteType.Anycast || r.type === RouteType.Multicast;
+
+/** One route per table and network: the one of the lowest metric, the first one given among equals. */
+function firstByMetric(routes: readonly Route[]): Route[] {
+  const best = new Map<string, Route>();
+  for (const r of routes) {
+    if ((r.network & maskOf(r.prefix)) !== r.network)
+      throw new LabError('BAD_INPUT', `route ${formatCidr({ address: r.network, prefix: r.prefix })}: host bits are set`);
+    const key = `${isLocalTable(r)} ${r.network}/${r.prefix}`;
+    const known = best.get(key);
+    if (!known || r.metric < known.metric) best.set(key, r);
+  }
+  return [...best.values()];
+}
+
+function byLength(routes: readonly Route[], include: (r: Route) => boolean): PrefixTable[] {
+  const tables: PrefixTable[] = [];
+  for (let prefix = 32; prefix >= 0; prefix--) {
+    const numbers = [...routes.keys()].filter(i => routes[i]!.prefix === prefix && include(routes[i]!));
+    if (numbers.length > 0)
+      tables.push(
+        new PrefixTable(
+          prefix,
+          numbers.map(i => routes[i]!.network),
+          numbers,
+        ),
+      );
+  }
+  return tables;
+}

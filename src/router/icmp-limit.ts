@@ -1,0 +1,62 @@
+/**
+ * Limits of the ICMP errors that a node makes (`net/ipv4/icmp.c`): a global bucket (`icmp_msgs_per_sec`, `icmp_msgs_burst`), then one
+ * per destination (`icmp_ratelimit`, a burst of six, `inet_peer_xrlim_allow`). Only the types in `icmp_ratemask` are limited, and
+ * never "fragmentation needed", on which path MTU discovery lives.
+ */
+import type { Clock } from '../base/clock.ts';
+import { Type, Unreachable } from '../wire/icmp.ts';
+import type { NodeSysctl } from './sysctl.ts';
+
+const BURST_FACTOR = 6;
+/** Destinations that are remembered: a table by hash, where a newcomer takes the place of whoever is there. */
+const PEERS = 1024;
+
+export class IcmpLimit {
+  readonly #clock: Clock;
+  readonly #peer = new Int32Array(PEERS);
+  readonly #tokensMs = new Float64Array(PEERS);
+  readonly #lastMs = new Float64Array(PEERS);
+  #credit = 0;
+  #stampMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  allow(sysctl: NodeSysctl, dst: number, type: number, code: number): boolean {
+    if ((sysctl.icmp_ratemask & (1 << type)) === 0) return true;
+    if (type === Type.DestUnreachable && code === Unreachable.FragNeeded) return true;
+    const now = this.#clock.nowMs();
+    return this.#allowGlobal(sysctl, now) && this.#allowPeer(sysctl.icmp_ratelimit, dst, now);
+  }
+
+  /** icmp_global_allow: refilled at most every 20 ms. */
+  #allowGlobal(sysctl: NodeSysctl, now: number): boolean {
+    const delta = Math.min(now - this.#stampMs, 1000);
+    if (delta >= 20) {
+      const refill = Math.floor((sysctl.icmp_msgs_per_sec * delta) / 1000);
+      if (refill > 0) {
+        this.#stampMs = now;
+        this.#credit = Math.min(this.#credit + refill, sysctl.icmp_msgs_burst);
+      }
+    }
+    if (this.#credit < 1) return false;
+    this.#credit--;
+    return true;
+  }
+
+  #allowPeer(timeoutMs: number, dst: number, now: number): boolean {
+    if (timeoutMs === 0) return true;
+    const at = Math.imul(dst, 0x9e3779b1) >>> 22;
+    if (this.#peer[at] !== dst) {
+      this.#peer[at] = dst;
+      this.#tokensMs[at] = timeoutMs * BURST_FACTOR;
+      this.#lastMs[at] = now;
+    }
+    const tokens = Math.min(this.#tokensMs[at]! + (now - this.#lastMs[at]!), timeoutMs * BURST_FACTOR);
+    this.#lastMs[at] = now;
+    const allowed = tokens >= timeoutMs;
+    this.#tokensMs[at] = allowed ? tokens - timeoutMs : tokens;
+    return allowed;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * A packet that this node made: `__ip_local_out` (`net/ipv4/ip_output.c`). It came from a socket through the TUN, or the router made
+ * it: an ICMP error, a reset, the outer packet of VXLAN.
+ */
+import { DropReason } from '../base/drop-reason.ts';
+import type { Packet } from '../packet/packet.ts';
+import { Hook } from '../packet/verdict.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import { RouteType } from './fib.ts';
+import { type Plane, Step } from './plane.ts';
+
+export function output(plane: Plane, p: Packet): Step {
+  p.local = true;
+  const failed = routeOutput(plane, p);
+  if (failed !== DropReason.None) return plane.drop(p, failed);
+  if (ipv4.src(p.bytes, p.l3) === 0) fillSource(plane, p);
+  if (!plane.passes(Hook.Output, p)) return Step.Done;
+  return Step.Egress;
+}
+
+/**
+ * Sets `oif`, `nextHop` and `prefSrc` by the destination. Called again when a rule of OUTPUT changed what routing looks at
+ * (`ip_route_me_harder`).
+ */
+export function routeOutput(plane: Plane, p: Packet): DropReason {
+  const dst = ipv4.dst(p.bytes, p.l3);
+  const route = plane.fib.lookup(dst);
+  if (route === -1) return DropReason.IpOutNoRoutes;
+  const type = plane.fib.type[route];
+  if (type === RouteType.Local) {
+    p.oif = plane.lo.id;
+    p.nextHop = dst;
+    p.prefSrc = dst;
+    return DropReason.None;
+  }
+  if (type !== RouteType.Unicast && type !== RouteType.Broadcast) return DropReason.IpOutNoRoutes;
+  p.oif = plane.fib.oif[route]!;
+  const via = plane.fib.via[route]!;
+  p.nextHop = via === 0 ? dst : via;
+  p.prefSrc = plane.fib.prefSrc[route]!;
+  return DropReason.None;
+}
+
+/** The source of a packet that was made without one: the route's preferred source, else the interface's address. */
+function fillSource(plane: Plane, p: Packet): void {
+  const src = p.prefSrc !== 0 ? p.prefSrc : sourceAddress(plane, p.oif, p.nextHop);
+  // Only ICMP is made without a source, and its sum does not cover addresses.
+  ipv4.setSrc(p.bytes, p.l3, src);
+}
+
+/** The interface's address towards `nextHop`; of an interface without addresses, the first address of any other. */
+export function sourceAddress(plane: Plane, oif: number, nextHop: number): number {
+  const own = plane.interface(oif).sourceFor(nextHop);
+  if (own !== 0) return own;
+  for (let id = 1; id < plane.interfaces.length; id++) {
+    const other = plane.interface(id);
+    if (other !== plane.lo && other.addresses.length > 0) return other.addresses[0]!.address;
+  }
+  return 0;
+}

@@ -1,0 +1,119 @@
+/**
+ * The path of a packet: which stage follows which. This is the only file that knows all stages; a stage says where the packet goes
+ * next and never calls another, so that a packet of any nesting (a reply through VXLAN out of a loop-back) runs on a flat stack.
+ */
+import { DropReason } from '../base/drop-reason.ts';
+import { type Packet, PacketType } from '../packet/packet.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as icmp from '../wire/icmp.ts';
+import * as arp from './arp.ts';
+import { bridge } from './bridge.ts';
+import { deliver } from './deliver.ts';
+import { egress, sendOut, sendTo } from './egress.ts';
+import { forward } from './forward.ts';
+import { sendError } from './icmp-error.ts';
+import { type Interface, Link } from './interface.ts';
+import { output } from './output.ts';
+import { type Plane, Step } from './plane.ts';
+import { receive } from './receive.ts';
+
+/** Packets that one packet may cause (an error about an error about a fragment ...), before the node looks at its devices again. */
+const MOST_CAUSED = 4096;
+
+/** A frame from the device of `iif`; its bytes are borrowed until the plane is flushed. */
+export function frameIn(plane: Plane, p: Packet, iif: Interface): void {
+  p.iif = iif.id;
+  if (ethernet.check(p.start, p.end) !== DropReason.None) {
+    plane.drop(p, DropReason.PktTooSmall);
+    return;
+  }
+  p.l3 = p.start + ethernet.HEADER_LEN;
+  if (plane.tracer !== null) plane.tracer.arrive(p);
+  const type = ethernet.type(p.bytes, p.start);
+  if (type === ethernet.EtherType.Ipv4) run(plane, p, Step.Receive);
+  else if (type === ethernet.EtherType.Arp) arp.arrive(plane, p);
+  else plane.drop(p, DropReason.UnhandledProto);
+}
+
+/** A packet that a process on this node sent: it stands at `p.start` without a link header. */
+export function socketIn(plane: Plane, p: Packet): void {
+  p.l3 = p.start;
+  p.l4 = p.start + ((p.bytes[p.start]! & 15) << 2);
+  p.type = PacketType.Host;
+  if (p.end - p.start < 20 || p.bytes[p.start]! >> 4 !== 4 || p.l4 > p.end) {
+    plane.drop(p, DropReason.UnhandledProto);
+    return;
+  }
+  run(plane, p, Step.Output);
+}
+
+/** Runs `p` from `step` to its end, then what it caused. */
+export function run(plane: Plane, p: Packet, step: Step): void {
+  follow(plane, p, step);
+  runWaiting(plane);
+}
+
+/** What packets or timers have caused: errors, answers, copies. */
+export function runWaiting(plane: Plane): void {
+  for (let i = 0; plane.waiting > 0 && i < MOST_CAUSED; i++) {
+    const nextStep = plane.takeWaitingStep();
+    const next = plane.takeWaiting();
+    follow(plane, next, nextStep);
+  }
+}
+
+/** A neighbour answered: what waited for it goes on. An ARP answer that was held for it is sent as it stands. */
+export function resume(plane: Plane, p: Packet, entry: number): void {
+  if (!arp.isIpv4(p)) {
+    arp.transmitFrame(plane, p, plane.interface(p.oif));
+    return;
+  }
+  if (sendTo(plane, p, entry) === Step.Output) run(plane, p, Step.Output);
+  else plane.spend(p);
+}
+
+/** A neighbour did not answer: the sender is told (`arp_error_report`). */
+export function giveUp(plane: Plane, p: Packet): void {
+  if (arp.isIpv4(p)) {
+    sendError(plane, p, icmp.Type.DestUnreachable, icmp.Unreachable.Host, 0);
+    plane.drop(p, DropReason.NeighFailed);
+  }
+  plane.spend(p);
+}
+
+function follow(plane: Plane, p: Packet, from: Step): void {
+  let step = from;
+  for (;;) {
+    switch (step) {
+      case Step.Done:
+        plane.spend(p);
+        return;
+      case Step.Kept:
+        return;
+      case Step.Receive:
+        step = receive(plane, p);
+        break;
+      case Step.Forward:
+        step = forward(plane, p);
+        break;
+      case Step.Bridge:
+        step = bridge(plane, p);
+        break;
+      case Step.Deliver:
+        step = deliver(plane, p);
+        break;
+      case Step.Output:
+        step = output(plane, p);
+        break;
+      case Step.Egress:
+        step = egress(plane, p);
+        break;
+      case Step.Resume:
+        step = sendOut(plane, p);
+        break;
+    }
+  }
+}
+
+/** Is this an interface whose frames the router reads itself? */
+export const hasFrames = (i: Interface): boolean => i.link === Link.Ethernet || i.link === Link.Bridge;

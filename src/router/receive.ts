@@ -1,0 +1,82 @@
+/** From the wire to a routing decision: `ip_rcv` and `ip_rcv_finish` (`net/ipv4/ip_input.c`). */
+import { LIMITED_BROADCAST } from '../base/address.ts';
+import { DropReason } from '../base/drop-reason.ts';
+import { type Packet, PacketType } from '../packet/packet.ts';
+import { Hook } from '../packet/verdict.ts';
+import * as icmp from '../wire/icmp.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import { forwardsInBridge } from './bridge.ts';
+import { RouteType } from './fib.ts';
+import { sendError } from './icmp-error.ts';
+import { checkOptions } from './ip-options.ts';
+import { type Plane, Step } from './plane.ts';
+import { checkAddresses, validateSource } from './source-check.ts';
+
+export function receive(plane: Plane, p: Packet): Step {
+  if (p.type === PacketType.OtherHost) return plane.drop(p, DropReason.OtherHost);
+  const bad = ipv4.check(p.bytes, p.l3, p.end);
+  if (bad !== DropReason.None) return plane.drop(p, bad);
+  p.end = p.l3 + ipv4.totalLength(p.bytes, p.l3);
+  p.l4 = p.l3 + ipv4.headerLength(p.bytes, p.l3);
+
+  if (!plane.passes(Hook.Prerouting, p)) return Step.Done;
+  return routeInput(plane, p);
+}
+
+/** Where does it go? Addresses are read again: PREROUTING may have changed them. */
+function routeInput(plane: Plane, p: Packet): Step {
+  const src = ipv4.src(p.bytes, p.l3);
+  const dst = ipv4.dst(p.bytes, p.l3);
+  const iif = plane.interface(p.iif);
+  const martian = checkAddresses(plane, iif, src, dst);
+  if (martian !== DropReason.None) return plane.drop(p, martian);
+  if (p.l4 - p.l3 > ipv4.HEADER_LEN) {
+    const refused = checkOptions(plane, iif, p);
+    if (refused !== DropReason.None) return plane.drop(p, refused);
+  }
+  if (dst === LIMITED_BROADCAST) return deliverBroadcast(plane, p, src);
+  if (dst >>> 28 === 0xe) return plane.drop(p, DropReason.Multicast);
+
+  const route = plane.fib.lookup(dst);
+  const type = route === -1 ? RouteType.Unspec : plane.fib.type[route];
+  if (type === RouteType.Broadcast) return deliverBroadcast(plane, p, src);
+  if (type === RouteType.Local) {
+    const wrong = validateSource(plane, iif, src, 0);
+    if (wrong !== DropReason.None) return plane.drop(p, wrong);
+    p.oif = plane.lo.id;
+    return Step.Deliver;
+  }
+  if (iif.sysctl.forwarding === 0) return plane.drop(p, DropReason.IpForwardingOff);
+  if (type !== RouteType.Unicast) return refuse(plane, p, type as RouteType, src);
+
+  const oif = plane.fib.oif[route]!;
+  const wrong = validateSource(plane, iif, src, oif);
+  if (wrong !== DropReason.None) return plane.drop(p, wrong);
+  p.oif = oif;
+  const via = plane.fib.via[route]!;
+  p.nextHop = via === 0 ? dst : via;
+  p.prefSrc = plane.fib.prefSrc[route]!;
+  return oif === p.iif && via === 0 && forwardsInBridge(plane, p) ? Step.Bridge : Step.Forward;
+}
+
+/** No route, or one that says no: `ip_error` tells the sender why. */
+function refuse(plane: Plane, p: Packet, type: RouteType, src: number): Step {
+  const wrong = validateSource(plane, plane.interface(p.iif), src, 0);
+  if (wrong !== DropReason.None) return plane.drop(p, wrong);
+  if (type === RouteType.Blackhole) return plane.drop(p, DropReason.Blackhole);
+  let code: number = icmp.Unreachable.Net;
+  if (type === RouteType.Unreachable) code = icmp.Unreachable.Host;
+  else if (type === RouteType.Prohibit) code = icmp.Unreachable.AdminProhibited;
+  sendError(plane, p, icmp.Type.DestUnreachable, code, 0);
+  return plane.drop(p, DropReason.IpInNoRoutes);
+}
+
+function deliverBroadcast(plane: Plane, p: Packet, src: number): Step {
+  if (src >>> 24 !== 0) {
+    const wrong = validateSource(plane, plane.interface(p.iif), src, 0);
+    if (wrong !== DropReason.None) return plane.drop(p, wrong);
+  }
+  p.type = PacketType.Broadcast;
+  p.oif = plane.lo.id;
+  return Step.Deliver;
+}

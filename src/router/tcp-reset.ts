@@ -1,0 +1,46 @@
+/**
+ * A reset in answer to a segment (RFC 9293 section 3.10.7.1): what a closed port sends, and what `REJECT --reject-with tcp-reset` sends
+ * (`nf_reject_ip_tcphdr_put`, `net/ipv4/netfilter/nf_reject_ipv4.c`). Nothing is sent about a reset.
+ */
+import { DropReason } from '../base/drop-reason.ts';
+import type { Packet } from '../packet/packet.ts';
+import { setU16 } from '../wire/bytes.ts';
+import * as checksum from '../wire/checksum.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as tcp from '../wire/tcp.ts';
+import { type Plane, Step } from './plane.ts';
+
+/** @param about a segment whose header was checked; `l4` stands at it */
+export function tcpReset(plane: Plane, about: Packet): void {
+  const b = about.bytes;
+  const flags = tcp.flags(b, about.l4);
+  if ((flags & tcp.Flag.Rst) !== 0) return;
+  const p = plane.arena.take(ethernet.HEADER_LEN + ipv4.HEADER_LEN + tcp.HEADER_LEN);
+  if (p === null) {
+    plane.drops.count(DropReason.NoMemory);
+    return;
+  }
+  p.l3 = p.start + ethernet.HEADER_LEN;
+  p.l4 = p.l3 + ipv4.HEADER_LEN;
+  const out = p.bytes;
+  const src = ipv4.dst(b, about.l3);
+  const dst = ipv4.src(b, about.l3);
+  ipv4.write(out, p.l3, 0, ipv4.HEADER_LEN + tcp.HEADER_LEN, 0, ipv4.DF, plane.sysctls.node.ip_default_ttl, ipv4.Protocol.Tcp, src, dst);
+  out.fill(0, p.l4, p.end);
+  tcp.setSrcPort(out, p.l4, tcp.dstPort(b, about.l4));
+  tcp.setDstPort(out, p.l4, tcp.srcPort(b, about.l4));
+  setU16(out, p.l4 + 12, (tcp.HEADER_LEN >> 2) << 12);
+  if ((flags & tcp.Flag.Ack) !== 0) {
+    tcp.setSeq(out, p.l4, tcp.ack(b, about.l4));
+    tcp.setFlags(out, p.l4, tcp.Flag.Rst);
+  } else {
+    const consumed = about.end - about.l4 - tcp.headerLength(b, about.l4) + (flags & tcp.Flag.Syn ? 1 : 0) + (flags & tcp.Flag.Fin ? 1 : 0);
+    tcp.setAck(out, p.l4, (tcp.seqI32(b, about.l4) + consumed) >>> 0);
+    tcp.setFlags(out, p.l4, tcp.Flag.Rst | tcp.Flag.Ack);
+  }
+  const pseudo = checksum.pseudoHeader(src, dst, ipv4.Protocol.Tcp, tcp.HEADER_LEN);
+  tcp.setChecksum(out, p.l4, checksum.finish(checksum.add(pseudo, out, p.l4, p.end)));
+  p.local = true;
+  plane.later(p, Step.Output);
+}

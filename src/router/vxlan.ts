@@ -1,0 +1,164 @@
+/**
+ * VXLAN to static peers, as flannel programs it (RFC 7348; `vxlan_xmit_one` and `vxlan_rcv`, `drivers/net/vxlan/vxlan_core.c`): a
+ * neighbour entry gives the peer's VTEP MAC, the forwarding database the node behind that MAC. The mark stays on the packet through
+ * encapsulation, as an sk_buff keeps it: rules that mark must also clear, or the outer packet is masqueraded too.
+ */
+import type { Ipv4 } from '../base/address.ts';
+import { DropReason } from '../base/drop-reason.ts';
+import { Gso, type Packet, PacketType } from '../packet/packet.ts';
+import { finishChecksum } from '../packet/partial-checksum.ts';
+import { copy, i32, same, u16 } from '../wire/bytes.ts';
+import * as checksum from '../wire/checksum.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as udp from '../wire/udp.ts';
+import * as vxlan from '../wire/vxlan.ts';
+import { copyOut } from './copy-out.ts';
+import { type Plane, Step } from './plane.ts';
+
+const OUTER = ipv4.HEADER_LEN + udp.HEADER_LEN + vxlan.HEADER_LEN;
+/** `net.ipv4.ip_local_port_range`: where the outer source port comes from (`udp_flow_src_port`). */
+const PORT_MIN = 32_768;
+const PORT_MAX = 60_999;
+const ECN_MASK = 3;
+const ECN_CE = 3;
+
+export class Vxlan {
+  /** Interface id of the device. */
+  readonly id: number;
+  readonly vni: number;
+  readonly port: number;
+  readonly local: Ipv4;
+  readonly mac: Uint8Array;
+  /** UDP checksum on the outer packet; flannel's device sends 0. */
+  readonly udpChecksum: boolean;
+  #macs: Uint8Array[] = [];
+  #nodes: Ipv4[] = [];
+
+  constructor(id: number, o: { vni: number; port: number; local: Ipv4; mac: Uint8Array; udpChecksum: boolean }) {
+    this.id = id;
+    this.vni = o.vni;
+    this.port = o.port;
+    this.local = o.local;
+    this.mac = o.mac;
+    this.udpChecksum = o.udpChecksum;
+  }
+
+  /** The forwarding database, replaced as a whole. */
+  setPeers(peers: readonly { mac: Uint8Array; node: Ipv4 }[]): void {
+    this.#macs = peers.map(p => p.mac);
+    this.#nodes = peers.map(p => p.node);
+  }
+
+  /** @returns the node behind a VTEP's MAC, 0 when nobody is. */
+  nodeOf(b: Uint8Array, macAt: number): Ipv4 {
+    for (let i = 0; i < this.#macs.length; i++) if (same(b, macAt, this.#macs[i]!, 0, 6)) return this.#nodes[i]!;
+    return 0;
+  }
+}
+
+/** Wrap `p` for the peer of neighbour `entry`; it goes on as a packet of this node. */
+export function encapsulate(plane: Plane, p: Packet, entry: number): Step {
+  const tunnel = plane.vxlan[p.oif]!;
+  if (p.l3 - ethernet.HEADER_LEN - OUTER - ethernet.HEADER_LEN < p.floor) return copyOut(plane, p, Step.Resume);
+  if (p.gsoType !== Gso.None) return plane.drop(p, DropReason.PktTooBig);
+  if (p.csumStart !== 0) finishChecksum(p);
+  const b = p.bytes;
+  const inner = p.l3 - ethernet.HEADER_LEN;
+  const macs = plane.neighbours.macs;
+  copy(macs, entry * 6, b, ethernet.dstAt(inner), 6);
+  ethernet.setSrc(b, inner, tunnel.mac);
+  ethernet.setType(b, inner, ethernet.EtherType.Ipv4);
+  p.start = inner;
+  if (plane.tracer !== null) plane.tracer.depart(p);
+  const node = tunnel.nodeOf(macs, entry * 6);
+  if (node === 0) return plane.drop(p, DropReason.VxlanNoPeer);
+
+  const tos = ipv4.tos(b, p.l3);
+  const port = sourcePort(plane, p);
+  const length = p.end - inner + OUTER;
+  const l3 = inner - OUTER;
+  const l4 = l3 + ipv4.HEADER_LEN;
+  vxlan.write(b, l4 + udp.HEADER_LEN, tunnel.vni);
+  udp.setSrcPort(b, l4, port);
+  udp.setDstPort(b, l4, tunnel.port);
+  udp.setLength(b, l4, length - ipv4.HEADER_LEN);
+  udp.setChecksum(b, l4, 0);
+  // Outer TTL 64 and no DF, whatever the inner packet says; of its TOS only the ECN bits go outside (RFC 6040).
+  const ttl = plane.sysctls.node.ip_default_ttl;
+  ipv4.write(b, l3, tos & ECN_MASK, length, plane.nextIpId(), 0, ttl, ipv4.Protocol.Udp, tunnel.local, node);
+  if (tunnel.udpChecksum) {
+    const sum = checksum.add(checksum.pseudoHeader(tunnel.local, node, ipv4.Protocol.Udp, p.end - l4), b, l4, p.end);
+    udp.setChecksum(b, l4, checksum.finish(sum) || 0xffff);
+  }
+  const { mark, id } = p;
+  p.forget();
+  p.mark = mark;
+  p.id = id;
+  p.start = l3;
+  p.l3 = l3;
+  p.l4 = l4;
+  return Step.Output;
+}
+
+/** Both directions of a flow need not agree, but one flow keeps one port: RSS and ECMP then keep its order. */
+function sourcePort(plane: Plane, p: Packet): number {
+  const b = p.bytes;
+  let h = Math.imul(i32(b, p.l3 + 12) ^ plane.hashSeed, 0x9e3779b1);
+  h = Math.imul((h ^ (h >>> 15)) + i32(b, p.l3 + 16), 0x85ebca6b);
+  h ^= ipv4.protocol(b, p.l3);
+  const protocol = ipv4.protocol(b, p.l3);
+  const hasPorts = (protocol === ipv4.Protocol.Tcp || protocol === ipv4.Protocol.Udp) && !ipv4.isFragment(b, p.l3) && p.end - p.l4 >= 4;
+  if (hasPorts) h = Math.imul(h ^ (h >>> 13) ^ i32(b, p.l4), 0xc2b2ae35);
+  h ^= h >>> 16;
+  return PORT_MIN + Math.floor(((h >>> 0) * (PORT_MAX - PORT_MIN)) / 0x1_0000_0000);
+}
+
+/** An outer packet that was accepted by INPUT: the frame inside comes in on the VXLAN device. */
+export function decapsulate(plane: Plane, p: Packet, listener: Vxlan): Step {
+  const b = p.bytes;
+  const bad = udp.check(b, p.l4, p.end);
+  if (bad !== DropReason.None) return plane.drop(p, bad);
+  const end = p.l4 + udp.length(b, p.l4);
+  if (udp.checksum(b, p.l4) !== 0 && p.csumStart === 0 && !p.csumValid) {
+    const sum = checksum.pseudoHeader(ipv4.src(b, p.l3), ipv4.dst(b, p.l3), ipv4.Protocol.Udp, end - p.l4);
+    if (!checksum.holds(sum, b, p.l4, end)) return plane.drop(p, DropReason.UdpCsum);
+  }
+  const header = p.l4 + udp.HEADER_LEN;
+  const wrong = vxlan.check(b, header, end);
+  if (wrong !== DropReason.None) return plane.drop(p, wrong);
+  const tunnel = deviceFor(plane, listener.port, vxlan.vni(b, header));
+  if (tunnel === null) return plane.drop(p, DropReason.VxlanVniNotFound);
+
+  const inner = header + vxlan.HEADER_LEN;
+  if (ethernet.check(inner, end) !== DropReason.None) return plane.drop(p, DropReason.PktTooSmall);
+  // A frame that came from this very device was looped back by the network.
+  if (same(b, ethernet.srcAt(inner), tunnel.mac, 0, 6)) return plane.drop(p, DropReason.TunnelLoop);
+  if (u16(b, inner + 12) !== ethernet.EtherType.Ipv4) return plane.drop(p, DropReason.UnhandledProto);
+  const outerCe = (ipv4.tos(b, p.l3) & ECN_MASK) === ECN_CE;
+  const { mark, id } = p;
+  p.forget();
+  p.mark = mark;
+  p.id = id;
+  p.csumStart = 0;
+  p.csumValid = false;
+  p.iif = tunnel.id;
+  p.floor = header;
+  p.start = inner;
+  p.l3 = inner + ethernet.HEADER_LEN;
+  p.end = end;
+  if (!same(b, ethernet.dstAt(inner), tunnel.mac, 0, 6)) p.type = ethernet.isGroup(b, inner) ? PacketType.Multicast : PacketType.OtherHost;
+  // RFC 6040 section 4.2: congestion met outside is told inside, when the inner packet can carry it.
+  if (outerCe && (b[p.l3 + 1]! & ECN_MASK) !== 0 && ipv4.check(b, p.l3, end) === DropReason.None)
+    ipv4.setTos(b, p.l3, ipv4.tos(b, p.l3) | ECN_CE);
+  if (plane.tracer !== null) plane.tracer.arrive(p);
+  return Step.Receive;
+}
+
+function deviceFor(plane: Plane, port: number, vni: number): Vxlan | null {
+  for (let i = 0; i < plane.vxlanPorts.length; i++) {
+    const each = plane.vxlanPorts[i]!;
+    if (each.port === port && each.vni === vni) return each;
+  }
+  return null;
+}
