@@ -174,8 +174,9 @@ export interface HashlimitMatch {
   /** `--hashlimit-above`: matches what exceeds the rate. */
   readonly above: boolean;
   /**
-   * Packets: time for one packet in units of 1/1,000,000 s (`XT_HASHLIMIT_SCALE_v2`), `burst` in packets.
-   * Bytes: `average` is bytes per second, `burst` in bytes (0 = none given).
+   * packets: `average` is the time for one packet in units of 1/1,000,000 s (`XT_HASHLIMIT_SCALE_v2`), `burst` counts packets.
+   * bytes: `average` is the cost of 16 bytes as the kernel keeps it, 0xffffffff / (bytes per second / 16 + 1); `burst` counts seconds
+   * of that rate, 0 = none given.
    */
   readonly unit: 'packets' | 'bytes';
   readonly average: number;
@@ -183,15 +184,16 @@ export interface HashlimitMatch {
   /** Bits of `HashlimitMode`; 0 puts every packet in one bucket. */
   readonly mode: number;
   readonly name: string;
-  readonly srcMask: number;
-  readonly dstMask: number;
+  /** Prefix lengths 0..32. */
+  readonly srcPrefix: number;
+  readonly dstPrefix: number;
   /** Absent: the kernel's choice (buckets), 8 times the buckets (max). */
   readonly htableSize?: number;
   readonly htableMax?: number;
   readonly gcIntervalMs: number;
   readonly expireMs: number;
   readonly rateMatch: boolean;
-  /** Seconds; 0 = not given. */
+  /** Only with `rateMatch`, else 0. */
   readonly rateIntervalS: number;
 }
 /** Of the IPv4 packet, header included. */

@@ -1,0 +1,2 @@
+import type { MatchExtension } from '../text/extension.ts';
+export const extraMatches: readonly MatchExtension[] = [];

@@ -1,0 +1,2 @@
+import type { TargetExtension } from '../text/extension.ts';
+export const extraTargets: readonly TargetExtension[] = [];
