@@ -1,0 +1,60 @@
+/**
+ * Parts of a payload that tell of the run and not of the network: the date of an HTTP answer, a port that a server prints, the id of a DNS
+ * question. They are replaced before payloads are compared, and counted.
+ */
+
+export interface PayloadContext {
+  protocol: number;
+  /** As at the hop where the flow was first seen. */
+  serverPort: number;
+  /** Ports that were chosen by the system anywhere on the flow's way. */
+  ephemeralPorts: ReadonlySet<number>;
+}
+
+export interface PayloadRule {
+  what: string;
+  why: string;
+  /** @returns the payload with what must differ replaced and how often that was; undefined when there is nothing of it. */
+  replace(payload: Buffer, context: PayloadContext): { payload: Buffer; count: number } | undefined;
+}
+
+const UDP = 17;
+const DNS_PORT = 53;
+
+const httpDate: PayloadRule = {
+  what: 'HTTP Date',
+  why: 'the server prints its clock',
+  replace: payload =>
+    replaceText(payload, /(?<=^|\r\n)(Date|Last-Modified|Expires): [^\r\n]*GMT/gi, m => `${m.slice(0, m.indexOf(':'))}: (date)`),
+};
+
+/** Only as `:40312` or as a JSON number: a port that happens to stand in other digits is content. */
+const printedPort: PayloadRule = {
+  what: 'port in the payload',
+  why: 'a server prints the ephemeral port that it sees',
+  replace: (payload, { ephemeralPorts }) =>
+    replaceText(payload, /(?<=:\s?)\d{4,5}(?![\d])/g, m => (ephemeralPorts.has(Number(m)) ? '(port)' : m)),
+};
+
+const dnsId: PayloadRule = {
+  what: 'DNS id',
+  why: 'chosen at random for each question',
+  replace(payload, { protocol, serverPort }) {
+    if (protocol !== UDP || serverPort !== DNS_PORT || payload.length < 12) return undefined;
+    const copy = Buffer.from(payload);
+    copy.writeUInt16BE(0, 0);
+    return { payload: copy, count: 1 };
+  },
+};
+
+export const payloadRules: readonly PayloadRule[] = [httpDate, printedPort, dnsId];
+
+function replaceText(payload: Buffer, pattern: RegExp, by: (match: string) => string): { payload: Buffer; count: number } | undefined {
+  let count = 0;
+  const text = payload.toString('latin1').replace(pattern, match => {
+    const replaced = by(match);
+    if (replaced !== match) count++;
+    return replaced;
+  });
+  return count === 0 ? undefined : { payload: Buffer.from(text, 'latin1'), count };
+}

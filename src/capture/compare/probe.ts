@@ -1,0 +1,284 @@
+/**
+ * Compare two runs of injected frames: at each hop each packet, each field, exactly. Fields that the systems choose by themselves (an
+ * answer's IP id, initial sequence numbers, a masqueraded port) must be used alike; those of an injected packet must be the same.
+ */
+
+import { compareNs, type TravelledPacket } from '../identity.ts';
+import type { Direction } from '../pcapng/format.ts';
+import { type FieldValue, fieldsOf, find, reverse, type Sighting, tupleText } from '../sighting.ts';
+import { Offsets, Pairing } from './pairing.ts';
+import { hopsOfBoth, macText, type SeenRun, sameMac, see } from './relevant.ts';
+import { type Comparison, Findings, type Run } from './result.ts';
+
+export interface ProbeOptions {
+  /** The hops that are compared, in the order of the path. */
+  hops: readonly string[];
+  /** Hops at which the lab put frames on the wire: packets that leave there first have every field fixed. */
+  injectedAt: readonly string[];
+}
+
+/** At the same hop, once in each run. */
+interface Pair {
+  hop: string;
+  userspace: Sighting;
+  kernel: Sighting;
+}
+
+export function compareProbe(userspace: Run, kernel: Run, options: ProbeOptions): Comparison {
+  return new ProbeComparison(userspace, kernel, options).result();
+}
+
+const directionsOfFrames: readonly (Direction | undefined)[] = ['in', 'out', undefined];
+
+class ProbeComparison {
+  readonly #findings = new Findings();
+  readonly #hops: readonly string[];
+  readonly #options: ProbeOptions;
+  readonly #seen: { userspace: SeenRun; kernel: SeenRun };
+  readonly #partner: Map<TravelledPacket, TravelledPacket>;
+  readonly #chosen = new Pairing();
+  readonly #offsets = new Offsets();
+
+  constructor(userspace: Run, kernel: Run, options: ProbeOptions) {
+    this.#options = options;
+    this.#hops = hopsOfBoth(userspace, kernel, options.hops, this.#findings);
+    this.#seen = {
+      userspace: see(userspace, this.#hops, 'userspace', this.#findings),
+      kernel: see(kernel, this.#hops, 'kernel', this.#findings),
+    };
+    this.#partner = partners(this.#seen.userspace.packets, this.#seen.kernel.packets);
+  }
+
+  result(): Comparison {
+    const findings = this.#findings;
+    for (const hop of this.#hops) {
+      findings.compared.hops++;
+      for (const direction of directionsOfFrames) this.#hop(hop, direction);
+    }
+    findings.ignore('time', 'two runs', this.#seen.userspace.packetOf.size, this.#seen.kernel.packetOf.size);
+    findings.compared.flows = new Set(this.#seen.userspace.packets.map(p => this.#flowOf(p.sightings[0]!, this.#seen.userspace))).size;
+    return findings.result('probe');
+  }
+
+  #hop(hop: string, direction: Direction | undefined): void {
+    const here = (seen: SeenRun): Sighting[] => seen.at.get(hop)!.filter(s => s.frame.direction === direction);
+    const { pairs, extra, missing } = this.#pairUp(hop, here(this.#seen.userspace), here(this.#seen.kernel));
+    const found: { timeNs: bigint; tell: () => void }[] = [];
+    const startU = here(this.#seen.userspace)[0]?.frame.timeNs ?? 0n;
+    const startK = here(this.#seen.kernel)[0]?.frame.timeNs ?? 0n;
+    for (const pair of pairs) found.push({ timeNs: pair.userspace.frame.timeNs - startU, tell: () => this.#compare(pair) });
+    for (const s of extra) {
+      found.push({ timeNs: s.frame.timeNs - startU, tell: () => this.#alone(hop, s, 'userspace') });
+    }
+    for (const s of missing) {
+      found.push({ timeNs: s.frame.timeNs - startK, tell: () => this.#alone(hop, s, 'kernel') });
+    }
+    found.sort((a, b) => compareNs(a.timeNs, b.timeNs));
+    for (const f of found) f.tell();
+    this.#order(hop, pairs);
+  }
+
+  #alone(hop: string, s: Sighting, where: 'userspace' | 'kernel'): void {
+    this.#findings.compared.packets++;
+    const flow = this.#flowOf(s, this.#seen[where]);
+    const text = packetText(s);
+    this.#findings.differ(hop, flow, 'packet', where === 'userspace' ? text : null, where === 'kernel' ? text : null);
+  }
+
+  /** Sightings of packets that are partners; what is left is paired with its like, so that a changed payload is found as one. */
+  #pairUp(hop: string, us: readonly Sighting[], ks: readonly Sighting[]): { pairs: Pair[]; extra: Sighting[]; missing: Sighting[] } {
+    const pairs: Pair[] = [];
+    const left = [...ks];
+    const unpaired: Sighting[] = [];
+    for (const u of us) {
+      const partner = this.#partner.get(this.#seen.userspace.packetOf.get(u)!);
+      const i = left.findIndex(k => partner !== undefined && this.#seen.kernel.packetOf.get(k) === partner);
+      if (i < 0) unpaired.push(u);
+      else pairs.push({ hop, userspace: u, kernel: left.splice(i, 1)[0]! });
+    }
+    const extra: Sighting[] = [];
+    for (const u of unpaired) {
+      const scores = left.map(k => likeness(u, k));
+      const best = scores.indexOf(Math.max(0, ...scores));
+      if (best >= 0 && scores[best]! >= 0.5) pairs.push({ hop, userspace: u, kernel: left.splice(best, 1)[0]! });
+      else extra.push(u);
+    }
+    pairs.sort((a, b) => compareNs(a.userspace.frame.timeNs, b.userspace.frame.timeNs));
+    return { pairs, extra, missing: left };
+  }
+
+  #compare(pair: Pair): void {
+    const findings = this.#findings;
+    findings.compared.packets++;
+    const flow = this.#flowOf(pair.kernel, this.#seen.kernel);
+    const u = fieldsOf(pair.userspace);
+    const k = fieldsOf(pair.kernel);
+    const otherEnvelope = u.get('encapsulation') !== k.get('encapsulation');
+    for (const field of new Set([...u.keys(), ...k.keys()])) {
+      // One of them has no envelope, so what is in it says nothing more, and the frame's MACs belong to different wires.
+      if (otherEnvelope && /^(outer\.|vxlan\.|ethernet\.)/.test(field)) continue;
+      const uv = u.get(field) ?? null;
+      const kv = k.get(field) ?? null;
+      findings.compared.fields++;
+      if (uv === null || kv === null) findings.differ(pair.hop, flow, field, uv, kv);
+      else if (!this.#agree(field, uv, kv, pair)) {
+        findings.differ(pair.hop, flow, field, this.#text(field, uv, this.#seen.userspace), this.#text(field, kv, this.#seen.kernel));
+      }
+    }
+  }
+
+  #text(field: string, value: FieldValue, seen: SeenRun): FieldValue {
+    return isMacField(field) ? macText(String(value), seen) : value;
+  }
+
+  #agree(field: string, u: FieldValue, k: FieldValue, pair: Pair): boolean {
+    if (isMacField(field)) return sameMac(String(u), String(k), this.#seen, this.#chosen, this.#findings);
+    const packets = `${this.#seen.userspace.packetOf.get(pair.userspace)!.id}/${this.#seen.kernel.packetOf.get(pair.kernel)!.id}`;
+    const flow = pair.kernel.tuple ? this.#seen.kernel.flows.directionKey(pair.kernel.tuple) : packets;
+    const back = pair.kernel.tuple ? this.#seen.kernel.flows.directionKey(reverse(pair.kernel.tuple)) : packets;
+    const consistently = (scope: string, why: string): boolean => {
+      if (u !== k) this.#findings.ignore(field, `${why}: compared for consistent use`, 1, 1);
+      return this.#chosen.agree(`${field}|${scope}`, u, k);
+    };
+    const counting = (scope: string): boolean => {
+      if (u !== k) this.#findings.ignore(field, 'starts at a random number: compared relative to it', 1, 1);
+      return this.#offsets.agree(scope, Number(u), Number(k));
+    };
+    // The envelope is made by the node, also around an injected packet.
+    if (field === 'outer.udp.srcPort') return consistently(flow, 'a hash of the inner flow that each system computes in its own way');
+    if (field === 'outer.ipv4.identification') return consistently(packets, 'chosen by the system');
+    // An error travels against the packet that it quotes.
+    if (/^(tcp|udp)\.srcPort$|^quoted\.(tcp|udp)\.dstPort$/.test(field)) return this.#port(u, k, pair, true);
+    if (/^(tcp|udp)\.dstPort$|^quoted\.(tcp|udp)\.srcPort$/.test(field)) return this.#port(u, k, pair, false);
+    if (this.#injected(pair.userspace, this.#seen.userspace) && this.#injected(pair.kernel, this.#seen.kernel)) {
+      // An injected packet may still acknowledge what a system has chosen.
+      return field === 'tcp.ack' ? u === k || counting(back) : u === k;
+    }
+    switch (field) {
+      case 'ipv4.identification':
+        return consistently(packets, 'chosen by the system');
+      case 'quoted.ipv4.identification':
+        // Equal when it quotes an injected packet: its id is the quoted one's, not the quoting one's.
+        return u === k || consistently(packets, 'chosen by the system');
+      case 'tcp.seq':
+        return counting(flow);
+      case 'tcp.ack':
+      case 'quoted.tcp.seq':
+        return u === k || counting(back);
+      case 'tcp.tsVal':
+      case 'tcp.tsEcr':
+        return consistently(packets, 'a clock of each system');
+      default:
+        return u === k;
+    }
+  }
+
+  /** A port that NAT chose in both runs, on the side of who opened the flow, may differ; then it must do so everywhere. */
+  #port(u: FieldValue, k: FieldValue, pair: Pair, source: boolean): boolean {
+    if (u === k) return true;
+    if (!this.#rewritten(pair.userspace, this.#seen.userspace, source) || !this.#rewritten(pair.kernel, this.#seen.kernel, source))
+      return false;
+    const t = pair.kernel.tuple!;
+    this.#findings.ignore('port chosen by NAT', 'drawn at random when the wanted one is taken: compared for consistent use', 1, 1);
+    return this.#chosen.agree(`port|${this.#seen.kernel.flows.flowKey(t)}`, u, k);
+  }
+
+  /** Has NAT changed the opener's port of this flow before this hop? */
+  #rewritten(s: Sighting, seen: SeenRun, source: boolean): boolean {
+    if (!s.tuple || seen.flows.isOriginal(s.tuple) !== source) return false;
+    const flow = seen.flows.flowKey(s.tuple);
+    const first = seen.packets.find(p => p.sightings[0]!.tuple && seen.flows.flowKey(p.sightings[0]!.tuple) === flow);
+    const opener = first!.sightings[0]!.tuple!.srcPort;
+    return (source ? s.tuple.srcPort : s.tuple.dstPort) !== opener;
+  }
+
+  #injected(s: Sighting, seen: SeenRun): boolean {
+    const first = seen.packetOf.get(s)!.sightings[0]!;
+    return this.#options.injectedAt.includes(first.frame.hop) && first.frame.direction !== 'in';
+  }
+
+  /** Packets of one flow and direction must come in the same order. */
+  #order(hop: string, pairs: readonly Pair[]): void {
+    const last = new Map<string, Pair>();
+    for (const pair of pairs) {
+      const t = pair.kernel.tuple;
+      const key = t ? this.#seen.kernel.flows.directionKey(t) : '';
+      const before = last.get(key);
+      if (before && before.kernel.frame.timeNs > pair.kernel.frame.timeNs) {
+        this.#findings.differ(
+          hop,
+          this.#flowOf(pair.kernel, this.#seen.kernel),
+          'order',
+          packetText(before.userspace),
+          packetText(pair.userspace),
+        );
+      }
+      last.set(key, pair);
+    }
+  }
+
+  /** A flow is called by its tuple where it was first seen. */
+  #flowOf(s: Sighting, seen: SeenRun): string {
+    const first = seen.packetOf.get(s)!.sightings[0]!;
+    return first.tuple ? tupleText(first.tuple) : `${first.ipv4?.src} > ${first.ipv4?.dst}, fragment`;
+  }
+}
+
+const isMacField = (field: string): boolean => /(^|\.)ethernet\.(src|dst)$/.test(field);
+
+/** Packets of the two runs that set out alike: at the same hop, with the same tuple, flags and payload; else without the tuple. */
+function partners(us: readonly TravelledPacket[], ks: readonly TravelledPacket[]): Map<TravelledPacket, TravelledPacket> {
+  const found = new Map<TravelledPacket, TravelledPacket>();
+  const keys = [
+    (s: Sighting) => `${originKey(s)}|${s.tuple ? tupleText(s.tuple) : ''}|${s.ipv4!.identification}`,
+    (s: Sighting) => `${originKey(s)}|${s.tuple ? tupleText(s.tuple) : ''}`,
+    (s: Sighting) => originKey(s),
+  ];
+  let leftU = [...us];
+  let leftK = [...ks];
+  for (const key of keys) {
+    const waiting = Map.groupBy(leftK, p => key(p.sightings[0]!));
+    leftU = leftU.filter(u => {
+      const k = waiting.get(key(u.sightings[0]!))?.shift();
+      if (k) found.set(u, k);
+      return k === undefined;
+    });
+    leftK = [...waiting.values()].flat();
+  }
+  return found;
+}
+
+function originKey(s: Sighting): string {
+  const payload = find(s.packet, 'payload');
+  const kind = s.tcp?.flags ?? (s.icmp ? `${s.icmp.type}/${s.icmp.code}` : '');
+  return `${s.frame.hop}|${s.frame.direction}|${s.ipv4!.protocol}|${kind}|${payload?.hash ?? ''}`;
+}
+
+/** Share of the fields that are equal, of those that say what a packet is. */
+function likeness(a: Sighting, b: Sighting): number {
+  if (a.ipv4!.protocol !== b.ipv4!.protocol || a.isError !== b.isError) return 0;
+  const fa = fieldsOf(a);
+  const fb = fieldsOf(b);
+  let same = 0;
+  let all = 0;
+  for (const [field, value] of fa) {
+    if (!telling.test(field)) continue;
+    all++;
+    if (fb.get(field) === value) same++;
+  }
+  return all === 0 ? 0 : same / all;
+}
+const telling = /^(encapsulation|ipv4\.(src|dst|totalLength|ttl|identification)|(tcp|udp)\.(srcPort|dstPort|seq|flags)|icmp\.|payload\.)/;
+
+/** `tcp 10.244.1.5:40000 > 10.96.0.10:80 SYN, 0 bytes, TTL 64` */
+export function packetText(s: Sighting): string {
+  const ip = s.ipv4!;
+  const what = s.isError
+    ? `icmp error ${s.icmp!.type}/${s.icmp!.code} from ${ip.src}`
+    : s.tuple
+      ? tupleText(s.tuple)
+      : `${ip.src} > ${ip.dst}, fragment at ${ip.fragmentOffset}`;
+  const flags = s.tcp ? ` ${s.tcp.flags}` : '';
+  const wrapped = s.envelope.length > 0 ? ', in an envelope' : '';
+  return `${what}${flags}, ${find(s.packet, 'payload')?.length ?? 0} bytes, TTL ${ip.ttl}${wrapped}`;
+}

@@ -1,0 +1,139 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Capture } from '../../../src/capture/capture.ts';
+import { readHops } from '../../../src/capture/captured-frame.ts';
+import { readCaptureFile } from '../../../src/capture/pcapng/reader.ts';
+
+const root = process.getuid?.() === 0;
+const has = (tool: string): boolean => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
+const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
+const A = `capt${process.pid}a`;
+const B = `capt${process.pid}b`;
+const netns = (name: string): string => `/run/netns/${name}`;
+
+/** `count` datagrams from `from`; each is `size` bytes that start with its number. */
+const sendDatagrams = (from: string, to: string, port: number, count: number, size: number): void => {
+  const program = `import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(${count}): s.sendto(i.to_bytes(4, 'big') + bytes(${size} - 4), ('${to}', ${port}))`;
+  execFileSync('ip', ['netns', 'exec', from, '/usr/bin/python3', '-c', program]);
+};
+
+describe.skipIf(!root)('a capture of interface hops (skipped without root: it makes network namespaces)', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'capture-test-'));
+    for (const name of [A, B]) ip('netns', 'add', name);
+    ip('link', 'add', 'eth0', 'netns', A, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', B);
+    for (const [i, name] of [A, B].entries()) {
+      execFileSync('ip', ['netns', 'exec', name, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1']);
+      ip('-n', name, 'addr', 'add', `203.0.113.${9 + i}/24`, 'dev', 'eth0');
+      ip('-n', name, 'link', 'set', 'eth0', 'up');
+    }
+    execFileSync('ip', [
+      'netns',
+      'exec',
+      B,
+      'nft',
+      'add table inet t; add chain inet t i { type filter hook input priority 0; }; add rule inet t i udp dport 9 drop',
+    ]);
+  });
+  afterAll(() => {
+    for (const name of [A, B]) spawnSync('ip', ['netns', 'del', name]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('has every frame that was sent before stop, once per hop, with its direction', async () => {
+    const out = join(folder, 'all');
+    const capture = await Capture.start({
+      hops: [
+        { name: 'client/eth0', netns: netns(A), interface: 'eth0' },
+        { name: 'node1/eth0', netns: netns(B), interface: 'eth0' },
+      ],
+      output: { folder: out },
+    });
+    sendDatagrams(A, '203.0.113.10', 9, 2000, 64);
+    const report = await capture.stop();
+    expect(report.unread).toBe(0);
+    expect(report.hops.map(h => h.dropped)).toEqual([0, 0]);
+    const hops = readHops(out);
+    for (const [hop, direction] of [
+      ['client/eth0', 'out'],
+      ['node1/eth0', 'in'],
+    ] as const) {
+      const datagrams = hops.get(hop)!.filter(f => f.bytes.length === 14 + 28 + 64);
+      expect(datagrams.map(f => Buffer.from(f.bytes).readUInt32BE(42))).toEqual(Array.from({ length: 2000 }, (_, i) => i));
+      expect(new Set(datagrams.map(f => f.direction))).toEqual(new Set([direction]));
+      expect(datagrams.every((f, i) => i === 0 || f.timeNs >= datagrams[i - 1]!.timeNs)).toBe(true);
+    }
+    const last = report.hops[1]!;
+    expect(last.written).toBe(hops.get('node1/eth0')!.length);
+  });
+
+  test('counts what it had no room for, and says so in the file', async () => {
+    const out = join(folder, 'small');
+    const capture = await Capture.start({
+      hops: [{ name: 'node1/eth0', netns: netns(B), interface: 'eth0', ringBytes: 1 }],
+      output: { folder: out },
+    });
+    sendDatagrams(A, '203.0.113.10', 9, 20_000, 1400);
+    const report = await capture.stop();
+    const hop = report.hops[0]!;
+    expect(hop.received).toBe(hop.written + hop.dropped);
+    expect(hop.received).toBeGreaterThanOrEqual(20_000);
+    const file = readCaptureFile(join(out, 'node1_eth0.pcapng'));
+    expect(file.interfaces[0]!.statistics).toEqual({ received: hop.received, dropped: hop.dropped, delivered: hop.written });
+    expect(file.packets.length).toBe(hop.written);
+  });
+
+  test('writes all hops into one stream, sorted by time', async () => {
+    const stream = join(folder, 'merged.pcapng');
+    const capture = await Capture.start({
+      hops: [
+        { name: 'client/eth0', netns: netns(A), interface: 'eth0' },
+        { name: 'node1/eth0', netns: netns(B), interface: 'eth0' },
+      ],
+      output: { stream },
+    });
+    sendDatagrams(A, '203.0.113.10', 9, 500, 200);
+    await capture.stop();
+    const file = readCaptureFile(stream);
+    expect(file.interfaces.map(i => i.name)).toEqual(['client/eth0', 'node1/eth0']);
+    expect(file.packets.length).toBeGreaterThanOrEqual(1000);
+    expect(file.packets.every((p, i) => i === 0 || p.timeNs >= file.packets[i - 1]!.timeNs)).toBe(true);
+  });
+
+  test.skipIf(!has('tshark') || !has('capinfos'))('is read by tshark and capinfos without error (skipped without them)', async () => {
+    const out = join(folder, 'wireshark');
+    const capture = await Capture.start({
+      hops: [{ name: 'client/eth0', netns: netns(A), interface: 'eth0' }],
+      output: { folder: out },
+    });
+    sendDatagrams(A, '203.0.113.10', 9, 3, 64);
+    await capture.stop();
+    const path = join(out, 'client_eth0.pcapng');
+    const tshark = spawnSync(
+      'tshark',
+      ['-r', path, '-Y', 'udp', '-T', 'fields', '-e', 'frame.interface_name', '-e', 'udp.dstport', '-e', 'frame.packet_flags_direction'],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect(tshark.status).toBe(0);
+    expect(tshark.stdout.trim().split('\n')).toEqual(Array.from({ length: 3 }, () => 'client/eth0\t9\t0x00000002'));
+    const capinfos = spawnSync('capinfos', [path], { encoding: 'utf8' });
+    expect(capinfos.status).toBe(0);
+    expect(capinfos.stdout).toContain('nanoseconds (9)');
+  });
+
+  test('says what is missing when an interface does not exist', async () => {
+    const start = Capture.start({
+      hops: [{ name: 'node1/eth7', netns: netns(B), interface: 'eth7' }],
+      output: { folder: join(folder, 'none') },
+    });
+    await expect(start).rejects.toMatchObject({ code: 'DEVICE', message: expect.stringContaining('"eth7"') });
+  });
+});
