@@ -5,67 +5,30 @@
 import type { Ipv4 } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
+import type { Conntrack } from '../conntrack/conntrack.ts';
+import type { Nat } from '../conntrack/nat/nat.ts';
 import type { Packet } from '../packet/packet.ts';
-import type { Hook, Verdict } from '../packet/verdict.ts';
+import type { Hook } from '../packet/verdict.ts';
 
-/** NF_NAT_RANGE_* (`include/uapi/linux/netfilter/nf_nat.h`). */
-export const NatRange = {
-  MapIps: 1,
-  ProtoSpecified: 2,
-  ProtoRandom: 4,
-  Persistent: 8,
-  ProtoRandomFully: 16,
-  ProtoOffset: 32,
-  Netmap: 64,
-} as const;
-
-/** Which end a translation changes (`enum nf_nat_manip_type`). */
-export const Manip = { Src: 0, Dst: 1 } as const;
-export type Manip = (typeof Manip)[keyof typeof Manip];
-
-/** The part of `conntrack/` that rules read and write; `conntrack.Conntrack` is one. Entries are int32 indexes, `Packet.ct`. */
-export interface Connections {
-  /** nf_conntrack_in: finds or makes the packet's entry. */
-  track(p: Packet, hook: Hook): Verdict;
-  /** nf_conntrack_confirm: puts a new entry into the table. */
-  confirm(p: Packet): Verdict;
-  /** IPS_* bits. */
-  status(ct: number): number;
-  /** Unsigned. */
-  mark(ct: number): number;
-  setMark(ct: number, mark: number): void;
-  protocol(ct: number): number;
-  /** Milliseconds left of the entry's timeout, 0 when it is past. */
-  expiresInMs(ct: number): number;
-  origSrc(ct: number): Ipv4;
-  origDst(ct: number): Ipv4;
-  replSrc(ct: number): Ipv4;
-  replDst(ct: number): Ipv4;
-  origSrcPort(ct: number): number;
-  origDstPort(ct: number): number;
-  replSrcPort(ct: number): number;
-  replDstPort(ct: number): number;
-  readonly nat: Translations;
-}
-
-export interface Translations {
-  initialized(ct: number, manip: Manip): boolean;
-  /**
-   * nf_nat_setup_info: chooses a free tuple inside the range and binds the entry to it.
-   *
-   * @param flags bits of `NatRange`
-   * @param minAddr first address, int32; addresses count only with MapIps, ports only with ProtoSpecified
-   */
-  bind(ct: number, manip: Manip, flags: number, minAddr: Ipv4, maxAddr: Ipv4, minPort: number, maxPort: number, basePort: number): Verdict;
-  /** nf_nat_alloc_null_binding: the tuple stays, unless it is taken. */
-  bindNull(ct: number, manip: Manip): Verdict;
-  /** nf_nat_packet, and nf_nat_icmp_reply_translation for an ICMP error. */
-  translate(p: Packet, hook: Hook): Verdict;
-  /** Notes the interface of a MASQUERADE, whose entries end with its address. */
-  masquerade(ct: number, oif: number): void;
-  /** nf_nat_oif_changed: a masqueraded flow leaves by another interface now. The entry is removed and the packet dropped. */
-  oifChanged(ct: number, ctinfo: number, oif: number): boolean;
-}
+/** The part of `conntrack/` that rules read and write. Entries are int32 indexes, `Packet.ct`. */
+export type Connections = Pick<
+  Conntrack,
+  | 'track'
+  | 'confirm'
+  | 'status'
+  | 'mark'
+  | 'setMark'
+  | 'protocol'
+  | 'expiresMs'
+  | 'origSrc'
+  | 'origDst'
+  | 'replySrc'
+  | 'replyDst'
+  | 'origSrcPort'
+  | 'origDstPort'
+  | 'replySrcPort'
+  | 'replyDstPort'
+> & { readonly nat: Pick<Nat, 'consults' | 'initialized' | 'bind' | 'bindNull' | 'masquerade' | 'netmap' | 'translate'> };
 
 /** Names of the router's interfaces: rules name them, packets carry ids. */
 export interface InterfaceNames {

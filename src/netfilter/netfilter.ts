@@ -1,9 +1,10 @@
 /** Netfilter of one node, the hot side: holds the program in force and takes packets through the hooks. */
 import { DropReason } from '../base/drop-reason.ts';
-import { CtInfo, type Packet } from '../packet/packet.ts';
+import { manipOf } from '../conntrack/nat/nat.ts';
+import type { Packet } from '../packet/packet.ts';
 import { Hook, Verdict } from '../packet/verdict.ts';
 import * as ipv4 from '../wire/ipv4.ts';
-import { type Environment, Manip } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { Execution } from './execute/execution.ts';
 import { Installed } from './execute/installed.ts';
 import type { Program } from './execute/program.ts';
@@ -71,29 +72,25 @@ export class Netfilter {
       case 'confirm':
         return p => env.connections.confirm(p);
       case 'natDst':
-        return hook === Hook.Output ? p => this.#natOutput(p) : p => this.#nat(p, hook, Manip.Dst);
+        return hook === Hook.Output ? p => this.#natOutput(p) : p => this.#nat(p, hook);
       case 'natSrc':
-        return p => this.#nat(p, hook, Manip.Src);
+        return p => this.#nat(p, hook);
     }
   }
 
   /** `nf_nat_inet_fn`, `net/netfilter/nf_nat_core.c`: the rules are asked once per flow and end, then every packet is translated. */
-  #nat(p: Packet, hook: Hook, manip: Manip): Verdict {
+  #nat(p: Packet, hook: Hook): Verdict {
     const { ct } = p;
     if (ct < 0) return Verdict.Accept;
     const { nat } = this.#env.connections;
-    const related = p.ctinfo === CtInfo.Related || p.ctinfo === CtInfo.RelatedReply;
-    if (related && ipv4.protocol(p.bytes, p.l3) === ipv4.Protocol.Icmp) return nat.translate(p, hook);
-    if ((related || p.ctinfo === CtInfo.New) && !nat.initialized(ct, manip)) {
+    if (nat.consults(p, hook)) {
       const verdict = this.#installed.run(Table.nat, hook, p);
       if (verdict !== Verdict.Accept) return verdict;
+      const manip = manipOf(hook);
       if (!nat.initialized(ct, manip)) {
         const bound = nat.bindNull(ct, manip);
         if (bound !== Verdict.Accept) return bound;
       }
-    } else if (hook === Hook.Postrouting && nat.oifChanged(ct, p.ctinfo, p.oif)) {
-      p.reason = DropReason.NetfilterDrop;
-      return Verdict.Drop;
     }
     return nat.translate(p, hook);
   }
@@ -101,7 +98,7 @@ export class Netfilter {
   /** `nf_nat_ipv4_local_fn`: a new destination needs a new route. */
   #natOutput(p: Packet): Verdict {
     const before = ipv4.dst(p.bytes, p.l3);
-    const verdict = this.#nat(p, Hook.Output, Manip.Dst);
+    const verdict = this.#nat(p, Hook.Output);
     if (verdict !== Verdict.Accept || ipv4.dst(p.bytes, p.l3) === before) return verdict;
     return this.#reroute(p);
   }

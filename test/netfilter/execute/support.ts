@@ -2,7 +2,9 @@
 import { type Ipv4, parseIpv4 } from '../../../src/base/address.ts';
 import { VirtualClock } from '../../../src/base/clock.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
-import type { Connections, Environment, Translations } from '../../../src/netfilter/environment.ts';
+import { manipOf } from '../../../src/conntrack/nat/nat.ts';
+import { Manip, RangeFlag } from '../../../src/conntrack/nat/range.ts';
+import type { Connections, Environment } from '../../../src/netfilter/environment.ts';
 import { type CompileOptions, compile } from '../../../src/netfilter/execute/compile.ts';
 import type { ProgramText } from '../../../src/netfilter/execute/program-text.ts';
 import { Netfilter } from '../../../src/netfilter/netfilter.ts';
@@ -50,7 +52,6 @@ export class FakeConnections implements Connections {
   calls: string[] = [];
   masqueraded = 0;
   bound: [boolean, boolean] = [false, false];
-  changed = false;
   track(): Verdict {
     this.calls.push('track');
     return Verdict.Accept;
@@ -71,7 +72,7 @@ export class FakeConnections implements Connections {
   protocol(): number {
     return this.proto;
   }
-  expiresInMs(): number {
+  expiresMs(): number {
     return this.expires;
   }
   origSrc(): Ipv4 {
@@ -80,10 +81,10 @@ export class FakeConnections implements Connections {
   origDst(): Ipv4 {
     return this.orig.dst;
   }
-  replSrc(): Ipv4 {
+  replySrc(): Ipv4 {
     return this.repl.src;
   }
-  replDst(): Ipv4 {
+  replyDst(): Ipv4 {
     return this.repl.dst;
   }
   origSrcPort(): number {
@@ -92,15 +93,16 @@ export class FakeConnections implements Connections {
   origDstPort(): number {
     return this.orig.dstPort;
   }
-  replSrcPort(): number {
+  replySrcPort(): number {
     return this.repl.srcPort;
   }
-  replDstPort(): number {
+  replyDstPort(): number {
     return this.repl.dstPort;
   }
-  readonly nat: Translations = {
+  readonly nat: Connections['nat'] = {
+    consults: (p, hook) => p.ct >= 0 && p.ctinfo === CtInfo.New && !this.bound[manipOf(hook)],
     initialized: (_ct, manip) => this.bound[manip],
-    bind: (ct, manip, flags, min, max, minPort, maxPort, base) => {
+    bind: (ct, manip, flags, min, max, minPort, maxPort, base = 0) => {
       this.bindings.push({ ct, manip, flags, min, max, minPort, maxPort, base });
       this.bound[manip] = true;
       return Verdict.Accept;
@@ -114,10 +116,16 @@ export class FakeConnections implements Connections {
       this.calls.push('translate');
       return Verdict.Accept;
     },
-    masquerade: (_ct, oif) => {
+    masquerade: (ct, oif, source, flags, minPort, maxPort) => {
       this.masqueraded = oif;
+      return this.nat.bind(ct, Manip.Src, flags | RangeFlag.MapIps, source, source, minPort, maxPort);
     },
-    oifChanged: () => this.changed,
+    netmap: (p, hook, address, mask) => {
+      const manip = manipOf(hook);
+      const old = manip === Manip.Src ? ipv4.src(p.bytes, p.l3) : ipv4.dst(p.bytes, p.l3);
+      const to = (old & ~mask) | (address & mask);
+      return this.nat.bind(p.ct, manip, RangeFlag.MapIps, to, to, 0, 0);
+    },
   };
 }
 
@@ -205,7 +213,7 @@ export const rule = (r: Partial<Rule>, ...matches: Match[]): Rule => ({ packets:
 export function table(name: TableName, chains: Record<string, readonly Rule[]>, policies: Record<string, 'ACCEPT' | 'DROP'> = {}): Table {
   const made = new Map<string, Chain>(emptyTable(name).chains);
   for (const [chain, rules] of Object.entries(chains)) {
-    made.set(chain, { packets: 0, bytes: 0, ...(made.get(chain) ?? { name: chain }), rules });
+    made.set(chain, { ...(made.get(chain) ?? { name: chain, packets: 0, bytes: 0 }), rules });
   }
   for (const [chain, policy] of Object.entries(policies)) made.set(chain, { ...made.get(chain)!, policy });
   return { name, chains: made };

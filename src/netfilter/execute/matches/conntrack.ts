@@ -1,4 +1,5 @@
 /** `-m conntrack` and `-m state`: `conntrack_mt`, `net/netfilter/xt_conntrack.c`; `xt_state.c`. */
+import { Ips, IS_REPLY } from '../../../conntrack/status.ts';
 import type { Packet } from '../../../packet/packet.ts';
 import { CtState, type NotAddress, type NotRange } from '../../ruleset.ts';
 import type { Emitter } from '../emitter.ts';
@@ -6,10 +7,6 @@ import type { Execution } from '../execution.ts';
 import type { MatchExtension, MatchOf } from '../extension.ts';
 import { NOT } from '../program.ts';
 import { inRange } from './ports.ts';
-
-const IS_REPLY = 3;
-const IPS_SRC_NAT = 1 << 4;
-const IPS_DST_NAT = 1 << 5;
 
 /** XT_CONNTRACK_STATE_BIT. */
 const stateBit = (p: Packet): number => (p.ct >= 0 ? 2 << (p.ctinfo % IS_REPLY) : p.untracked ? CtState.UNTRACKED : CtState.INVALID);
@@ -23,8 +20,8 @@ export function ctStateNat(x: Execution, p: Packet, code: Int32Array, at: number
   let bit: number = stateBit(p);
   if (p.ct >= 0) {
     const status = x.connections.status(p.ct);
-    if ((status & IPS_SRC_NAT) !== 0) bit |= CtState.SNAT;
-    if ((status & IPS_DST_NAT) !== 0) bit |= CtState.DNAT;
+    if ((status & Ips.SrcNat) !== 0) bit |= CtState.SNAT;
+    if ((status & Ips.DstNat) !== 0) bit |= CtState.DNAT;
   }
   return ((bit & code[at + 1]!) !== 0) !== ((code[at]! & NOT) !== 0);
 }
@@ -61,8 +58,8 @@ export function ctAddress(x: Execution, p: Packet, code: Int32Array, at: number)
       : field === Field.OrigDst
         ? c.origDst(ct)
         : field === Field.ReplSrc
-          ? c.replSrc(ct)
-          : c.replDst(ct);
+          ? c.replySrc(ct)
+          : c.replyDst(ct);
   return (((address ^ code[at + 2]!) & code[at + 3]!) === 0) !== ((code[at]! & NOT) !== 0);
 }
 
@@ -88,8 +85,8 @@ export function ctPort(x: Execution, p: Packet, code: Int32Array, at: number): b
       : field === Field.OrigDst
         ? c.origDstPort(ct)
         : field === Field.ReplSrc
-          ? c.replSrcPort(ct)
-          : c.replDstPort(ct);
+          ? c.replySrcPort(ct)
+          : c.replyDstPort(ct);
   return inRange(port, code[at + 2]!) !== ((code[at]! & NOT) !== 0);
 }
 
@@ -104,7 +101,7 @@ export function ctStatus(x: Execution, p: Packet, code: Int32Array, at: number):
 export function ctExpire(x: Execution, p: Packet, code: Int32Array, at: number): boolean {
   const early = withoutEntry(p, code[at + 1]!);
   if (early !== 2) return early === 1;
-  const seconds = Math.floor(x.connections.expiresInMs(p.ct) / 1000);
+  const seconds = Math.floor(x.connections.expiresMs(p.ct) / 1000);
   return (seconds >= code[at + 2]! >>> 0 && seconds <= code[at + 3]! >>> 0) !== ((code[at]! & NOT) !== 0);
 }
 

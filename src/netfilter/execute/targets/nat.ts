@@ -2,9 +2,9 @@
  * The targets that translate: `xt_nat.c`, `nf_nat_masquerade.c`, `nf_nat_redirect.c`, `xt_NETMAP.c`. They run for the first packet of a
  * flow and bind its entry; conntrack translates this packet and all that follow.
  */
+import { Manip, RangeFlag } from '../../../conntrack/nat/range.ts';
 import type { Packet } from '../../../packet/packet.ts';
 import { Hook, Verdict } from '../../../packet/verdict.ts';
-import { Manip, NatRange } from '../../environment.ts';
 import type { AddressRange, Range } from '../../ruleset.ts';
 import type { Emitter } from '../emitter.ts';
 import type { Act, Execution } from '../execution.ts';
@@ -37,14 +37,12 @@ const bindDestination: Act = (x, p, code, at) => bindTo(x, p, code, at, Manip.Ds
 /** Operands: flags, ports. */
 function bindMasquerade(x: Execution, p: Packet, code: Int32Array, at: number): number {
   if (p.ct < 0) return Verdict.Drop;
-  // A source of 0.0.0.0 is left alone: a DHCP client that has no address yet (`nf_nat_masquerade_ipv4`).
-  if (x.connections.origSrc(p.ct) === 0) return Verdict.Accept;
-  const address = x.env.masqueradeSource(x.oif, p.nextHop);
-  if (address === 0) return Verdict.Drop;
   const { nat } = x.connections;
-  nat.masquerade(p.ct, x.oif);
+  const address = x.env.masqueradeSource(x.oif, p.nextHop);
+  // Conntrack leaves a source of 0.0.0.0 alone, so no address is needed for one.
+  if (address === 0 && x.connections.origSrc(p.ct) !== 0) return Verdict.Drop;
   const ports = code[at + 2]!;
-  return nat.bind(p.ct, Manip.Src, code[at + FLAGS]! | NatRange.MapIps, address, address, ports & 0xffff, ports >>> 16, 0);
+  return nat.masquerade(p.ct, x.oif, address, code[at + FLAGS]!, ports & 0xffff, ports >>> 16);
 }
 
 const LOCALHOST = 0x7f000001;
@@ -54,22 +52,16 @@ function bindRedirect(x: Execution, p: Packet, code: Int32Array, at: number): nu
   const address = x.hook === Hook.Output ? LOCALHOST : x.env.primaryAddress(x.iif);
   if (address === 0) return Verdict.Drop;
   const ports = code[at + 2]!;
-  const flags = code[at + FLAGS]! | NatRange.MapIps;
+  const flags = code[at + FLAGS]! | RangeFlag.MapIps;
   return x.connections.nat.bind(p.ct, Manip.Dst, flags, address, address, ports & 0xffff, ports >>> 16, 0);
 }
 
 /** Operands: address, mask. */
-function bindNetmap(x: Execution, p: Packet, code: Int32Array, at: number): number {
-  if (p.ct < 0) return Verdict.Drop;
-  const mask = code[at + 2]!;
-  const manip = x.hook === Hook.Prerouting || x.hook === Hook.Output ? Manip.Dst : Manip.Src;
-  const address = ((manip === Manip.Dst ? x.dst : x.src) & ~mask) | (code[at + 1]! & mask);
-  return x.connections.nat.bind(p.ct, manip, NatRange.MapIps, address, address, 0, 0, 0);
-}
+const bindNetmap: Act = (x, p, code, at) => (p.ct < 0 ? Verdict.Drop : x.connections.nat.netmap(p, x.hook, code[at + 1]!, code[at + 2]!));
 
 const packPorts = (r: Range | undefined): number => (r ? r.low | (r.high << 16) : 0);
-const addressFlag = (a: AddressRange | undefined): number => (a ? NatRange.MapIps : 0);
-const portFlag = (r: Range | undefined): number => (r ? NatRange.ProtoSpecified : 0);
+const addressFlag = (a: AddressRange | undefined): number => (a ? RangeFlag.MapIps : 0);
+const portFlag = (r: Range | undefined): number => (r ? RangeFlag.ProtoSpecified : 0);
 
 function emitRange(out: Emitter, act: Act, flags: number, a: AddressRange | undefined, ports: Range | undefined, base: number): void {
   out.act(act, flags | addressFlag(a) | portFlag(ports), a?.low ?? 0);
@@ -88,7 +80,7 @@ export const dnat: TargetExtension<TargetOf<'DNAT'>> = {
   refuse: (_t, place) => refuse('DNAT', place, 'PREROUTING and OUTPUT', Hook.Prerouting, Hook.Output),
   emit(t, out) {
     const flags =
-      (t.random ? NatRange.ProtoRandom : 0) | (t.persistent ? NatRange.Persistent : 0) | (t.basePort ? NatRange.ProtoOffset : 0);
+      (t.random ? RangeFlag.ProtoRandom : 0) | (t.persistent ? RangeFlag.Persistent : 0) | (t.basePort ? RangeFlag.ProtoOffset : 0);
     emitRange(out, bindDestination, flags, t.addresses, t.ports, t.basePort);
   },
 };
@@ -98,7 +90,7 @@ export const snat: TargetExtension<TargetOf<'SNAT'>> = {
   refuse: (_t, place) => refuse('SNAT', place, 'POSTROUTING and INPUT', Hook.Postrouting, Hook.Input),
   emit(t, out) {
     const flags =
-      (t.random ? NatRange.ProtoRandom : 0) | (t.randomFully ? NatRange.ProtoRandomFully : 0) | (t.persistent ? NatRange.Persistent : 0);
+      (t.random ? RangeFlag.ProtoRandom : 0) | (t.randomFully ? RangeFlag.ProtoRandomFully : 0) | (t.persistent ? RangeFlag.Persistent : 0);
     emitRange(out, bindSource, flags, t.addresses, t.ports, 0);
   },
 };
@@ -107,7 +99,7 @@ export const masquerade: TargetExtension<TargetOf<'MASQUERADE'>> = {
   acts: [bindMasquerade],
   refuse: (_t, place) => refuse('MASQUERADE', place, 'POSTROUTING', Hook.Postrouting),
   emit(t, out) {
-    const flags = (t.random ? NatRange.ProtoRandom : 0) | (t.randomFully ? NatRange.ProtoRandomFully : 0);
+    const flags = (t.random ? RangeFlag.ProtoRandom : 0) | (t.randomFully ? RangeFlag.ProtoRandomFully : 0);
     out.act(bindMasquerade, flags | portFlag(t.ports), packPorts(t.ports));
   },
 };
@@ -115,7 +107,7 @@ export const masquerade: TargetExtension<TargetOf<'MASQUERADE'>> = {
 export const redirect: TargetExtension<TargetOf<'REDIRECT'>> = {
   acts: [bindRedirect],
   refuse: (_t, place) => refuse('REDIRECT', place, 'PREROUTING and OUTPUT', Hook.Prerouting, Hook.Output),
-  emit: (t, out) => out.act(bindRedirect, (t.random ? NatRange.ProtoRandom : 0) | portFlag(t.ports), packPorts(t.ports)),
+  emit: (t, out) => out.act(bindRedirect, (t.random ? RangeFlag.ProtoRandom : 0) | portFlag(t.ports), packPorts(t.ports)),
 };
 
 export const netmap: TargetExtension<TargetOf<'NETMAP'>> = {
