@@ -17,6 +17,8 @@ const levels: readonly (readonly [string, number])[] = [
   ['panic', 0],
   ['warning', 4],
 ];
+/** Names in a listing, by number. */
+const listedLevels = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'] as const;
 const DEFAULT_LEVEL = 4;
 /** The prefix is a field of 30 bytes with an end mark. */
 const MAX_PREFIX = 29;
@@ -58,7 +60,6 @@ export const log = defineTarget('LOG', {
   list(t, { numeric }) {
     const prefix = t.prefix === '' ? '' : ` prefix "${t.prefix}"`;
     if (numeric) return ` LOG flags ${t.flags} level ${t.level}${prefix}`;
-    const level = levels.find(([, l]) => l === t.level)![0];
-    return ` LOG level ${level}${flags.map(([, name, bit]) => (t.flags & bit ? ` ${name}` : '')).join('')}${prefix}`;
+    return ` LOG level ${listedLevels[t.level]}${flags.map(([, name, bit]) => (t.flags & bit ? ` ${name}` : '')).join('')}${prefix}`;
   },
 });

@@ -109,8 +109,8 @@ class Reader {
   private chain(rest: string): void {
     const draft = this.draft!;
     const [name, policy, counters] = rest.trim().split(/[ \t]+/);
-    if (!name) return this.fail(2, 'expected the name of a chain');
-    if (policy === undefined) return this.fail(2 + name.length, `expected the policy of chain "${name}", or - for a chain without one`);
+    if (!name) throw this.fail(2, 'expected the name of a chain');
+    if (policy === undefined) throw this.fail(2 + name.length, `expected the policy of chain "${name}", or - for a chain without one`);
     const read = counters === undefined ? undefined : /^\[(\d+):(\d+)\]/.exec(counters);
     if (policy !== '-' && (read === null || (counters === undefined && this.options.counters)))
       this.fail(rest.indexOf(counters ?? policy) + 2, `bad counters "${counters ?? ''}" of chain "${name}": expected [packets:bytes]`);

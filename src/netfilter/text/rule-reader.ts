@@ -145,9 +145,9 @@ function long(
     return;
   }
   if (found === undefined) {
-    const loaded = loadProtocol(draft, words);
+    const loaded = loadProtocol(draft);
     const option = loaded && (optionsByName(loaded.extension).get(name) ?? abbreviation(draft, name, words, others).found?.option);
-    if (!loaded || !option) return unknownOption(name, draft, words);
+    if (!loaded || !option) throw unknownOption(name, draft, words);
     found = { loaded, option };
   }
   take(found, word, equals, not, words);
@@ -182,17 +182,17 @@ function abbreviation(draft: Draft, name: string, words: Words, others: Readonly
 }
 
 /** `-p tcp --dport 80` needs no `-m tcp`: the match of the protocol is loaded for the first option that nobody else knows. */
-function loadProtocol(draft: Draft, words: Words): Loaded | undefined {
+function loadProtocol(draft: Draft): Loaded | undefined {
   if (draft.protocolWord === undefined || draft.protocolLoaded) return undefined;
   const number = parseUnsigned(draft.protocolWord, 0, 255);
   const name = number < 0 ? draft.protocolWord : (systemNames.protocolName(number) ?? '');
   const extension = findMatch(name);
   if (extension === undefined || draft.loaded.some(l => l.extension === extension)) return undefined;
   draft.protocolLoaded = true;
-  return load(extension, draft, words);
+  return load(extension, draft);
 }
 
-function load(extension: MatchExtension | TargetExtension, draft: Draft, _words: Words): Loaded {
+function load(extension: MatchExtension | TargetExtension, draft: Draft): Loaded {
   const loaded = { extension, given: {} };
   draft.loaded.push(loaded);
   return loaded;
@@ -257,7 +257,7 @@ function head(option: string, not: boolean, words: Words, draft: Draft, isChain:
     case '-m': {
       if (not) words.fail('-m cannot be inverted');
       const name = words.value();
-      load(findMatch(name) ?? words.unsupported(`no match named "${name}"`), draft, words);
+      load(findMatch(name) ?? words.unsupported(`no match named "${name}"`), draft);
       return;
     }
     case '-4':
@@ -281,7 +281,7 @@ function jump(option: string, not: boolean, words: Words, draft: Draft, isChain:
     return;
   }
   const extension = findTarget(name);
-  if (extension !== undefined) load(extension, draft, words);
+  if (extension !== undefined) load(extension, draft);
   else if (isChain(name)) draft.target = { kind: 'jump', chain: name };
   else words.unsupported(`no target named "${name}", and no chain of that name was declared before`);
 }

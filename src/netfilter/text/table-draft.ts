@@ -170,8 +170,7 @@ export class TableDraft {
   setPolicy(chain: string, policy: string, counters?: { packets: number; bytes: number }): void {
     const draft = this.get(chain);
     if (!this.isBuiltin(chain)) refuse(`chain "${chain}" is not built in: it has no policy`);
-    if (policy !== 'ACCEPT' && policy !== 'DROP') return refuse(`bad policy "${policy}": expected ACCEPT or DROP`);
-    draft.policy = policy;
+    draft.policy = policy === 'ACCEPT' || policy === 'DROP' ? policy : refuse(`bad policy "${policy}": expected ACCEPT or DROP`);
     draft.packets = counters?.packets ?? 0;
     draft.bytes = counters?.bytes ?? 0;
   }
