@@ -182,7 +182,7 @@ export function trackTcp(core: Core, p: Packet, i: number, dir: number, hook: Ho
       const rst = checkRst(core, i, dir, oldState);
       if (rst === Rst.Invalid) return Tracked.Invalid;
       if (rst === Rst.Keep) newState = oldState;
-      if (rst === Rst.NoWindow || (rst !== Rst.Check && rstAnswers(core, i, oldState))) windowed = false;
+      if (rst === Rst.NoWindow || (rst !== Rst.Check && rstAnswers(core, i, dir, oldState))) windowed = false;
       break;
     }
   }
@@ -293,20 +293,25 @@ function checkRst(core: Core, i: number, dir: number, state: number): number {
   return Rst.Keep;
 }
 
-/** Does the RST answer a SYN or ACK that was let through unchecked? Then its window is not checked either. */
-function rstAnswers(core: Core, i: number, state: number): boolean {
+/**
+ * Does the RST answer a SYN of the other side, or an ACK, that was let through unchecked? Then its window is not checked either.
+ * That the SYN must be the other side's came with Linux 7.1 and its stable lines (6.18.44 has it).
+ */
+function rstAnswers(core: Core, i: number, dir: number, state: number): boolean {
   const hot = core.table.hot;
   const b = i << HOT;
   const status = hot[b + STATUS]!;
   const last = hot[b + TCP_LAST]!;
   const lastIndex = (last >>> 24) & 7;
+  const lastDir = (last >>> 27) & 1;
   if (
-    (((status & Ips.SeenReply) !== 0 && lastIndex === TcpPacket.Syn) || ((status & Ips.Assured) === 0 && lastIndex === TcpPacket.Ack)) &&
+    (((status & Ips.SeenReply) !== 0 && lastIndex === TcpPacket.Syn && lastDir !== dir) ||
+      ((status & Ips.Assured) === 0 && lastIndex === TcpPacket.Ack)) &&
     s.ack === hot[b + LAST_END]
   ) {
     return true;
   }
-  return state === TcpState.SynSent && lastIndex === TcpPacket.Ack && ((last >>> 27) & 1) === 1 && s.seq === hot[b + LAST_ACK];
+  return state === TcpState.SynSent && lastIndex === TcpPacket.Ack && lastDir === 1 && s.seq === hot[b + LAST_ACK];
 }
 
 /** `nf_tcp_handle_invalid`: FIN or RST out of the window from both sides: the connection is dead, do not keep the entry for days. */
