@@ -8,10 +8,6 @@ import { LabError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { Conntrack } from '../conntrack/conntrack.ts';
 import type { Device } from '../device/device.ts';
-import { PacketSocket } from '../device/packet-socket.ts';
-import { type Silence, silenceKernel } from '../device/silence.ts';
-import { openTap } from '../device/tap.ts';
-import { openTun } from '../device/tun.ts';
 import { arena as addressed } from '../os/memory.ts';
 import { Arena } from '../packet/arena.ts';
 import { solicit } from '../router/arp.ts';
@@ -33,11 +29,28 @@ export interface BuiltNode {
   conntrack: Conntrack;
   /** Interfaces with a device, in the order of the description. */
   ports: Interface[];
+  /** Closes what was opened. A second call does nothing. */
   close(): void;
 }
 
-export function buildNode(d: RouterDescription, clock: Clock, random: Random, onFull: (message: string) => void): BuiltNode {
-  const opened: { close(): void }[] = [];
+export interface BuildParts {
+  clock: Clock;
+  random: Random;
+  /** Opens the device of a port; what else must be closed later goes to `opened`. */
+  open: (port: PortDescription, opened: Closable[]) => Device;
+  /** The connection table is full: said once. */
+  onFull?: (message: string) => void;
+  /** Entries that there is memory for. */
+  connections?: number;
+}
+
+export interface Closable {
+  close(): void;
+}
+
+/** @throws LabError of what could not be opened or set. */
+export function buildNode(d: RouterDescription, { clock, random, open, ...rest }: BuildParts): BuiltNode {
+  const opened: Closable[] = [];
   const close = () => {
     for (const each of opened.splice(0).reverse()) each.close();
   };
@@ -47,7 +60,8 @@ export function buildNode(d: RouterDescription, clock: Clock, random: Random, on
     addNeighbours(plane, clock, random);
     const ports: Interface[] = [];
     for (const port of d.ports) {
-      const device = openPort(port, opened);
+      const device = open(port, opened);
+      opened.push(device);
       if (port.kind === 'tun') {
         plane.sockets = device;
         plane.lo.addresses.push(...port.addresses.map(parseCidr));
@@ -58,7 +72,8 @@ export function buildNode(d: RouterDescription, clock: Clock, random: Random, on
     for (const v of d.vxlan) addVxlan(plane, v);
     plane.setRoutes([...routesOfAddresses(allInterfaces(plane), plane.lo), ...describedRoutes(plane, d)]);
     for (const n of d.neighbours) plane.neighbours.setPermanent(plane.byName(n.dev)!.id, parseIpv4(n.ip), parseMac(n.mac));
-    const conntrack = new Conntrack({ clock, random, capacity: DEFAULT_CONNECTIONS, wallClock: Date.now, onFull });
+    const onFull = rest.onFull === undefined ? {} : { onFull: rest.onFull };
+    const conntrack = new Conntrack({ clock, random, capacity: rest.connections ?? DEFAULT_CONNECTIONS, wallClock: Date.now, ...onFull });
     for (const [name, value] of Object.entries(d.sysctl)) setSysctl(plane, conntrack, name, value);
     plane.wrongTtl = d.faults.includes('wrong-ttl');
     return { plane, conntrack, ports, close };
@@ -72,32 +87,6 @@ export function buildNode(d: RouterDescription, clock: Clock, random: Random, on
 export function setSysctl(plane: Plane, conntrack: Conntrack, name: string, value: number): void {
   if (name.startsWith('net.netfilter.') || name === 'net.nf_conntrack_max') conntrack.sysctl.set(name, value);
   else plane.sysctls.set(name, value);
-}
-
-function openPort(port: PortDescription, opened: { close(): void }[]): Device {
-  const name = port.interface ?? port.name;
-  const mtu = port.mtu === undefined ? {} : { mtu: port.mtu };
-  const mac = port.mac === undefined ? {} : { mac: parseMac(port.mac) };
-  let device: Device;
-  switch (port.kind) {
-    case 'packet': {
-      const silence: Silence = silenceKernel(name);
-      opened.push(silence);
-      const socket = new PacketSocket(name, { offload: port.offload, promiscuous: port.mac !== undefined });
-      if (port.mac !== undefined) socket.mac.set(parseMac(port.mac));
-      if (port.mtu !== undefined) socket.mtu = port.mtu;
-      device = socket;
-      break;
-    }
-    case 'tap':
-      device = openTap({ name, ...mtu, ...mac, offload: port.offload });
-      break;
-    case 'tun':
-      device = openTun({ name, ...mtu, offload: port.offload });
-      break;
-  }
-  opened.push(device);
-  return device;
 }
 
 function addPort(plane: Plane, port: PortDescription, device: Device): Interface {

@@ -54,7 +54,7 @@ export class NodeRules {
 
   /** As `iptables-save`, with counters on rules when asked. */
   save(counters: boolean): string {
-    return writeRuleSet(this.#text && this.#program ? this.#text.withCounters(this.#ruleSet, this.#program) : this.#ruleSet, { counters });
+    return writeRuleSet(this.#text?.snapshot() ?? this.#ruleSet, { counters });
   }
 }
 

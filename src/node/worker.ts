@@ -12,6 +12,7 @@ import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, setSysctl } from './build.ts';
 import { conntrackCommand } from './conntrack-command.ts';
 import { runLoop } from './loop.ts';
+import { openPort } from './open-port.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
 import { RuleTracerAdapter } from './rule-tracer.ts';
 
@@ -27,7 +28,12 @@ class Node {
 
   constructor() {
     const random = new SeededRandom(start.seed);
-    this.#built = buildNode(start.description, this.#clock, random, message => say({ kind: 'warning', message }));
+    this.#built = buildNode(start.description, {
+      clock: this.#clock,
+      random,
+      open: openPort,
+      onFull: message => say({ kind: 'warning', message }),
+    });
     const { plane, conntrack } = this.#built;
     const environment = new RulesEnvironment(plane, conntrack);
     const netfilter = new Netfilter(environment);

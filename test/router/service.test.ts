@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import * as ethernet from '../../src/wire/ethernet.ts';
+import { icmpFrame, tcpFrame, tell, udpFrame } from './frames.ts';
+import { world } from './world.ts';
+
+const UP = '02:00:00:00:00:01'; // upstream on the node network
+const N1 = '02:00:00:00:00:11'; // node1's eth0
+const N2 = '02:00:00:00:00:12'; // node2's eth0
+const CNI = '02:00:00:00:01:01'; // node1's cni0
+const POD = '02:00:00:00:01:05'; // a pod on node1
+const POD6 = '02:00:00:00:01:06'; // another
+const VTEP1 = '02:00:00:00:f1:01';
+const VTEP2 = '02:00:00:00:f1:02';
+
+/** Node 1 with flannel's device, a bridge of pods, and a TUN before its own sockets. */
+const node1 = (over: { nfCall?: boolean; hairpin?: boolean } = {}) => ({
+  ports: [
+    { name: 'eth0', kind: 'packet', mac: N1, addresses: ['192.168.56.11/24'] },
+    {
+      name: 'cni0',
+      kind: 'tap',
+      interface: 'tap0',
+      mac: CNI,
+      mtu: 1450,
+      addresses: ['10.244.1.1/24'],
+      bridge: { nfCall: over.nfCall ?? true, hairpin: over.hairpin ?? false },
+    },
+    { name: 'tun0', kind: 'tun' },
+  ],
+  vxlan: [
+    {
+      name: 'flannel.1',
+      local: '192.168.56.11',
+      mac: VTEP1,
+      addresses: ['10.244.1.0/32'],
+      peers: [{ subnet: '10.244.2.0/24', vtep: '10.244.2.0', mac: VTEP2, node: '192.168.56.12' }],
+    },
+  ],
+  routes: [{ to: 'default', via: '192.168.56.1' }],
+  neighbours: [
+    { ip: '192.168.56.1', mac: UP, dev: 'eth0' },
+    { ip: '192.168.56.12', mac: N2, dev: 'eth0' },
+    { ip: '10.244.1.5', mac: POD, dev: 'cni0' },
+    { ip: '10.244.1.6', mac: POD6, dev: 'cni0' },
+  ],
+  sysctl: { 'net.ipv4.ip_forward': 1 },
+});
+
+const rules = (endpoint: string) => `*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:KUBE-MARK-MASQ - [0:0]
+:KUBE-NODEPORTS - [0:0]
+:KUBE-POSTROUTING - [0:0]
+:KUBE-SERVICES - [0:0]
+:KUBE-SVC-A - [0:0]
+:KUBE-EXT-A - [0:0]
+:KUBE-SEP-A - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A OUTPUT -j KUBE-SERVICES
+-A POSTROUTING -j KUBE-POSTROUTING
+-A KUBE-SERVICES -d 10.96.0.80/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-A
+-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS
+-A KUBE-NODEPORTS -p tcp -m tcp --dport 30080 -j KUBE-EXT-A
+-A KUBE-EXT-A -j KUBE-MARK-MASQ
+-A KUBE-EXT-A -j KUBE-SVC-A
+-A KUBE-SVC-A ! -s 10.244.0.0/16 -d 10.96.0.80/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ
+-A KUBE-SVC-A -j KUBE-SEP-A
+-A KUBE-SEP-A -s ${endpoint}/32 -j KUBE-MARK-MASQ
+-A KUBE-SEP-A -p tcp -m tcp -j DNAT --to-destination ${endpoint}:8080
+-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000
+-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
+-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0
+-A KUBE-POSTROUTING -j MASQUERADE
+COMMIT
+`;
+
+/** The frame inside a VXLAN packet of the node network. */
+const inner = (frame: Uint8Array): string => tell(frame.subarray(14 + 20 + 8 + 8));
+
+describe('a NodePort request for a pod on another node', () => {
+  const client = { srcMac: UP, dstMac: N1, src: '203.0.113.9', dst: '192.168.56.11', ttl: 63 };
+  const syn = tcpFrame({ ...client, sport: 40_000, dport: 30_080, flags: 'S' });
+
+  test('is DNATed, masqueraded to flannel.1, and wrapped for the other node; the outer packet keeps the node as its source', () => {
+    const w = world(node1(), rules('10.244.2.5'));
+    const [line] = w.send('eth0', syn);
+    expect(line).toMatch(new RegExp(`^eth0: ${N1}>${N2} udp 192\\.168\\.56\\.11:\\d+>192\\.168\\.56\\.12:8472 ttl 64 nosum$`));
+    expect(inner(w.last[0]!.bytes)).toBe(`${VTEP1}>${VTEP2} tcp 10.244.1.0:40000>10.244.2.5:8080 S ttl 62`);
+  });
+
+  test('its answer comes back through the tunnel and leaves for the client with the address that the client asked', () => {
+    const w = world(node1(), rules('10.244.2.5'));
+    w.send('eth0', syn);
+    const answer = tcpFrame({ srcMac: VTEP2, dstMac: VTEP1, src: '10.244.2.5', dst: '10.244.1.0', sport: 8080, dport: 40_000, flags: 'SA', ack: 1001, ttl: 63 });
+    const wrapped = udpFrame({ srcMac: N2, dstMac: N1, src: '192.168.56.12', dst: '192.168.56.11', sport: 5555, dport: 8472, noChecksum: true, data: Uint8Array.of(8, 0, 0, 0, 0, 0, 1, 0, ...answer) });
+    expect(w.send('eth0', wrapped)).toEqual([`eth0: ${N1}>${UP} tcp 192.168.56.11:30080>203.0.113.9:40000 SA ttl 62`]);
+  });
+
+  test('a wrong VNI, reserved flags and an unknown peer are named drops', () => {
+    const w = world(node1(), rules('10.244.2.5'));
+    const wrapped = (header: number[]) =>
+      w.send('eth0', udpFrame({ srcMac: N2, dstMac: N1, src: '192.168.56.12', dst: '192.168.56.11', sport: 5, dport: 8472, data: Uint8Array.of(...header, ...syn) }));
+    expect(wrapped([8, 0, 0, 0, 0, 0, 2, 0])).toEqual([]);
+    expect(wrapped([0, 0, 0, 0, 0, 0, 1, 0])).toEqual([]);
+    expect(w.drops()).toEqual({ VXLAN_VNI_NOT_FOUND: 1, VXLAN_INVALID_HDR: 1 });
+  });
+});
+
+describe("the node's own sockets", () => {
+  const packetOf = (frame: Uint8Array): Uint8Array => frame.subarray(ethernet.HEADER_LEN);
+
+  test('a process reaches a NodePort through 127.0.0.1 of its own node: OUTPUT rewrites, the source becomes flannel.1', () => {
+    const w = world(node1(), rules('10.244.2.5'));
+    const syn = tcpFrame({ srcMac: N1, dstMac: N1, src: '127.0.0.1', dst: '127.0.0.1', sport: 40_001, dport: 30_080, flags: 'S' });
+    w.fromSocket(packetOf(syn));
+    expect(inner(w.last[0]!.bytes)).toBe(`${VTEP1}>${VTEP2} tcp 10.244.1.0:40001>10.244.2.5:8080 S ttl 64`);
+  });
+
+  test('what is for the node goes to its sockets; what its sockets say to the node itself comes back by lo', () => {
+    const w = world(node1());
+    const ping = { srcMac: UP, dstMac: N1, src: '203.0.113.9', dst: '192.168.56.11' };
+    expect(w.send('eth0', icmpFrame({ ...ping, type: 8 }))).toEqual(['tun0: icmp 203.0.113.9>192.168.56.11 type 8 code 0 id 1 ttl 64']);
+    const self = icmpFrame({ ...ping, src: '192.168.56.11', type: 8 });
+    expect(w.fromSocket(packetOf(self))).toEqual(['tun0: icmp 192.168.56.11>192.168.56.11 type 8 code 0 id 1 ttl 64']);
+  });
+});
+
+describe('pods on one bridge', () => {
+  const syn = tcpFrame({ srcMac: POD, dstMac: CNI, src: '10.244.1.5', dst: '10.96.0.80', sport: 40_000, dport: 80, flags: 'S' });
+
+  test('with bridge-nf-call-iptables a DNATed packet keeps its TTL and its sender MAC, and the reply is translated back', () => {
+    const w = world(node1(), rules('10.244.1.6'));
+    expect(w.send('cni0', syn)).toEqual([`cni0: ${POD}>${POD6} tcp 10.244.1.5:40000>10.244.1.6:8080 S ttl 64`]);
+    const answer = tcpFrame({ srcMac: POD6, dstMac: CNI, src: '10.244.1.6', dst: '10.244.1.5', sport: 8080, dport: 40_000, flags: 'SA', ack: 1001 });
+    expect(w.send('cni0', answer)).toEqual([`cni0: ${POD6}>${POD} tcp 10.96.0.80:80>10.244.1.5:40000 SA ttl 64`]);
+  });
+
+  test('without it the packet is routed: one off the TTL, the bridge as sender, and a redirect to the pod', () => {
+    const w = world(node1({ nfCall: false }), rules('10.244.1.6'));
+    expect(w.send('cni0', syn)[0]).toBe(`cni0: ${CNI}>${POD6} tcp 10.244.1.5:40000>10.244.1.6:8080 S ttl 63`);
+  });
+
+  test('a pod that reaches itself needs hairpin mode on its port', () => {
+    const off = world(node1(), rules('10.244.1.5'));
+    expect(off.send('cni0', syn)).toEqual([]);
+    expect(off.drops()).toEqual({ BRIDGE_HAIRPIN: 1 });
+    const on = world(node1({ hairpin: true }), rules('10.244.1.5'));
+    expect(on.send('cni0', syn)).toEqual([`cni0: ${POD}>${POD} tcp 10.244.1.1:40000>10.244.1.5:8080 S ttl 64`]);
+  });
+});
+
+describe('rules in force', () => {
+  const frame = (dport: number) => udpFrame({ srcMac: UP, dstMac: N1, src: '203.0.113.9', dst: '10.244.1.5', sport: 7, dport });
+  const filter = (line: string) => `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${line}\nCOMMIT\n`;
+
+  test('a refused packet is answered as REJECT says, and its connection is forgotten', () => {
+    const w = world(node1(), filter('-A FORWARD -p udp -m udp --dport 9 -j REJECT --reject-with icmp-port-unreachable'));
+    expect(w.send('eth0', frame(9))).toEqual([
+      `eth0: ${N1}>${UP} icmp 192.168.56.11>203.0.113.9 type 3 code 3 ttl 64 tos 0xc0 [udp 203.0.113.9:7>10.244.1.5:9 ttl 63]`,
+    ]);
+    expect(w.conntrack.size).toBe(0);
+  });
+
+  test('a new set of rules works from the next packet on; connections stay', () => {
+    const w = world(node1(), filter('-A FORWARD -m conntrack --ctstate NEW -j ACCEPT'));
+    expect(w.send('eth0', frame(10))).toHaveLength(1);
+    w.load(filter('-A FORWARD -m conntrack --ctstate NEW -j DROP'));
+    expect(w.send('eth0', frame(11))).toEqual([]);
+    expect(w.drops()).toEqual({ NETFILTER_DROP: 1 });
+    expect(w.conntrack.size).toBe(1);
+  });
+});

@@ -1,0 +1,116 @@
+/** A whole router without a kernel: a description, rules as text, memory wires, a clock that is told. */
+import { parseMac } from '../../src/base/address.ts';
+import { VirtualClock } from '../../src/base/clock.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import type { Conntrack } from '../../src/conntrack/conntrack.ts';
+import type { MemoryDevice } from '../../src/device/memory-pair.ts';
+import { memoryPair } from '../../src/device/memory-pair.ts';
+import { compile } from '../../src/netfilter/execute/compile.ts';
+import { Netfilter } from '../../src/netfilter/netfilter.ts';
+import { readRuleSet } from '../../src/netfilter/text/read.ts';
+import { buildNode } from '../../src/node/build.ts';
+import { checkDescription } from '../../src/node/description.ts';
+import { Packet } from '../../src/packet/packet.ts';
+import { frameIn, runWaiting, socketIn } from '../../src/router/path.ts';
+import type { Plane } from '../../src/router/plane.ts';
+import { RulesEnvironment } from '../../src/router/rules-environment.ts';
+import { tell, tellIp } from './frames.ts';
+
+export interface World {
+  plane: Plane;
+  conntrack: Conntrack;
+  clock: VirtualClock;
+  /** A frame on the wire of a port. What came out everywhere, told in lines `port: frame`. */
+  send(port: string, frame: Uint8Array): string[];
+  /** A packet that a process on the node sends, without link header. */
+  fromSocket(packet: Uint8Array): string[];
+  /** Lets time pass; what timers send. */
+  advance(ms: number): string[];
+  load(rules: string): void;
+  drops(): Record<string, number>;
+  /** The frames of the last call as bytes. */
+  last: { port: string; bytes: Uint8Array }[];
+}
+
+/** @param description as in a file for `kubehop router run`, as an object; a port's `mac` is required */
+export function world(description: { ports: { name: string; kind: string; mac?: string; mtu?: number }[] } & object, rules = ''): World {
+  const checked = checkDescription(description);
+  const clock = new VirtualClock(1000);
+  const random = new SeededRandom(1);
+  const wires = new Map<string, MemoryDevice>();
+  const { plane, conntrack, ports } = buildNode(checked, {
+    clock,
+    random,
+    connections: 4096,
+    open: port => {
+      const tun = port.kind === 'tun';
+      const options = { name: port.name, mtu: port.mtu ?? 1500, ...(port.mac ? { mac: parseMac(port.mac) } : {}) };
+      const [near, far] = memoryPair(options, {}, { bare: tun, frameSize: 65_553 + 200, slots: 128 });
+      wires.set(port.name, far);
+      return near;
+    },
+  });
+  const netfilter = new Netfilter(new RulesEnvironment(plane, conntrack));
+  plane.hooks = { run: (hook, p) => netfilter.hook(hook, p), end: p => conntrack.drop(p) };
+  const batch = Array.from({ length: 64 }, () => new Packet());
+  const pick = Array.from({ length: 64 }, () => new Packet());
+  const w: World = {
+    plane,
+    conntrack,
+    clock,
+    last: [],
+    load: text => netfilter.install(compile(readRuleSet(text, { file: 'rules' }).ruleSet).program),
+    send: (port, frame) => put(wires.get(port)!, frame),
+    fromSocket: packet => put(wires.get(checked.ports.find(p => p.kind === 'tun')!.name)!, packet),
+    advance: ms => {
+      clock.advance(ms);
+      conntrack.sweepAll();
+      plane.neighbours.tick();
+      runWaiting(plane);
+      plane.flush();
+      return collect();
+    },
+    drops: () => plane.drops.toObject(),
+  };
+
+  function put(wire: MemoryDevice, bytes: Uint8Array): string[] {
+    const p = new Packet();
+    p.borrow({ bytes: Uint8Array.from(bytes), base: 0 }, 0, 0, bytes.length, bytes.length);
+    wire.transmit(p);
+    wire.flush();
+    conntrack.sweep();
+    for (const port of ports) {
+      const n = port.device!.receive(batch);
+      for (let i = 0; i < n; i++) frameIn(plane, batch[i]!, port);
+      plane.flush();
+      port.device!.release();
+    }
+    if (plane.sockets) {
+      const n = plane.sockets.receive(batch);
+      for (let i = 0; i < n; i++) socketIn(plane, batch[i]!);
+      plane.flush();
+      plane.sockets.release();
+    }
+    return collect();
+  }
+
+  function collect(): string[] {
+    w.last = [];
+    const lines: string[] = [];
+    for (const [name, wire] of wires) {
+      const bare = checked.ports.find(p => p.name === name)!.kind === 'tun';
+      for (let n = wire.receive(pick); n > 0; n = wire.receive(pick)) {
+        for (let i = 0; i < n; i++) {
+          const bytes = pick[i]!.bytes.slice(pick[i]!.start, pick[i]!.end);
+          w.last.push({ port: name, bytes });
+          lines.push(`${name}: ${bare ? tellIp(bytes, 0, bytes.length) : tell(bytes)}`);
+        }
+        wire.release();
+      }
+    }
+    return lines;
+  }
+
+  if (rules) w.load(rules);
+  return w;
+}
