@@ -45,7 +45,7 @@ export default lab({
     expectConntrack('node2', /src=10\.244\.1\.0 dst=10\.244\.2\.2 .* src=10\.244\.2\.2 dst=10\.244\.1\.0 /),
 
     // The same by real sockets.
-    converse('client', 'curl -s --max-time 10 --local-port 40002 http://192.168.56.11:30080/', {
+    converse('client', 'curl -s --max-time 10 --local-port 40002-40099 http://192.168.56.11:30080/', {
       output: /^\{"pod":"pod-b","node":"node2","client":"10\.244\.1\.0","port": *\d+\}$/m,
     }),
 

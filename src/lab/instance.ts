@@ -1,21 +1,24 @@
 /** One lab that stands: its network is built, its nodes carry packets, its pods listen. Lives in the lab's own namespaces. */
 import { LabError } from '../base/errors.ts';
 import type { TraceRingInput } from '../capture/capture.ts';
+import type { RouterDescription } from '../node/description.ts';
+import { createTraceRing } from '../packet/trace-ring.ts';
 import type { Lab } from './definition.ts';
 import type { DataPlane } from './plane/data-plane.ts';
-import { KernelPlane } from './plane/kernel.ts';
+import { KernelPlane, restoreCommand } from './plane/kernel.ts';
 import { type RunningPod, startPod } from './pod/start.ts';
 import { nodeRules } from './rules/node-rules.ts';
 import { runStep } from './shell.ts';
 import { clusterTopology } from './topology/cluster.ts';
 import { buildSteps, commandLines } from './topology/commands.ts';
-import type { Namespace, Plane, Topology } from './topology/model.ts';
+import type { Namespace, Node, Plane, Topology } from './topology/model.ts';
+import { routerDescription } from './topology/router-description.ts';
 
 export interface InstanceOptions {
   lab: Lab;
   planeOf: (node: string) => Plane;
   seed: number;
-  faults: readonly string[];
+  faults: RouterDescription['faults'];
   /** What goes on. `detail`: commands, shown with `--verbose`. */
   say: (line: string, detail: boolean) => void;
 }
@@ -54,13 +57,32 @@ export class Instance {
   }
 
   async #startNode(ns: Namespace): Promise<void> {
-    const rules = nodeRules(this.lab, ns.node!);
-    const plane = new KernelPlane(ns.name);
-    this.planes.set(ns.name, plane);
-    if (rules !== '') {
-      for (const line of commandLines({ tool: 'exec', namespace: ns.name, argv: ['iptables-restore'] })) this.#options.say(line, true);
-      await plane.loadRules(rules);
-    }
+    const node = ns.node!;
+    const rules = nodeRules(this.lab, node);
+    this.planes.set(ns.name, node.plane === 'kernel' ? await this.#kernel(ns.name, rules) : await this.#userspace(ns.name, node, rules));
+  }
+
+  async #kernel(name: string, rules: string): Promise<DataPlane> {
+    const plane = new KernelPlane(name);
+    if (rules === '') return plane;
+    for (const line of commandLines(restoreCommand(name, rules))) this.#options.say(line, true);
+    await plane.loadRules(rules);
+    return plane;
+  }
+
+  async #userspace(name: string, node: Node, rules: string): Promise<DataPlane> {
+    const { UserspacePlane } = await import('./plane/userspace.ts'); // a kernel run does without the router
+    const traceRing = createTraceRing();
+    const { seed, faults, say } = this.#options;
+    say(`router of ${name}: the description and rules that \`kubehop router run\` takes`, true);
+    return UserspacePlane.start({
+      node: name,
+      description: routerDescription(node, faults),
+      rules,
+      seed: seed + node.number,
+      traceRing,
+      warn: line => say(line, false),
+    });
   }
 
   async #startPod(ns: Namespace): Promise<void> {

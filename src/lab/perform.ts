@@ -5,25 +5,25 @@ import { LabError } from '../base/errors.ts';
 import { Capture } from '../capture/capture.ts';
 import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
 import type { LabStep } from './definition.ts';
+import { FOREVER, inPhase, type Phase, writeRunFacts } from './evidence.ts';
 import type { Instance } from './instance.ts';
 import type { CheckResult, RunResult } from './result.ts';
 import { inNetns, netnsPath, run } from './shell.ts';
-import { describeExpectation, describeSight, type Expectation, mismatches, rawSight, type Sight, sightOf } from './sight.ts';
+import { describeExpectation, describeSight, type Expectation, mismatches, type Sight, sightOfFrame } from './sight.ts';
 import { inject } from './steps/inject.ts';
 import { probeFrame } from './steps/probe-frame.ts';
 import { allClosed, Watcher } from './steps/watcher.ts';
+import { walkOf } from './walk.ts';
 
 /** How long a step waits for what it expects. Only a failing check takes so long. */
 const PATIENCE_MS = 3000;
 const COMMAND_LIMIT_MS = 60_000;
-const LINKTYPE_RAW = 101;
 
 type Say = (line: string) => void;
-/** A wire check waits for the captures: it is judged over the frames from when its probe or conversation began. */
+/** A wire check waits for the captures: it is judged over the frames of its probe or conversation, or of the whole run. */
 interface WireCheck {
   step: Extract<LabStep, { do: 'expect hop' | 'expect nothing' }>;
-  fromNs: bigint;
-  untilNs: bigint;
+  phase: Phase | undefined;
 }
 
 /** @param out folder of this data plane's evidence; made, and what an earlier run left there is overwritten. */
@@ -41,6 +41,7 @@ export async function perform(instance: Instance, out: string, say: Say): Promis
   });
   const performer = new Performer(instance, say);
   try {
+    await performer.begin();
     await performer.steps(instance.lab.steps);
   } finally {
     performer.close();
@@ -49,8 +50,10 @@ export async function perform(instance: Instance, out: string, say: Say): Promis
   const report = await capture.stop();
   await dump(instance, out);
   const frames = readHops(join(out, 'hops'));
+  writeRunFacts(out, instance.topology, performer.phases);
   return {
     checks: performer.judge(frames),
+    walk: walkOf(performer.phases[0], instance.topology.hops, frames),
     hops: hops.map(({ name }) => ({
       name,
       frames: frames.get(name)?.length ?? 0,
@@ -64,7 +67,9 @@ class Performer {
   readonly #say: Say;
   readonly #watcher: Watcher;
   readonly #checks: (CheckResult | WireCheck)[] = [];
-  #beganNs = nowNs();
+  readonly #phases: Phase[] = [];
+  /** Rules with their counters before the first step: what is counted from then on is the exercise's. */
+  readonly #rulesBefore = new Map<string, string>();
 
   constructor(instance: Instance, say: Say) {
     this.#instance = instance;
@@ -72,6 +77,13 @@ class Performer {
     this.#watcher = new Watcher(instance.topology.hops);
   }
 
+  get phases(): readonly Phase[] {
+    return this.#phases;
+  }
+
+  async begin(): Promise<void> {
+    for (const [node, plane] of this.#instance.planes) this.#rulesBefore.set(node, await plane.rulesText(true));
+  }
   async steps(steps: readonly LabStep[]): Promise<void> {
     for (const step of steps) await this.#step(step);
   }
@@ -87,18 +99,18 @@ class Performer {
   async #step(step: LabStep): Promise<void> {
     switch (step.do) {
       case 'probe':
-        this.#begin(`probe from ${step.from}: ${step.packet.protocol} to ${step.packet.dst}`);
+        this.#begin('probe', step.from, `probe from ${step.from}: ${step.packet.protocol} to ${step.packet.dst}`);
         inject(netnsPath(step.from), 'eth0', probeFrame(this.#instance.topology, step.from, step.packet));
         return;
       case 'converse':
         return this.#converse(step);
       case 'expect hop':
-        this.#checks.push({ step, fromNs: this.#beganNs, untilNs: FOREVER });
+        this.#checks.push({ step, phase: this.#phases.at(-1) });
         if (this.#watcher.canSee(step.hop))
           await this.#watcher.until(() => this.#watcher.at(step.hop).some(s => fits(s, step.expected)), PATIENCE_MS);
         return;
       case 'expect nothing':
-        this.#checks.push({ step, fromNs: 0n, untilNs: FOREVER });
+        this.#checks.push({ step, phase: undefined });
         return;
       case 'expect conntrack':
         return this.#text(
@@ -119,16 +131,16 @@ class Performer {
     }
   }
 
-  #begin(line: string): void {
+  #begin(kind: Phase['kind'], from: string, line: string): void {
     this.#say(line);
     this.#watcher.forget();
-    this.#beganNs = nowNs();
-    for (const check of this.#checks)
-      if ('step' in check && check.step.do === 'expect hop' && check.untilNs === FOREVER) check.untilNs = this.#beganNs;
+    const now = nowNs();
+    for (const phase of this.#phases) if (phase.untilNs === FOREVER) phase.untilNs = now;
+    this.#phases.push({ kind, what: line, injectedAt: `${from}/eth0`, fromNs: now, untilNs: FOREVER });
   }
 
   async #converse(step: Extract<LabStep, { do: 'converse' }>): Promise<void> {
-    this.#begin(`${step.from}: ${step.command}`);
+    this.#begin('conversation', step.from, `${step.from}: ${step.command}`);
     const { code, stdout, stderr } = await this.#watcher.during(
       run(inNetns(step.from, ['sh', '-c', step.command]), { timeoutMs: COMMAND_LIMIT_MS }),
     );
@@ -148,11 +160,12 @@ class Performer {
 
   async #rule(step: Extract<LabStep, { do: 'expect rule' }>): Promise<void> {
     const text = `rule ${step.rule.source} has counted ${step.packets} packets`;
+    const before = packetsOf(step.rule, this.#rulesBefore.get(step.node) ?? '');
     let saw = 'no such rule';
     const ok = await this.#eventually(async () => {
-      const line = (await this.#instance.plane(step.node).rulesText(true)).split('\n').find(l => step.rule.test(l));
-      saw = line ?? 'no such rule';
-      return line?.startsWith(`[${step.packets}:`) === true;
+      const now = packetsOf(step.rule, await this.#instance.plane(step.node).rulesText(true));
+      if (now !== undefined) saw = `${now - (before ?? 0)} packets`;
+      return now !== undefined && now - (before ?? 0) === step.packets;
     });
     this.#checks.push({ at: step.node, text, ok, ...(ok ? {} : { saw }) });
   }
@@ -183,26 +196,27 @@ class Performer {
   }
 }
 
-const FOREVER = 1n << 62n;
+/** Counter of the first rule that fits, from the text of `iptables-save -c`. */
+function packetsOf(rule: RegExp, text: string): number | undefined {
+  const line = text.split('\n').find(l => rule.test(l));
+  return line === undefined ? undefined : Number(/^\[(\d+):/.exec(line)?.[1] ?? 0);
+}
 /** Real time, never later than the kernel's stamp of what is sent after it. */
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
 const fits = (sight: Sight, expected: Expectation): boolean => mismatches(sight, expected).length === 0;
 
-function judgeWire({ step, fromNs, untilNs }: WireCheck, frames: ReadonlyMap<string, CapturedFrame[]>): CheckResult {
+function judgeWire({ step, phase }: WireCheck, frames: ReadonlyMap<string, CapturedFrame[]>): CheckResult {
   const at = step.hop;
   const captured = frames.get(at);
   const wanted = describeExpectation(step.expected);
   const nothing = step.do === 'expect nothing';
   const text = nothing ? `no packet with ${wanted}` : wanted;
   if (captured === undefined) return { at, text, ok: false, saw: `there is no hop "${at}" in this run` };
-  const sights = captured.filter(f => f.timeNs >= fromNs && f.timeNs < untilNs).flatMap(f => sightOfFrame(f) ?? []);
+  const sights = captured.filter(f => phase === undefined || inPhase(phase, f)).flatMap(f => sightOfFrame(f) ?? []);
   const found = sights.find(s => fits(s, step.expected));
   if (nothing) return found === undefined ? { at, text, ok: true } : { at, text, ok: false, saw: describeSight(found) };
   return found === undefined ? { at, text, ok: false, saw: nearest(sights, step.expected) } : { at, text, ok: true };
 }
-
-const sightOfFrame = (f: CapturedFrame): Sight | undefined =>
-  f.linkType === LINKTYPE_RAW ? rawSight(f.bytes, 0, f.bytes.length) : sightOf(f.bytes, 0, f.bytes.length);
 
 /** The packet that misses fewest fields, and which they are. */
 function nearest(sights: readonly Sight[], expected: Expectation): string {

@@ -25,7 +25,8 @@ export function planRuns(on: string, nodes: readonly string[]): PlannedRun[] {
       throw new LabError('BAD_INPUT', `--on "${on}": there is no node "${node}": this lab has ${nodes.join(', ')}`);
     mixed[node] = plane;
   }
-  return [{ label: 'mixed', planes: mixed }];
+  const used = new Set(Object.values(mixed));
+  return [used.size === 1 ? all([...used][0]!) : { label: 'mixed', planes: mixed }];
 }
 
 const isPlane = (word: string | undefined): word is Plane => planes.includes(word as Plane);

@@ -9,8 +9,18 @@ export interface CheckResult {
   saw?: string;
 }
 
+/** One hop on the way of the first probe. */
+export interface WalkStep {
+  hop: string;
+  /** The packet as it stands there. */
+  packet: string;
+  /** What has changed since the hop before, in words. */
+  did: string[];
+}
+
 export interface RunResult {
   checks: CheckResult[];
+  walk: WalkStep[];
   /** Frames that a hop saw and had no room for: with any, the captures are no evidence. */
   hops: { name: string; frames: number; dropped: number }[];
 }

@@ -1,12 +1,16 @@
 /** An exercise from start to end: on one data plane or on both, one lab after the other, each in namespaces of its own. */
-import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { LabError } from '../base/errors.ts';
+import type { RouterDescription } from '../node/description.ts';
 import { findLab, loadLab } from './catalog.ts';
-import { stateRoot } from './daemon/directories.ts';
-import { end, type Launched, launch } from './daemon/launch.ts';
+import type { DaemonClient } from './daemon/client.ts';
+import type { Instance } from './daemon/directories.ts';
+import { end, launch } from './daemon/launch.ts';
+import { compareFolder, type RunsCompared } from './diff.ts';
 import { type PlannedRun, planRuns } from './planes.ts';
-import type { RunResult } from './result.ts';
+import { failedChecks, type RunResult } from './result.ts';
+import { becomeLast, newRunFolder } from './state.ts';
 
 export interface RunOptions {
   number: string;
@@ -16,7 +20,7 @@ export interface RunOptions {
   seed: number;
   /** The last lab stays up. */
   keep: boolean;
-  faults?: readonly string[];
+  faults?: RouterDescription['faults'];
   /** Aborted: everything ends at once. */
   signal?: AbortSignal;
   say: (line: string, detail: boolean) => void;
@@ -28,21 +32,39 @@ export interface RunReport {
   seed: number;
   folder: string;
   runs: { label: PlannedRun['label']; result: RunResult }[];
+  /** When both data planes ran. */
+  comparison?: RunsCompared;
 }
+
+/** Every check holds, no capture has holes, and both runs are the same. */
+export const isWell = (report: RunReport): boolean =>
+  report.runs.every(({ result }) => failedChecks(result).length === 0 && result.hops.every(hop => hop.dropped === 0)) &&
+  (report.comparison?.same ?? true);
 
 /** @throws LabError; and the signal's reason when it was aborted. Nothing of a lab is left then. */
 export async function runLab(options: RunOptions): Promise<RunReport> {
   const { number } = findLab(options.number);
   const lab = await loadLab(number);
   const plan = planRuns(options.on, lab.nodes);
-  const folder = options.out === undefined ? newStateFolder(number) : outFolder(options.out);
-  const runs: RunReport['runs'] = [];
-  for (const [i, run] of plan.entries()) {
-    const keep = options.keep && i === plan.length - 1;
-    runs.push({ label: run.label, result: await runOnce(number, run, join(folder, run.label), keep, options) });
+  const folder = options.out === undefined ? newRunFolder(number) : outFolder(options.out);
+  try {
+    const runs: RunReport['runs'] = [];
+    for (const [i, run] of plan.entries()) {
+      const keep = options.keep && i === plan.length - 1;
+      runs.push({ label: run.label, result: await runOnce(number, run, join(folder, run.label), keep, options) });
+    }
+    const report = {
+      lab: number,
+      title: lab.title,
+      seed: options.seed,
+      runs,
+      ...(plan.length === 2 ? { comparison: compareFolder(folder) } : {}),
+    };
+    return { ...report, folder: options.out === undefined ? becomeLast(number, folder) : folder };
+  } catch (error) {
+    if (options.out === undefined) rmSync(folder, { recursive: true, force: true });
+    throw error;
   }
-  const report = { lab: number, title: lab.title, seed: options.seed, runs };
-  return { ...report, folder: options.out === undefined ? becomeLast(folder) : folder };
 }
 
 async function runOnce(number: string, run: PlannedRun, out: string, keep: boolean, options: RunOptions): Promise<RunResult> {
@@ -74,9 +96,7 @@ async function runOnce(number: string, run: PlannedRun, out: string, keep: boole
 }
 
 /** `lab up`: the lab stands, and waits. */
-export async function upLab(
-  options: Pick<RunOptions, 'number' | 'on' | 'seed' | 'faults' | 'signal' | 'say'>,
-): Promise<Launched['instance']> {
+export async function upLab(options: Pick<RunOptions, 'number' | 'on' | 'seed' | 'faults' | 'signal' | 'say'>): Promise<Instance> {
   const { number } = findLab(options.number);
   const plan = planRuns(options.on, (await loadLab(number)).nodes);
   if (plan.length > 1)
@@ -103,21 +123,34 @@ export async function upLab(
   }
 }
 
-/** Where the last run of an exercise without `--out` stands. */
-export const lastFolder = (number: string): string => join(stateRoot(), number, 'last');
-
-function newStateFolder(number: string): string {
-  const folder = join(stateRoot(), number, `run-${process.pid}`);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  return folder;
+/** The steps and checks of the exercise on a lab that is up. */
+export async function checkLab(
+  instance: Instance,
+  client: DaemonClient,
+  out: string | undefined,
+  say: RunOptions['say'],
+): Promise<RunReport> {
+  const number = instance.lab;
+  const { title, nodes } = await loadLab(number);
+  const on = new Set(Object.values(instance.planes));
+  const label = on.size > 1 ? 'mixed' : planRuns([...on].join(), nodes)[0]!.label;
+  const folder = out === undefined ? newRunFolder(number) : outFolder(out);
+  forgetEvidence(join(folder, label));
+  const result = await client.request({ op: 'perform', out: join(folder, label) }, p => say(p.line, p.detail));
+  return {
+    lab: number,
+    title,
+    seed: instance.seed,
+    folder: out === undefined ? becomeLast(number, folder) : folder,
+    runs: [{ label, result }],
+  };
 }
 
-function becomeLast(folder: string): string {
-  const last = join(dirname(folder), 'last');
-  rmSync(last, { recursive: true, force: true });
-  renameSync(folder, last);
-  return last;
+/** Whatever was changed in a lab that is up is undone: it is built anew on the same data planes. */
+export async function resetLab(instance: Instance, signal: AbortSignal, say: RunOptions['say']): Promise<Instance> {
+  await end(instance);
+  const on = Object.entries(instance.planes).map(([node, plane]) => `${plane}:${node}`);
+  return upLab({ number: instance.lab, on: on.join(), seed: instance.seed, signal, say });
 }
 
 /** @throws LabError BAD_INPUT for a place that the lab cannot see. */

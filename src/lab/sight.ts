@@ -1,6 +1,7 @@
 /** What a frame shows to an observer at a hop, in the words that an exercise's expectations use. Cold: one object per frame. */
 import { formatIpv4, formatMac } from '../base/address.ts';
 import { DropReason } from '../base/drop-reason.ts';
+import type { CapturedFrame } from '../capture/captured-frame.ts';
 import * as arp from '../wire/arp.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as icmp from '../wire/icmp.ts';
@@ -50,6 +51,11 @@ export function sightOf(b: Uint8Array, at: number, end: number): Sight | undefin
 
 /** A packet that starts with its IPv4 header, as a hook or a TUN shows it. */
 export const rawSight = (b: Uint8Array, at: number, end: number): Sight | undefined => ipv4Sight({ srcMac: '', dstMac: '' }, b, at, end);
+
+/** LINKTYPE_RAW: the frame starts with its IPv4 header. */
+const LINKTYPE_RAW = 101;
+export const sightOfFrame = (f: CapturedFrame): Sight | undefined =>
+  f.linkType === LINKTYPE_RAW ? rawSight(f.bytes, 0, f.bytes.length) : sightOf(f.bytes, 0, f.bytes.length);
 
 type Macs = Pick<Sight, 'srcMac' | 'dstMac'>;
 

@@ -32,6 +32,7 @@ export interface Instance {
   readonly startTime: string;
   readonly lab: string;
   readonly planes: Readonly<Record<string, string>>;
+  readonly seed: number;
   /** Made by `lab up` or kept: not the private run of another command. */
   readonly lasting: boolean;
 }

@@ -52,6 +52,7 @@ export async function launch(options: DaemonOptions): Promise<Launched> {
       startTime: startTimeOf(pid) ?? '',
       lab: options.lab,
       planes: options.planes,
+      seed: options.seed,
       lasting: !options.transient,
     };
     writeInstance(instance);

@@ -1,5 +1,6 @@
 /** What the command line and a lab's daemon say to each other: JSON, one object per line, over a Unix socket. */
 import type { ErrorCode } from '../../base/errors.ts';
+import type { RouterDescription } from '../../node/description.ts';
 import type { RunResult } from '../result.ts';
 
 export const SOCKET_NAME = 'control.sock';
@@ -36,5 +37,5 @@ export interface DaemonOptions {
   /** Ends when its first connection closes: `lab run` without `--keep`. */
   transient: boolean;
   /** The router is broken on purpose: the comparison must find it. */
-  faults: string[];
+  faults: RouterDescription['faults'];
 }

@@ -11,6 +11,7 @@ import {
   UPSTREAM_LAN,
   UPSTREAM_OUTSIDE,
   VXLAN,
+  vtepAddress,
 } from './addresses.ts';
 import type { Hop, Namespace, Node, Plane, Topology, Wire, WireEnd } from './model.ts';
 
@@ -103,6 +104,8 @@ function describeNode(lab: ClusterDeclaration, name: string, plane: Plane): Node
     address: `${address}/24`,
     mac: macFor('host', address),
     ...(lab.network === 'wire' ? {} : { gateway: UPSTREAM_LAN }),
+    gatewayMac: macFor('pod', gatewayAddress(number)),
+    vtepMac: macFor('vtep', vtepAddress(number)),
     pods: podsOf(lab, name).map(pod => ({ ...pod, mac: macFor('pod', pod.address) })),
     bridgeNf: lab.bridgeNf ?? true,
     peers: lab.nodes.map(nodeNumber).filter(n => n !== number),

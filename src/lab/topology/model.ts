@@ -60,6 +60,10 @@ export interface Node {
   readonly address: string;
   readonly mac: string;
   readonly gateway?: string;
+  /** Of cni0 as the pods see it: the bridge's on a kernel node, the router's behind its tap on a userspace node. */
+  readonly gatewayMac: string;
+  /** Of flannel.1. */
+  readonly vtepMac: string;
   readonly pods: readonly { readonly name: string; readonly address: string; readonly mac: string; readonly hairpin: boolean }[];
   readonly bridgeNf: boolean;
   /** The other nodes, for flannel. */

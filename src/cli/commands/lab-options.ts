@@ -1,0 +1,27 @@
+/** What the commands of a lab have in common. */
+import { InvalidArgumentError, Option } from 'commander';
+import type { ReportLine } from '../../lab/report.ts';
+import type { Io } from '../io.ts';
+
+export const onOption = (fallback: string): Option =>
+  new Option('--on <PLANES>', 'userspace, kernel, both, or one per node: userspace:node1,kernel:node2').default(fallback);
+
+export const seedOption = (): Option =>
+  new Option('--seed <N>', 'random choices of userspace nodes are drawn from it').default(1).argParser(text => {
+    const seed = Number(text);
+    if (!/^\d+$/.test(text) || seed > 0xffff_ffff) throw new InvalidArgumentError('a whole number from 0 to 4294967295');
+    return seed;
+  });
+
+/** Commands only with `--verbose`. */
+export const labProgress =
+  (io: Io, verbose = false) =>
+  (line: string, detail: boolean): void => {
+    if (!detail || verbose) io.progress(detail ? io.paintErr('dim', line) : line);
+  };
+
+const colours = { good: 'green', bad: 'red', title: 'bold', quiet: 'dim' } as const;
+
+export function printLines(io: Io, lines: readonly ReportLine[]): void {
+  for (const { text, tone } of lines) io.print(tone === undefined || text === '' ? text : io.paint(colours[tone], text));
+}

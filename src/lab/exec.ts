@@ -1,0 +1,42 @@
+/** A command of the user's in a namespace of a running lab, on his own terminal. */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { LabError } from '../base/errors.ts';
+import { loadLab } from './catalog.ts';
+import { childrenOf, type Instance, runningInstances } from './daemon/directories.ts';
+import { netnsPath } from './shell.ts';
+import { clusterTopology } from './topology/cluster.ts';
+
+/** @param number of the lab; absent: the one that is up @throws LabError LAB_UNKNOWN when it is not up, BAD_INPUT when several are */
+export function runningLab(number?: string): Instance {
+  const running = runningInstances().filter(instance => instance.lasting);
+  const wanted = number?.padStart(2, '0');
+  const found = wanted === undefined ? running : running.filter(instance => instance.lab === wanted);
+  if (found.length === 1) return found[0]!;
+  const up = running.map(instance => instance.lab).join(', ');
+  if (found.length > 1) throw new LabError('BAD_INPUT', `labs ${up} are up: say which with --lab NN`);
+  const which = wanted === undefined ? 'no lab is up' : `lab ${wanted} is not up${up === '' ? '' : ` (${up} is)`}`;
+  throw new LabError('BAD_INPUT', `${which}: \`kubehop lab up ${wanted ?? 'NN'}\` builds it`);
+}
+
+/**
+ * From the host into the lab's namespaces, then into that of the pod, node or client.
+ * @returns the command's exit code; 128 + the signal's number when a signal ended it, as a shell says it.
+ * @throws LabError BAD_INPUT for a name that this lab has not
+ */
+export async function execIn(instance: Instance, where: string, argv: readonly string[]): Promise<number> {
+  const { namespaces } = clusterTopology(await loadLab(instance.lab), node =>
+    instance.planes[node] === 'userspace' ? 'userspace' : 'kernel',
+  );
+  const names = namespaces.map(ns => ns.name);
+  if (!names.includes(where)) throw new LabError('BAD_INPUT', `there is no "${where}" in lab ${instance.lab}: it has ${names.join(', ')}`);
+  const [init] = childrenOf(instance.pid);
+  if (init === undefined) throw new LabError('DAEMON', `lab ${instance.lab} is ending`);
+  const user = process.getuid!() === 0 ? [] : ['--user', '--preserve-credentials'];
+  const enter = ['--target', String(init), ...user, '--mount', '--net', '--pid', '--', 'nsenter', `--net=${netnsPath(where)}`, '--'];
+  const child = spawn('nsenter', [...enter, ...argv], { stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.once('error', cause => reject(new LabError('TOOL_MISSING', `cannot run nsenter: ${cause.message}`, { cause })));
+    child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
+  });
+}

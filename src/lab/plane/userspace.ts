@@ -1,0 +1,56 @@
+/** A node whose packets the TypeScript router carries, on the same wires. */
+import type { RouterDescription } from '../../node/description.ts';
+import { type RunningNode, startNode } from '../../node/node.ts';
+import { netnsPath } from '../shell.ts';
+import type { DataPlane } from './data-plane.ts';
+
+export interface UserspaceOptions {
+  node: string;
+  description: RouterDescription;
+  /** '' for none. */
+  rules: string;
+  seed: number;
+  traceRing: SharedArrayBuffer;
+  warn: (line: string) => void;
+}
+
+export class UserspacePlane implements DataPlane {
+  readonly failed: Promise<Error | undefined>;
+  readonly running: RunningNode;
+  readonly #node: string;
+
+  private constructor(node: string, running: RunningNode) {
+    this.#node = node;
+    this.running = running;
+    this.failed = running.exited;
+  }
+
+  /** @throws LabError of whatever could not be opened, set or parsed */
+  static async start(options: UserspaceOptions): Promise<UserspacePlane> {
+    const running = await startNode({
+      netns: netnsPath(options.node),
+      description: options.description,
+      ...(options.rules === '' ? {} : { rules: { text: options.rules, file: `the rules of ${options.node}` } }),
+      traceRing: options.traceRing,
+      seed: options.seed,
+      onWarning: message => options.warn(`${options.node}: ${message}`),
+    });
+    return new UserspacePlane(options.node, running);
+  }
+
+  conntrack(args: readonly string[]): Promise<string> {
+    return this.running.conntrack(args);
+  }
+
+  async rulesText(counters: boolean): Promise<string> {
+    return this.running.saveRules(counters);
+  }
+
+  async loadRules(text: string): Promise<void> {
+    this.running.loadRules(text, { file: `the rules of ${this.#node}` });
+  }
+
+  async stop(): Promise<void> {
+    await this.running.stop();
+  }
+}

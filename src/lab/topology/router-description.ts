@@ -1,0 +1,46 @@
+/** What a userspace node is told: the same facts that the kernel node gets by `ip`, `bridge` and `sysctl`. Pure. */
+import type { RouterDescription } from '../../node/description.ts';
+import { gatewayAddress, LAN_MTU, macFor, nodeAddress, POD_MTU, podCidr, VXLAN, vtepAddress } from './addresses.ts';
+import { TAP, vtepMac } from './commands.ts';
+import type { Node } from './model.ts';
+
+type Port = RouterDescription['ports'][number];
+
+/** The node's own sockets stand behind it. */
+export const TUN = 'tun0';
+
+export function routerDescription(node: Node, faults: RouterDescription['faults'] = []): RouterDescription {
+  const gateway = gatewayAddress(node.number);
+  const eth0: Port = { name: 'eth0', kind: 'packet', mac: node.mac, mtu: LAN_MTU, offload: false, addresses: [node.address] };
+  const cni0: Port = {
+    name: 'cni0',
+    kind: 'tap',
+    interface: TAP,
+    mac: macFor('pod', gateway),
+    mtu: POD_MTU,
+    offload: false,
+    addresses: [`${gateway}/24`],
+    bridge: { nfCall: node.bridgeNf, hairpin: node.pods.filter(pod => pod.hairpin).map(pod => pod.mac) },
+  };
+  const tun: Port = { name: TUN, kind: 'tun', mtu: LAN_MTU, offload: false, addresses: [] };
+  return {
+    ports: [eth0, ...(node.pods.length > 0 ? [cni0] : []), tun],
+    vxlan: node.peers.length === 0 ? [] : [flannel(node)],
+    routes: node.gateway === undefined ? [] : [{ to: 'default', via: node.gateway, dev: 'eth0', type: 'unicast', metric: 0 }],
+    neighbours: [],
+    sysctl: { 'net.ipv4.ip_forward': 1 },
+    faults: [...faults],
+  };
+}
+
+const flannel = (node: Node): RouterDescription['vxlan'][number] => ({
+  name: VXLAN.device,
+  vni: VXLAN.vni,
+  port: VXLAN.port,
+  local: node.address.split('/')[0]!,
+  mac: vtepMac(node.number),
+  mtu: POD_MTU,
+  udpChecksum: true, // what the kernel does over IPv4 unless it is told otherwise, and flannel does not
+  addresses: [`${vtepAddress(node.number)}/32`],
+  peers: node.peers.map(n => ({ subnet: podCidr(n), vtep: vtepAddress(n), mac: vtepMac(n), node: nodeAddress(n) })),
+});
