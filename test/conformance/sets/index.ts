@@ -1,0 +1,6 @@
+/** Every set by name: a new one is a new file and one word here. */
+import type { ConformanceSet } from '../set.ts';
+import { iptablesRules, iptablesRulesExtra } from './iptables-rules.ts';
+import { chainNames } from './kubeproxy-chain-names.ts';
+
+export const sets: readonly ConformanceSet[] = [iptablesRules, iptablesRulesExtra, chainNames];
