@@ -4,7 +4,7 @@ import { hookNames, Verdict } from '../../packet/verdict.ts';
 import { type Chain, type Match, type Rule, type RuleSet, type Table, type Target, tableNames } from '../ruleset.ts';
 import { chainGraph } from './chain-graph.ts';
 import { Emitter } from './emitter.ts';
-import type { Place } from './extension.ts';
+import type { IpSets, Place } from './extension.ts';
 import { emitHeader, never } from './matches/header.ts';
 import { matchExtension } from './matches/table.ts';
 import { Action, HOOKS, type Program, sharedFloat64, sharedInt32, TABLES } from './program.ts';
@@ -16,6 +16,8 @@ export interface CompileOptions {
   readonly file?: string;
   /** Keep rules that cannot be executed: they never match, and a warning says so. */
   readonly lenient?: boolean;
+  /** Sets that `-m set` names. */
+  readonly sets?: IpSets;
   /** What is in force: rules that are in both (the same objects) go on counting. */
   readonly previous?: ProgramText;
 }
@@ -36,7 +38,7 @@ export function compile(ruleSet: RuleSet, options: CompileOptions = {}): Compile
 class Compiler {
   readonly #ruleSet: RuleSet;
   readonly #options: CompileOptions;
-  readonly #out = new Emitter();
+  readonly #out: Emitter;
   readonly #warnings: string[] = [];
   readonly #chains: ChainText[] = [];
   readonly #entries = sharedInt32(2 * TABLES * HOOKS).fill(-1);
@@ -46,6 +48,7 @@ class Compiler {
   constructor(ruleSet: RuleSet, options: CompileOptions) {
     this.#ruleSet = ruleSet;
     this.#options = options;
+    this.#out = new Emitter(options.sets ?? new Map());
   }
 
   compile(): Compiled {
@@ -61,6 +64,8 @@ class Compiler {
       code: shared(this.#out.code.subarray(0, this.#out.at)),
       entries: this.#entries,
       counters,
+      objects: this.#out.objects,
+      firstObject: this.#counters,
       carry,
       carriesFrom: this.#options.previous?.programId ?? 0,
       index: sharedInt32(0),
@@ -69,7 +74,7 @@ class Compiler {
       states: this.#out.states,
       depth: this.#depth,
     };
-    return { program, text: new ProgramText(id, this.#ruleSet, this.#chains, counters, this.#warnings) };
+    return { program, text: new ProgramText(program, this.#ruleSet, this.#chains, this.#warnings) };
   }
 
   #table(table: Table): void {
@@ -126,8 +131,10 @@ class Compiler {
     for (const m of rule.matches) {
       const extension = matchExtension(m);
       if (!extension) return this.#unsupported(rule, `match ${nameOf(m)} cannot be executed`);
-      const refusal = extension.refuse?.(m, place);
+      const refusal = extension.refuse?.(m, place, this.#out.sets);
       if (refusal !== undefined) throw this.#error('RULES', rule, `${place.table} ${place.chain}: ${refusal}`);
+      const lacking = extension.unsupported?.(m);
+      if (lacking !== undefined) return this.#unsupported(rule, lacking);
       const warning = extension.warn?.(m, place);
       if (warning !== undefined) this.#warnings.push(`${this.#where(rule)}${warning}`);
     }
@@ -137,7 +144,8 @@ class Compiler {
     if (!extension) return this.#unsupported(rule, `target ${nameOf(t)} cannot be executed`);
     const refusal = extension.refuse?.(t, place);
     if (refusal !== undefined) throw this.#error('RULES', rule, `${place.table} ${place.chain}: ${refusal}`);
-    return undefined;
+    const lacking = extension.unsupported?.(t);
+    return lacking === undefined ? undefined : this.#unsupported(rule, lacking);
   }
 
   #unsupported(rule: Rule, what: string): string {
@@ -180,7 +188,7 @@ class Compiler {
 
   /** Starts from the counters that the rules were loaded with. */
   #counterArray(): Float64Array {
-    const counters = sharedFloat64(2 * this.#counters);
+    const counters = sharedFloat64(2 * (this.#counters + this.#out.objects.length));
     let i = 0;
     for (const { chain } of this.#chains) {
       for (const rule of chain.rules) {

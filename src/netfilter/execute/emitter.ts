@@ -1,6 +1,8 @@
 /** Writes the words of a program. Names (interfaces, states) become numbers here. */
+import { encodeIpSet } from '../ipset/table.ts';
 import type { NotInterface } from '../ruleset.ts';
 import type { Act, Test } from './execution.ts';
+import type { IpSets } from './extension.ts';
 import { testOps } from './matches/table.ts';
 import { FIRST_TARGET, type InterfacePattern, LENGTH_SHIFT, NOT } from './program.ts';
 import type { StateSpec } from './state/spec.ts';
@@ -33,6 +35,14 @@ export class Emitter {
   /** Of the rule that is being written: states without a name are its own. */
   counter = 0;
   #instruction = 0;
+  /** Names of accounting objects. */
+  readonly objects: string[] = [];
+  readonly sets: IpSets;
+  readonly #setOffsets = new Map<string, number>();
+
+  constructor(sets: IpSets) {
+    this.sets = sets;
+  }
 
   get at(): number {
     return this.#code.length;
@@ -91,15 +101,40 @@ export class Emitter {
   }
 
   /** A state that all rules share which give the same kind and name. The first one's numbers count, unless `merge` joins them. */
-  namedState(kind: string, name: string, numbers: readonly number[]): number {
+  namedState(
+    kind: string,
+    name: string,
+    numbers: readonly number[],
+    merge: (first: readonly number[], next: readonly number[]) => readonly number[] = first => first,
+  ): number {
     const key = `${kind} ${name}`;
     let n = this.#stateNumbers.get(key);
     if (n === undefined) {
       n = this.states.length;
       this.states.push({ kind, name, counter: this.counter, numbers });
       this.#stateNumbers.set(key, n);
+    } else {
+      const spec = this.states[n]!;
+      this.states[n] = { ...spec, numbers: merge(spec.numbers, numbers) };
     }
     return n;
+  }
+
+  /** Number of an accounting object. */
+  accounting(name: string): number {
+    let n = this.objects.indexOf(name);
+    if (n < 0) n = this.objects.push(name) - 1;
+    return n;
+  }
+
+  /** @returns where the set's words stand in `Program.data`. */
+  set(name: string): number {
+    let at = this.#setOffsets.get(name);
+    if (at === undefined) {
+      at = this.table(encodeIpSet(this.sets.get(name)!));
+      this.#setOffsets.set(name, at);
+    }
+    return at;
   }
 
   /** A state of this rule alone. */

@@ -1,7 +1,11 @@
 /** The parts of a match or a target that compile it and run it. How its words are read and printed stands in `../matches`, `../targets`. */
+
+import type { IpSet } from '../ipset/ip-set.ts';
 import type { Match, Rule, TableName, Target } from '../ruleset.ts';
 import type { Emitter } from './emitter.ts';
 import type { Act, Test } from './execution.ts';
+
+export type IpSets = ReadonlyMap<string, IpSet>;
 
 /** Where a rule stands: what the kernel's `checkentry` asks. */
 export interface Place {
@@ -16,7 +20,9 @@ export interface MatchExtension<M> {
   /** Every test that `emit` may use: their place in `matches/table.ts` is their op-code. */
   readonly tests: readonly Test[];
   /** Why the kernel would not take it here, in words; undefined when it would. */
-  refuse?(m: M, place: Place): string | undefined;
+  refuse?(m: M, place: Place, sets: IpSets): string | undefined;
+  /** What the router cannot do though the kernel can. */
+  unsupported?(m: M): string | undefined;
   /** Something that a person should know though the rule is taken. */
   warn?(m: M, place: Place): string | undefined;
   emit(m: M, out: Emitter): void;
@@ -27,6 +33,7 @@ export interface MatchExtension<M> {
 export interface TargetExtension<T> {
   readonly acts: readonly Act[];
   refuse?(t: T, place: Place): string | undefined;
+  unsupported?(t: T): string | undefined;
   emit(t: T, out: Emitter): void;
 }
 

@@ -4,7 +4,7 @@ import { type Hook, Verdict } from '../../packet/verdict.ts';
 import type { Execution } from './execution.ts';
 import { HOOKS, type Program, sharedFloat64, sharedInt32, TABLES } from './program.ts';
 import type { StateSpec } from './state/spec.ts';
-import { makeState } from './state/table.ts';
+import { keepState, makeState } from './state/table.ts';
 import type { Tracer } from './tracer.ts';
 import { Walker } from './walk.ts';
 
@@ -13,6 +13,8 @@ const EMPTY: Program = {
   code: sharedInt32(0),
   entries: sharedInt32(2 * TABLES * HOOKS).fill(-1),
   counters: sharedFloat64(0),
+  objects: [],
+  firstObject: 0,
   carry: sharedInt32(0),
   carriesFrom: 0,
   index: sharedInt32(0),
@@ -57,7 +59,10 @@ export class Installed {
     const carried = program.carriesFrom === before.id && before.id !== 0;
     if (carried) carryCounters(before, program);
     this.#x.states = carryStates(before, this.#x.states, program, carried);
+    carryObjects(before, program);
     this.#x.data = program.data;
+    this.#x.counters = program.counters;
+    this.#x.objects = 2 * program.firstObject;
     const walker = new Walker(this.#x, program.code, program.counters, program.depth);
     walker.tracer = this.#walker.tracer;
     this.#walker = walker;
@@ -97,6 +102,18 @@ function carryCounters(before: Program, after: Program): void {
   }
 }
 
+/** Accounting objects are known by name alone. */
+function carryObjects(before: Program, after: Program): void {
+  for (const [i, name] of after.objects.entries()) {
+    const from = before.objects.indexOf(name);
+    if (from < 0) continue;
+    const at = 2 * (after.firstObject + i);
+    const old = 2 * (before.firstObject + from);
+    after.counters[at] = before.counters[old]!;
+    after.counters[at + 1] = before.counters[old + 1]!;
+  }
+}
+
 /** A state with a name lives on while a rule gives its name; one without lives as long as its rule. */
 function carryStates(before: Program, states: readonly object[], after: Program, carried: boolean): readonly object[] {
   const named = new Map<string, object>();
@@ -106,7 +123,10 @@ function carryStates(before: Program, states: readonly object[], after: Program,
     else if (carried) own.set(spec.counter, [...(own.get(spec.counter) ?? []), states[i]!]);
   }
   return after.states.map(spec => {
-    if (spec.name !== undefined) return named.get(nameOf(spec)) ?? makeState(spec);
+    if (spec.name !== undefined) {
+      const state = named.get(nameOf(spec));
+      return state ? keepState(state, spec) : makeState(spec);
+    }
     return (carried ? own.get(after.carry[spec.counter]!)?.shift() : undefined) ?? makeState(spec);
   });
 }

@@ -1,5 +1,6 @@
 /** The cold side of a program: which counter belongs to which rule of which chain. */
 import type { Chain, Counters, Rule, RuleSet, Table, TableName } from '../ruleset.ts';
+import type { Program } from './program.ts';
 
 export interface ChainText {
   readonly table: TableName;
@@ -23,13 +24,17 @@ export class ProgramText {
   /** What a person should know: rules that are kept and never match, and the like. */
   readonly warnings: readonly string[];
   readonly #counters: Float64Array;
+  readonly #objects: readonly string[];
+  readonly #firstObject: number;
 
-  constructor(programId: number, ruleSet: RuleSet, chains: readonly ChainText[], counters: Float64Array, warnings: readonly string[]) {
-    this.programId = programId;
+  constructor(program: Program, ruleSet: RuleSet, chains: readonly ChainText[], warnings: readonly string[]) {
+    this.programId = program.id;
     this.ruleSet = ruleSet;
     this.chains = chains;
     this.warnings = warnings;
-    this.#counters = counters;
+    this.#counters = program.counters;
+    this.#objects = program.objects;
+    this.#firstObject = program.firstObject;
   }
 
   of(counter: number): RuleText {
@@ -47,6 +52,11 @@ export class ProgramText {
   /** What the node's thread has counted so far. */
   counters(counter: number): Counters {
     return { packets: this.#counters[2 * counter]!, bytes: this.#counters[2 * counter + 1]! };
+  }
+
+  /** Of the accounting objects that rules name (nfacct). */
+  accounting(): ReadonlyMap<string, Counters> {
+    return new Map(this.#objects.map((name, i) => [name, this.counters(this.#firstObject + i)]));
   }
 
   /** The rule set with the counters of this moment: what `iptables-save -c` shows. */

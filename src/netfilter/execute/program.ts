@@ -43,7 +43,11 @@ export interface Program {
   readonly code: Int32Array;
   /** Two words per table and hook, `table * HOOKS + hook`: where the chain begins, where its policy stands. -1: no such chain. */
   readonly entries: Int32Array;
+  /** Of rules and chains' ends, then of accounting objects (nfacct). */
   readonly counters: Float64Array;
+  /** Names of the accounting objects, in the order of their counters, which begin at `firstObject`. */
+  readonly objects: readonly string[];
+  readonly firstObject: number;
   /** Per counter, its number in program `carriesFrom`, or -1: what the rules that stayed have counted goes on. */
   readonly carry: Int32Array;
   readonly carriesFrom: number;

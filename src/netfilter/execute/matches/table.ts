@@ -6,15 +6,56 @@ import { FIRST_ACTION } from '../program.ts';
 import { addrtype } from './addrtype.ts';
 import { comment } from './comment.ts';
 import { conntrack, state } from './conntrack.ts';
+import { hashlimit } from './hashlimit.ts';
 import * as header from './header.ts';
 import { icmp } from './icmp.ts';
+import { dscp, iprange, length, pkttype, tos, ttl } from './ip-fields.ts';
+import { limit } from './limit.ts';
+import { mac } from './mac.ts';
 import { mark } from './mark.ts';
 import { multiport } from './multiport.ts';
+import { nfacct } from './nfacct.ts';
+import { owner } from './owner.ts';
+import { physdev } from './physdev.ts';
+import { recent } from './recent.ts';
+import { rpfilter } from './rpfilter.ts';
+import { sctp } from './sctp.ts';
+import { set } from './set.ts';
 import { statistic } from './statistic.ts';
 import { tcp } from './tcp.ts';
+import { tcpmss } from './tcpmss.ts';
 import { udp } from './udp.ts';
 
-export const matchExtensions = { addrtype, comment, connmark: mark, conntrack, icmp, mark, multiport, state, statistic, tcp, udp } as const;
+export const matchExtensions = {
+  addrtype,
+  comment,
+  connmark: mark,
+  conntrack,
+  dscp,
+  hashlimit,
+  icmp,
+  iprange,
+  length,
+  limit,
+  mac,
+  mark,
+  multiport,
+  nfacct,
+  owner,
+  physdev,
+  pkttype,
+  recent,
+  rpfilter,
+  sctp,
+  set,
+  state,
+  statistic,
+  tcp,
+  tcpmss,
+  tos,
+  ttl,
+  udp,
+} as const;
 
 /** By kind; undefined for what is read and printed but not executed. */
 export const matchExtension = (m: Match): MatchExtension<Match> | undefined =>
