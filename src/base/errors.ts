@@ -12,6 +12,7 @@ export const hints = {
   LAB_UNKNOWN: '`kubehop lab list` shows the exercises',
   NETNS_EPERM: 'run `kubehop doctor`: it says what this machine lacks',
   OS: 'run `kubehop doctor`: it says what this machine lacks',
+  ROUTER_UNKNOWN: 'is it running, and yours? `kubehop router run FILE` prints its process id',
   RULES: 'the rules that were in force stay in force; mend the line and load it again',
   RULES_UNSUPPORTED: 'leave the rule out, or load with `--lenient`: the rule is kept and never matches',
   TOOL_MISSING: 'run `sudo scripts/setup`: it installs what is missing',

@@ -1,0 +1,40 @@
+/**
+ * The table of commands. A new command is a file in `commands/` and a line here: its words, what `--help` says of it, and where it is
+ * loaded from. A file is read only when its command is asked for, so that `kubehop --help` is quick and needs no package but commander.
+ */
+import type { Command } from 'commander';
+import type { Io } from './io.ts';
+
+/**
+ * What a file in `commands/` exports as `define`: it gives an empty command its arguments, options and action.
+ * The action returns nothing when all is well, throws a LabError, or sets `io.exitCode`.
+ */
+export type Define = (command: Command, io: Io) => void;
+
+export interface CommandEntry {
+  does: string;
+  load(): Promise<{ define: Define }>;
+}
+
+/** By its words: `lab run` is the command `run` of the group `lab`. */
+export const commands: Record<string, CommandEntry> = {
+  diff: { does: 'both runs of an exercise compared', load: () => import('./commands/diff.ts') },
+  doctor: { does: 'what this machine can and cannot do, with the mend', load: () => import('./commands/doctor.ts') },
+  exec: { does: 'a command in a pod, node or client of a running lab', load: () => import('./commands/exec.ts') },
+  'lab check': { does: 'the checks of an exercise, on the lab that is up', load: () => import('./commands/lab-check.ts') },
+  'lab down': { does: 'end a lab and everything in it', load: () => import('./commands/lab-down.ts') },
+  'lab list': { does: 'the exercises', load: () => import('./commands/lab-list.ts') },
+  'lab next': { does: 'the first exercise that has not been passed', load: () => import('./commands/lab-next.ts') },
+  'lab reset': { does: 'a lab that is up as it was at the start', load: () => import('./commands/lab-reset.ts') },
+  'lab run': { does: 'an exercise from start to end, with its checks', load: () => import('./commands/lab-run.ts') },
+  'lab up': { does: 'build a lab and leave it standing', load: () => import('./commands/lab-up.ts') },
+  'router reload': { does: 'the rules of a running router, read again', load: () => import('./commands/router-reload.ts') },
+  'router run': { does: 'one router in this network namespace', load: () => import('./commands/router-run.ts') },
+};
+
+/** What `--help` says of the words that only lead to others. */
+export const groups: Record<string, string> = {
+  lab: 'exercises: from start to end, or step by step',
+  router: 'one router on wires of your own',
+  rules: 'iptables-save texts',
+};

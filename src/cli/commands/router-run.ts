@@ -1,0 +1,81 @@
+/** `kubehop router run FILE`: one router in this network namespace, until SIGTERM or Ctrl-C. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { LabError } from '../../base/errors.ts';
+import { runtimeRoot } from '../../lab/daemon/directories.ts';
+import { controlPath, serveControl } from '../../node/control.ts';
+import { parseDescription, type RouterDescription } from '../../node/description.ts';
+import { type RunningNode, startNode } from '../../node/node.ts';
+import { answerControl } from '../../node/node-commands.ts';
+import type { Define } from '../commands.ts';
+import type { Io } from '../io.ts';
+
+const FIELDS = `
+Fields of a description (YAML):
+  ports:      [{name, kind: packet|tap|tun, interface, mac, mtu, offload, addresses: [a.b.c.d/n], bridge: {nfCall, hairpin}}]
+  vxlan:      [{name, vni, port, local, mac, mtu, udpChecksum, addresses, peers: [{subnet, vtep, mac, node}]}]
+  routes:     [{to, via, dev, src, type, metric}]
+  neighbours: [{ip, mac, dev}]
+  rules:      FILE, iptables-save text, relative to the description
+  sysctl:     {net.ipv4.ip_forward: 1, ...}
+
+SIGHUP or \`kubehop router reload --pid PID\` loads the rules again; connections stay. SIGTERM ends it.`;
+
+export const define: Define = (command, io) => {
+  command
+    .argument('<file>', 'the description')
+    .option('--lenient', 'keep rules that are not supported: they never match')
+    .option('--seed <n>', 'draw random choices from this seed', Number)
+    .addHelpText('after', FIELDS)
+    .action(async (file: string, options: { lenient?: boolean; seed?: number }) => {
+      const description = parseDescription(read(file), file);
+      const node = await start(description, file, options, io);
+      const reload = (): readonly string[] => loadAgain(node, description, file, options.lenient ?? false);
+      const control = await serveControl(controlPath(runtimeRoot(), process.pid), request => answerControl(node, request, reload));
+      process.on('SIGHUP', () => sayReload(reload, io));
+      io.interrupted.addEventListener('abort', () => void node.stop());
+      io.progress(`router ${process.pid} runs: ${node.interfaces.filter(Boolean).join(', ')}`);
+      const failure = await node.exited;
+      control.close();
+      if (failure) throw failure;
+      // SIGTERM is the ordinary way to end it.
+      io.exitCode = 0;
+    });
+};
+
+async function start(d: RouterDescription, file: string, options: { lenient?: boolean; seed?: number }, io: Io): Promise<RunningNode> {
+  const rules = d.rules === undefined ? undefined : rulesFile(d.rules, file);
+  return startNode({
+    description: d,
+    ...(rules === undefined ? {} : { rules: { text: read(rules), file: rules, lenient: options.lenient ?? false } }),
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    onWarning: message => io.progress(`warning: ${message}`),
+  });
+}
+
+const rulesFile = (rules: string, description: string): string => resolve(dirname(description), rules);
+
+function loadAgain(node: RunningNode, d: RouterDescription, file: string, lenient: boolean): readonly string[] {
+  if (d.rules === undefined) throw new LabError('BAD_INPUT', `${file} names no rules file: there is nothing to load again`);
+  const path = rulesFile(d.rules, file);
+  return node.loadRules(read(path), { file: path, lenient });
+}
+
+function sayReload(reload: () => readonly string[], io: Io): void {
+  try {
+    for (const warning of reload()) io.progress(`warning: ${warning}`);
+    io.progress('rules loaded');
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+    io.progress(`error ${error.code}: ${error.message}`);
+    io.progress(`hint: ${error.hint}`);
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new LabError('BAD_INPUT', `cannot read ${path}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, { cause });
+  }
+}
