@@ -56,7 +56,7 @@ class ProbeComparison {
       for (const direction of directionsOfFrames) this.#hop(hop, direction);
     }
     findings.ignore('time', 'two runs', this.#seen.userspace.packetOf.size, this.#seen.kernel.packetOf.size);
-    findings.compared.flows = new Set(this.#seen.userspace.packets.map(p => this.#flowOf(p.sightings[0]!, this.#seen.userspace))).size;
+    findings.compared.flows = this.#seen.kernel.openings.size;
     return findings.result('probe');
   }
 
@@ -133,7 +133,8 @@ class ProbeComparison {
 
   #agree(field: string, u: FieldValue, k: FieldValue, pair: Pair): boolean {
     if (isMacField(field)) return sameMac(String(u), String(k), this.#seen, this.#chosen, this.#findings);
-    const packets = `${this.#seen.userspace.packetOf.get(pair.userspace)!.id}/${this.#seen.kernel.packetOf.get(pair.kernel)!.id}`;
+    // Of the kernel's packet alone: one whose id was spoilt on the way in the other run counts as two packets there.
+    const packets = `packet ${this.#seen.kernel.packetOf.get(pair.kernel)!.id}`;
     const flow = pair.kernel.tuple ? this.#seen.kernel.flows.directionKey(pair.kernel.tuple) : packets;
     const back = pair.kernel.tuple ? this.#seen.kernel.flows.directionKey(reverse(pair.kernel.tuple)) : packets;
     const consistently = (scope: string, why: string): boolean => {
@@ -150,7 +151,7 @@ class ProbeComparison {
     // An error travels against the packet that it quotes.
     if (/^(tcp|udp)\.srcPort$|^quoted\.(tcp|udp)\.dstPort$/.test(field)) return this.#port(u, k, pair, true);
     if (/^(tcp|udp)\.dstPort$|^quoted\.(tcp|udp)\.srcPort$/.test(field)) return this.#port(u, k, pair, false);
-    if (this.#injected(pair.userspace, this.#seen.userspace) && this.#injected(pair.kernel, this.#seen.kernel)) {
+    if (this.#injected(pair.userspace, this.#seen.userspace) || this.#injected(pair.kernel, this.#seen.kernel)) {
       // An injected packet may still acknowledge what a system has chosen.
       return field === 'tcp.ack' ? u === k || counting(back) : u === k;
     }
@@ -186,9 +187,7 @@ class ProbeComparison {
   /** Has NAT changed the opener's port of this flow before this hop? */
   #rewritten(s: Sighting, seen: SeenRun, source: boolean): boolean {
     if (!s.tuple || seen.flows.isOriginal(s.tuple) !== source) return false;
-    const flow = seen.flows.flowKey(s.tuple);
-    const first = seen.packets.find(p => p.sightings[0]!.tuple && seen.flows.flowKey(p.sightings[0]!.tuple) === flow);
-    const opener = first!.sightings[0]!.tuple!.srcPort;
+    const opener = seen.openings.get(seen.flows.flowKey(s.tuple))!.srcPort;
     return (source ? s.tuple.srcPort : s.tuple.dstPort) !== opener;
   }
 
@@ -217,10 +216,11 @@ class ProbeComparison {
     }
   }
 
-  /** A flow is called by its tuple where it was first seen. */
+  /** A flow is called by the tuple of its first packet where that was first seen. */
   #flowOf(s: Sighting, seen: SeenRun): string {
-    const first = seen.packetOf.get(s)!.sightings[0]!;
-    return first.tuple ? tupleText(first.tuple) : `${first.ipv4?.src} > ${first.ipv4?.dst}, fragment`;
+    if (!s.tuple) return `${s.ipv4!.src} > ${s.ipv4!.dst}, fragment`;
+    const way = seen.flows.isOriginal(s.tuple) ? '' : ', reply';
+    return `${tupleText(seen.openings.get(seen.flows.flowKey(s.tuple))!)}${way}`;
   }
 }
 

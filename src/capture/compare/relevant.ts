@@ -1,6 +1,6 @@
 /** What of a run is compared at all, and how its MAC addresses are called. */
 import { type Identified, identify } from '../identity.ts';
-import { find, type Sighting, sight } from '../sighting.ts';
+import { find, type Sighting, sight, type Tuple } from '../sighting.ts';
 import type { Pairing } from './pairing.ts';
 import type { Findings, Plane, Run } from './result.ts';
 
@@ -8,6 +8,8 @@ export interface SeenRun extends Identified {
   run: Run;
   /** By hop, in order of time; only what is compared. */
   at: Map<string, Sighting[]>;
+  /** By flow key: the tuple of its first packet where that was first seen. */
+  openings: Map<string, Tuple>;
 }
 
 /** Dissect the hops of a run, leave out what is background, and find the packets. */
@@ -26,7 +28,15 @@ export function see(run: Run, hops: readonly string[], plane: Plane, findings: F
     kept.sort((a, b) => (a.frame.timeNs < b.frame.timeNs ? -1 : a.frame.timeNs > b.frame.timeNs ? 1 : 0));
     at.set(hop, kept);
   }
-  return { ...identify([...at.values()].flat(), hops, run.nat), run, at };
+  const identified = identify([...at.values()].flat(), hops, run.nat);
+  const openings = new Map<string, Tuple>();
+  for (const p of identified.packets) {
+    const tuple = p.sightings[0]!.tuple;
+    if (!tuple) continue;
+    const key = identified.flows.flowKey(tuple);
+    if (!openings.has(key)) openings.set(key, tuple);
+  }
+  return { ...identified, run, at, openings };
 }
 
 /** A hop that only one run captured is a difference; in neither run it is an error of the caller and found as well. */

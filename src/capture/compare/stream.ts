@@ -16,13 +16,17 @@ export interface Stream {
 /** @param start sequence number of the first byte: one after SYN's. Frames that were cut count with zeros for what is not there. */
 export function assemble(sightings: readonly Sighting[], start: number): Stream {
   const pieces: { at: number; bytes: Uint8Array; length: number }[] = [];
+  let end = 0;
   for (const s of sightings) {
     const length = dataLength(s);
-    if (length === 0) continue;
+    const fin = s.tcp!.flags.includes('FIN');
+    if (length === 0 && !fin) continue;
     const syn = s.tcp!.flags.includes('SYN') ? 1 : 0;
+    // FIN stands behind the last byte: it shows an end that never came.
+    if (fin) end = Math.max(end, signed(s.tcp!.seq + syn - start) + length);
+    if (length === 0) continue;
     pieces.push({ at: signed(s.tcp!.seq + syn - start), bytes: s.payload, length });
   }
-  let end = 0;
   for (const p of pieces) end = Math.max(end, p.at + p.length);
   const bytes = Buffer.alloc(end);
   const have = new Uint8Array(end);
