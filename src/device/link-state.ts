@@ -8,9 +8,12 @@ import { LabError } from '../base/errors.ts';
 import { errnoName } from '../os/errno.ts';
 import { IFF_UP, type InterfaceControl } from '../os/interface.ts';
 
+const LOOK_EVERY = 8;
+
 export class LinkState {
   failure: LabError | undefined;
   #deleted = false;
+  #refused = 0;
   readonly #control: InterfaceControl;
   readonly #ifindex: number;
   readonly #name: string;
@@ -19,6 +22,17 @@ export class LinkState {
     this.#control = control;
     this.#ifindex = ifindex;
     this.#name = name;
+  }
+
+  /** For good. */
+  get deleted(): boolean {
+    return this.#deleted;
+  }
+
+  /** Before a transmit: may it be tried? While the interface is down one in so many attempts looks whether it is up again. */
+  usable(): boolean {
+    if (this.failure === undefined) return true;
+    return ++this.#refused % LOOK_EVERY === 0 && this.recovered();
   }
 
   /** `call` failed with `errno`: is it the interface? @returns true when it is gone or down, and `failure` says so. */

@@ -161,7 +161,7 @@ export class PacketSocket implements Device {
 
   transmit(p: Packet): boolean {
     // A segment cannot be told to the kernel without the virtio-net header, and memory without an address cannot be read by it.
-    if (!this.#open || this.#link.failure !== undefined || p.base === 0 || (p.gsoType !== Gso.None && !this.offload)) {
+    if (!this.#open || !this.#link.usable() || p.base === 0 || (p.gsoType !== Gso.None && !this.offload)) {
       this.#counters.txDropped++;
       return false;
     }

@@ -9,8 +9,9 @@
  */
 import type { LabError } from '../base/errors.ts';
 import { check, EAGAIN, EINTR, ENETDOWN, ENODEV, ENOENT, ENXIO, osError } from '../os/errno.ts';
+import { EventFd } from '../os/event-fd.ts';
 import { InterfaceControl, setInterfaceName } from '../os/interface.ts';
-import { close, ioctl, lastErrno, O_CLOEXEC, O_NONBLOCK, O_RDWR, open, read, write, writev } from '../os/libc.ts';
+import { close, dup2, ioctl, lastErrno, O_CLOEXEC, O_NONBLOCK, O_RDWR, open, read, write, writev } from '../os/libc.ts';
 import { type Arena, arena, setAddress } from '../os/memory.ts';
 import type { Packet } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
@@ -78,6 +79,7 @@ export class TunTap implements Device {
   #next = 0;
   #held = 0;
   #open = true;
+  #quiet: EventFd | undefined;
 
   /** @throws LabError TUN_MISSING, DEVICE */
   constructor(kind: 'tap' | 'tun', options: TunTapOptions, kernelMac: Uint8Array | undefined) {
@@ -147,13 +149,26 @@ export class TunTap implements Device {
       this.#next = this.#next + 1 === this.#slots ? 0 : this.#next + 1;
     }
     if (n > 0) this.#idle = 0;
-    else if (++this.#idle % LOOK_EVERY === 0) this.#link.lost('read', ENETDOWN);
+    else if (++this.#idle % LOOK_EVERY === 0) this.#lost('read', ENETDOWN);
     return n;
   }
 
   #readFailed(errno: number): void {
     if (errno === EAGAIN || errno === EINTR) return;
-    if (!this.#link.lost('read', errno)) this.counters.rxDropped++;
+    if (!this.#lost('read', errno)) this.counters.rxDropped++;
+  }
+
+  /**
+   * A descriptor whose interface was deleted says POLLERR for ever, and a loop that waits for it would never sleep again: something that is
+   * never ready takes its number.
+   */
+  #lost(call: string, errno: number): boolean {
+    if (!this.#link.lost(call, errno)) return false;
+    if (this.#link.deleted && !this.#quiet) {
+      this.#quiet = new EventFd();
+      dup2(this.#quiet.fd, this.fd);
+    }
+    return true;
   }
 
   release(): void {
@@ -161,7 +176,7 @@ export class TunTap implements Device {
   }
 
   transmit(p: Packet): boolean {
-    if (!this.#open || this.#link.failure !== undefined || p.base === 0) return this.#refuse();
+    if (!this.#open || !this.#link.usable() || p.base === 0) return this.#refuse();
     const length = p.end - p.start;
     let sent: number;
     if (this.#vnetLen === 0) {
@@ -178,7 +193,7 @@ export class TunTap implements Device {
       sent = writev(this.fd, this.#scatter.base + 16, 2);
     }
     if (sent < 0) {
-      this.#link.lost('write', lastErrno());
+      this.#lost('write', lastErrno());
       return this.#refuse();
     }
     this.counters.txPackets++;
@@ -198,6 +213,7 @@ export class TunTap implements Device {
     if (!this.#open) return;
     this.#open = false;
     close(this.fd);
+    this.#quiet?.close();
     this.#control.close();
   }
 }

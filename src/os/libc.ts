@@ -5,6 +5,9 @@
  * koffi neither wraps nor checks anything. Measured with `write` of 64 bytes to /dev/null on Node 24: 0.27 us so, as much as with a
  * typed array as argument; `getppid` 0.18 us; reading `errno` 0.02 us. Who passes an address keeps the memory alive during the call.
  *
+ * An address is no small integer, so each call boxes it: 12 to 16 bytes of short-lived garbage per call, which is per batch for `sendmmsg` and per
+ * frame for the `read` and `write` of a TAP.
+ *
  * All return -1 on failure and leave the reason in `lastErrno()`; `check` in `errno.ts` turns that into an error. Constants are those of
  * Linux on x86-64 and arm64, where all of those used here are equal.
  *
@@ -27,6 +30,7 @@ const bind = (name: string, result: string, ...args: string[]): any => process_.
 
 export const open: (path: string, flags: number, mode: number) => number = bind('open', INT, STRING, INT, INT);
 export const close: (fd: number) => number = bind('close', INT, INT);
+export const dup2: (fd: number, over: number) => number = bind('dup2', INT, INT, INT);
 export const read: (fd: number, address: number, length: number) => number = bind('read', SIGNED, INT, ADDRESS, SIZE);
 export const write: (fd: number, address: number, length: number) => number = bind('write', SIGNED, INT, ADDRESS, SIZE);
 export const readv: (fd: number, iov: number, count: number) => number = bind('readv', SIGNED, INT, ADDRESS, INT);

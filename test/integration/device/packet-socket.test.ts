@@ -67,6 +67,7 @@ describe.skipIf(noNamespaces)(title('packet socket', noNamespaces), () => {
     expect(r).toMatchObject({
       flowed: true,
       code: 'DEVICE_GONE',
+      spins: 0,
       batchAfter: 0,
       refusing: false,
       otherFailed: false,
@@ -80,6 +81,7 @@ describe.skipIf(noNamespaces)(title('packet socket', noNamespaces), () => {
     const r = await run<{ message: string }>('deletedUnderLoad', { how: 'down' });
     expect(r).toMatchObject({
       code: 'DEVICE_GONE',
+      spins: 0,
       batchAfter: 0,
       refusing: false,
       other: [77],

@@ -70,7 +70,7 @@ describe.skipIf(noTun)(title('tun', noTun), () => {
 describe.skipIf(noTun)(title('tap and tun', noTun), () => {
   test.each([{ kind: 'tap' }, { kind: 'tun' }])('$kind says that its interface was deleted', async ({ kind }) => {
     const r = await run<{ message: string }>('lost', { how: 'delete', kind });
-    expect(r).toMatchObject({ before: true, code: 'DEVICE_GONE', refused: true, after: false });
+    expect(r).toMatchObject({ before: true, code: 'DEVICE_GONE', refused: true, after: false, spins: 0 });
     expect(r.message).toBe('read "dev0": EBADFD: interface was deleted');
   });
 
@@ -78,7 +78,7 @@ describe.skipIf(noTun)(title('tap and tun', noTun), () => {
     '$kind says that its interface was set down, and comes back when it is up',
     async ({ kind }) => {
       const r = await run<{ message: string }>('lost', { how: 'down', kind });
-      expect(r).toMatchObject({ before: true, code: 'DEVICE_GONE', refused: true, after: true });
+      expect(r).toMatchObject({ before: true, code: 'DEVICE_GONE', refused: true, after: true, spins: 0 });
       expect(r.message).toMatch(/"dev0": E\w+: interface is down/);
     },
   );

@@ -1,6 +1,7 @@
 import { formatMac } from '../../../../src/base/address.ts';
 import { LabError } from '../../../../src/base/errors.ts';
 import { PacketSocket } from '../../../../src/device/packet-socket.ts';
+import { PollSet } from '../../../../src/os/poll-set.ts';
 import type { Packet } from '../../../../src/packet/packet.ts';
 import { allocated } from '../allocated.ts';
 import { frame, numberOf, packetOf, segment, transportSum } from '../frames.ts';
@@ -215,6 +216,8 @@ export function deletedUnderLoad({ how }: { how: 'delete' | 'down' }) {
   const [far0, far1] = [farSocket('far0'), farSocket('far1')];
   const [near0, near1] = [new PacketSocket('near0'), new PacketSocket('near1')];
   const batch = batchOf(64);
+  const poll = new PollSet(1);
+  poll.add(near0.fd);
   const rounds = (n: number): number => {
     let through = 0;
     for (let r = 0; r < n; r++) {
@@ -246,11 +249,13 @@ export function deletedUnderLoad({ how }: { how: 'delete' | 'down' }) {
   far1.flush();
   const other = collect(near1, 1).map(s => numberOf(s.bytes));
   const refusing = near0.transmit(packetOf(frame({ dst: far0.mac, src: near0.mac })));
+  const spins = poll.wait(0);
   let recovered: unknown;
   if (how === 'down') {
     sh('ip link set near0 up');
-    near0.receive(batch);
-    near0.release();
+    // Without another receive: a router that only sends must come back as well.
+    let sends = 0;
+    while (near0.failure !== undefined && sends++ < 20) near0.transmit(packetOf(frame({ dst: far0.mac, src: near0.mac })));
     collect(near0, 64, 50);
     far0.receive(batch); // the other end lost its carrier, and is there again
     far0.transmit(packetOf(frame({ dst: near0.mac, src: far0.mac, number: 88 })));
@@ -263,6 +268,7 @@ export function deletedUnderLoad({ how }: { how: 'delete' | 'down' }) {
   };
   return {
     flowed: before > 100,
+    spins,
     code: failure instanceof LabError ? failure.code : null,
     message: failure?.message,
     batchAfter,

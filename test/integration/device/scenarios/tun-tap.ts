@@ -3,6 +3,7 @@ import { PacketSocket } from '../../../../src/device/packet-socket.ts';
 import { openTap, type TapOptions } from '../../../../src/device/tap.ts';
 import { openTun } from '../../../../src/device/tun.ts';
 import type { TunTap } from '../../../../src/device/tun-tap.ts';
+import { PollSet } from '../../../../src/os/poll-set.ts';
 import { links } from '../../../../src/os/rtnetlink.ts';
 import { allocated } from '../allocated.ts';
 import { frame, numberOf, packetOf, segment, transportSum } from '../frames.ts';
@@ -157,8 +158,17 @@ export function lost({ how, kind }: { how: 'delete' | 'down'; kind: 'tap' | 'tun
   const failure = device.failure;
   const refused = !device.transmit(packetOf(ip));
   if (how === 'down') sh('ip link set dev0 up');
-  device.receive(batch);
+  // Without another receive: a router that only sends must come back as well.
+  let sends = 0;
+  while (device.failure !== undefined && sends < 20) {
+    device.transmit(packetOf(ip));
+    sends++;
+  }
+  const poll = new PollSet(1);
+  poll.add(device.fd);
+  if (how === 'down') for (let i = 0; i < 8; i++) device.receive(batch);
   return {
+    spins: poll.wait(0),
     before,
     code: failure instanceof LabError ? failure.code : null,
     message: failure?.message,
