@@ -13,6 +13,7 @@ import { EventFd } from '../os/event-fd.ts';
 import { InterfaceControl, setInterfaceName } from '../os/interface.ts';
 import { close, dup2, ioctl, lastErrno, O_CLOEXEC, O_NONBLOCK, O_RDWR, open, read, write, writev } from '../os/libc.ts';
 import { type Arena, arena, setAddress } from '../os/memory.ts';
+import { LinkStatistics } from '../os/rtnetlink.ts';
 import type { Packet } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
 import type { Device, DeviceCounters } from './device.ts';
@@ -62,7 +63,7 @@ export class TunTap implements Device {
   readonly mac = new Uint8Array(6);
   readonly fd: number;
   readonly offload: boolean;
-  readonly counters: DeviceCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, rxDropped: 0, txDropped: 0 };
+  readonly #counters: DeviceCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, rxDropped: 0, txDropped: 0 };
   mtu: number;
 
   readonly #control: InterfaceControl;
@@ -75,6 +76,8 @@ export class TunTap implements Device {
   /** For a frame without room for the vnet header in front of it: the header and two iovecs. */
   readonly #scatter = arena(16 + 32);
   readonly #iov: Uint32Array;
+  readonly #statistics: LinkStatistics;
+  #queueDrops = 0;
   #idle = 0;
   #next = 0;
   #held = 0;
@@ -108,11 +111,22 @@ export class TunTap implements Device {
       this.#control.close();
       throw error;
     }
+    this.#statistics = new LinkStatistics(this.ifindex);
     this.#link = new LinkState(this.#control, this.ifindex, this.name);
   }
 
   get failure(): LabError | undefined {
     return this.#link.failure;
+  }
+
+  /** `rxDropped` includes what the interface's queue (`txqueuelen`) had no room for, as of now: a question to the kernel, not for every packet. */
+  get counters(): DeviceCounters {
+    if (this.#open) {
+      const lost = this.#statistics.txDropped() ?? this.#queueDrops;
+      this.#counters.rxDropped += lost - this.#queueDrops;
+      this.#queueDrops = lost;
+    }
+    return this.#counters;
   }
 
   /** The address of the kernel's end of a TAP. @throws LabError DEVICE */
@@ -136,15 +150,15 @@ export class TunTap implements Device {
       const length = got - this.#vnetLen;
       // A frame that fills the slot to the last byte was longer than it may be: `read` cuts it without a word.
       if (length < this.#smallest || length === most) {
-        this.counters.rxDropped++;
+        this.#counters.rxDropped++;
         continue;
       }
       const p = batch[n++]!;
       p.borrow(this.#arena, slot, start, start + length, slot + this.#slotLen);
       if (this.#vnetLen !== 0) readVnetHeader(p, this.#arena.bytes, start - this.#vnetLen, start);
       if (this.kind === 'tap') p.type = packetType(this.#arena.bytes, start, this.mac);
-      this.counters.rxPackets++;
-      this.counters.rxBytes += length;
+      this.#counters.rxPackets++;
+      this.#counters.rxBytes += length;
       this.#held++;
       this.#next = this.#next + 1 === this.#slots ? 0 : this.#next + 1;
     }
@@ -155,7 +169,7 @@ export class TunTap implements Device {
 
   #readFailed(errno: number): void {
     if (errno === EAGAIN || errno === EINTR) return;
-    if (!this.#lost('read', errno)) this.counters.rxDropped++;
+    if (!this.#lost('read', errno)) this.#counters.rxDropped++;
   }
 
   /**
@@ -196,13 +210,13 @@ export class TunTap implements Device {
       this.#lost('write', lastErrno());
       return this.#refuse();
     }
-    this.counters.txPackets++;
-    this.counters.txBytes += length;
+    this.#counters.txPackets++;
+    this.#counters.txBytes += length;
     return true;
   }
 
   #refuse(): false {
-    this.counters.txDropped++;
+    this.#counters.txDropped++;
     return false;
   }
 
@@ -214,6 +228,7 @@ export class TunTap implements Device {
     this.#open = false;
     close(this.fd);
     this.#quiet?.close();
+    this.#statistics.close();
     this.#control.close();
   }
 }

@@ -100,6 +100,26 @@ function ask(type: number, body: Uint8Array, what: string): NetlinkMessage[] {
   }
 }
 
+/** What the kernel counts of one interface; goes on reading in the namespace where it was made. */
+export class LinkStatistics {
+  readonly #socket = new NetlinkSocket(NETLINK_ROUTE);
+  readonly #ifindex: number;
+
+  constructor(ifindex: number) {
+    this.#ifindex = ifindex;
+  }
+  /** Frames that the kernel could not send on it: for a TUN or TAP those that its queue had no room for. undefined when it is gone. */
+  txDropped(): number | undefined {
+    const found = this.#socket.dump(RTM_GETLINK, new Uint8Array(16), 'links').find(m => m.body.getInt32(4, true) === this.#ifindex);
+    // IFLA_STATS64 23, struct rtnl_link_stats64: tx_dropped is its eighth 64-bit word.
+    const words = found && attributes(found.body, 16).get(23);
+    return words && words.getUint32(56, true) + words.getUint32(60, true) * 0x1_0000_0000;
+  }
+  close(): void {
+    this.#socket.close();
+  }
+}
+
 /** Hears of changes. Put `fd` into a poll set, or call `changes` now and then. */
 export class RouteMonitor {
   readonly #socket: NetlinkSocket;

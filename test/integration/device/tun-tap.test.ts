@@ -23,6 +23,10 @@ describe.skipIf(noTun)(title('tap', noTun), () => {
     expect(await run('wrap', { offload })).toEqual({ received: 300, wrong: 0, held: [8, 0], rest: 4 });
   });
 
+  test('counts what its queue had no room for, once', async () => {
+    expect(await run('queueFull')).toEqual({ received: 100, dropped: [50, 50] });
+  });
+
   test('has the name, MTU and both MACs it was given, and vanishes when it is closed', async () => {
     expect(await run('options')).toEqual({
       name: 'cni-tap0',

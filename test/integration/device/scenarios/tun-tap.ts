@@ -93,6 +93,16 @@ export function wrap({ offload }: { offload: boolean }) {
   return { received: next, wrong, held, rest: tap.receive(batch) };
 }
 
+/** Nobody reads: what the queue has no room for is counted. */
+export function queueFull() {
+  const [tap, tester] = tapAndTester();
+  sh('ip link set tap0 txqueuelen 100');
+  for (let i = 0; i < 150; i++) tester.transmit(packetOf(frame({ dst: tap.mac, src: tester.mac, number: i })));
+  tester.flush();
+  const received = collect(tap, 150, 100).length;
+  return { received, dropped: [tap.counters.rxDropped, tap.counters.rxDropped] };
+}
+
 export function options() {
   quiet();
   const kernelMac = Uint8Array.of(2, 0, 0, 0, 1, 1);
