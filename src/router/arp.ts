@@ -133,8 +133,11 @@ function sourceFor(plane: Plane, oif: Interface, address: Ipv4, waiting?: Packet
   return oif.sourceFor(address);
 }
 
-/** What waits may also be an ARP answer that is held until the pod it speaks for has answered. */
-export const isIpv4 = (p: Packet): boolean => ethernet.type(p.bytes, p.l3 - ethernet.HEADER_LEN) !== ethernet.EtherType.Arp;
+/**
+ * What waits may also be an ARP answer that is held until the pod it speaks for has answered. Told by the packet's first byte (ARP's
+ * hardware type 1 begins with 0): a packet that was made or encapsulated here has no Ethernet header yet while it waits.
+ */
+export const isIpv4 = (p: Packet): boolean => p.bytes[p.l3]! >>> 4 === 4;
 
 export function transmitFrame(plane: Plane, p: Packet, oif: Interface): void {
   p.start = p.l3 - ethernet.HEADER_LEN;
