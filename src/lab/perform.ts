@@ -17,6 +17,7 @@ import { walkOf } from './walk.ts';
 
 /** How long a step waits for what it expects. Only a failing check takes so long. */
 const PATIENCE_MS = 3000;
+const QUIET_MS = 100;
 const COMMAND_LIMIT_MS = 60_000;
 
 type Say = (line: string) => void;
@@ -68,6 +69,7 @@ class Performer {
   readonly #watcher: Watcher;
   readonly #checks: (CheckResult | WireCheck)[] = [];
   readonly #phases: Phase[] = [];
+  #waited = false;
   /** Rules with their counters before the first step: what is counted from then on is the exercise's. */
   readonly #rulesBefore = new Map<string, string>();
 
@@ -111,6 +113,7 @@ class Performer {
         return;
       case 'expect nothing':
         this.#checks.push({ step, phase: undefined });
+        await this.#quiet();
         return;
       case 'expect conntrack':
         return this.#text(
@@ -134,6 +137,7 @@ class Performer {
   #begin(kind: Phase['kind'], from: string, line: string): void {
     this.#say(line);
     this.#watcher.forget();
+    this.#waited = false;
     const now = nowNs();
     for (const phase of this.#phases) if (phase.untilNs === FOREVER) phase.untilNs = now;
     this.#phases.push({ kind, what: line, injectedAt: `${from}/eth0`, fromNs: now, untilNs: FOREVER });
@@ -156,6 +160,13 @@ class Performer {
   async #connectionsEnd(hop: string): Promise<void> {
     const opened = () => this.#watcher.at(hop).some(s => s.flags?.includes('SYN') === true);
     if (await this.#watcher.until(opened, PATIENCE_MS / 6)) await this.#watcher.until(() => allClosed(this.#watcher.at(hop)), PATIENCE_MS);
+  }
+
+  /** That nothing came is worth something when there was time for it: once after each probe or conversation. */
+  async #quiet(): Promise<void> {
+    if (this.#waited) return;
+    this.#waited = true;
+    await this.#watcher.until(() => false, QUIET_MS);
   }
 
   async #rule(step: Extract<LabStep, { do: 'expect rule' }>): Promise<void> {

@@ -24,6 +24,10 @@ export interface Sight {
   flags?: string;
   /** ICMP: `echo request`, `3/1`; ARP: `request`, `reply`. */
   kind?: string;
+  /** ICMP echo. */
+  sequence?: number;
+  /** Seen from who owns the interface. */
+  direction?: 'in' | 'out';
   /** Bytes of payload after the transport header. */
   payload: number;
   outer?: { srcMac: string; dstMac: string; src: string; dst: string; ttl: number; vni: number };
@@ -54,8 +58,11 @@ export const rawSight = (b: Uint8Array, at: number, end: number): Sight | undefi
 
 /** LINKTYPE_RAW: the frame starts with its IPv4 header. */
 const LINKTYPE_RAW = 101;
-export const sightOfFrame = (f: CapturedFrame): Sight | undefined =>
-  f.linkType === LINKTYPE_RAW ? rawSight(f.bytes, 0, f.bytes.length) : sightOf(f.bytes, 0, f.bytes.length);
+export function sightOfFrame(f: CapturedFrame): Sight | undefined {
+  const sight = f.linkType === LINKTYPE_RAW ? rawSight(f.bytes, 0, f.bytes.length) : sightOf(f.bytes, 0, f.bytes.length);
+  if (sight !== undefined && f.direction !== undefined) sight.direction = f.direction;
+  return sight;
+}
 
 type Macs = Pick<Sight, 'srcMac' | 'dstMac'>;
 
@@ -94,7 +101,8 @@ function ipv4Sight(macs: Macs, b: Uint8Array, at: number, limit: number): Sight 
       if (icmp.check(l4, end) !== DropReason.None) return undefined;
       const kind = `${icmp.type(b, l4)}/${icmp.code(b, l4)}`;
       const word = kind === '8/0' ? 'echo request' : kind === '0/0' ? 'echo reply' : kind;
-      return { ...base, protocol: 'icmp', kind: word, payload: base.payload - icmp.HEADER_LEN };
+      const echo = word.startsWith('echo') ? { sequence: icmp.sequence(b, l4) } : {};
+      return { ...base, protocol: 'icmp', kind: word, ...echo, payload: base.payload - icmp.HEADER_LEN };
     }
     default:
       return { ...base, protocol: `ip-${protocol}` };

@@ -3,6 +3,7 @@
  * is long enough on somebody's machine. Evidence is the capture; this only says when to go on.
  */
 import { CaptureSet } from '../../device/capture-set.ts';
+import { PacketType } from '../../packet/packet.ts';
 import { netnsPath } from '../shell.ts';
 import { type Sight, sightOf } from '../sight.ts';
 import type { Hop } from '../topology/model.ts';
@@ -71,6 +72,7 @@ export class Watcher {
       socket.drain(frame => {
         if (seen === undefined) return;
         const sight = sightOf(frame.bytes, frame.start, frame.end);
+        if (sight !== undefined) sight.direction = frame.type === PacketType.Outgoing ? 'out' : 'in';
         if (sight !== undefined && (sight.flags === undefined || /SYN|FIN|RST/.test(sight.flags))) seen.push(sight);
       });
     }

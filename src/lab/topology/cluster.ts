@@ -34,6 +34,8 @@ export interface ClusterDeclaration {
   beside?: Readonly<Record<string, string>>;
   /** `lan`: a bridge lan0 with everything on it. `wire`: one node and one host beside it, joined by a single veth pair. */
   network?: 'lan' | 'wire';
+  /** Where to look at the bridge of a node: at the bridge itself (default), or at each port, where a frame enters and leaves. */
+  lookAt?: 'bridge' | 'ports';
   /** net.bridge.bridge-nf-call-iptables of the nodes. Default true, as kubeadm demands. */
   bridgeNf?: boolean;
 }
@@ -146,7 +148,7 @@ function nodeNamespace(name: string, node: Node): Namespace {
     name,
     role: 'node',
     sysctls: { ...QUIET, [FORWARD]: kernel ? 1 : 0, [BRIDGE_NF]: kernel && node.bridgeNf ? 1 : 0 },
-    bridges: [cni0],
+    bridges: node.pods.length > 0 ? [cni0] : [],
     routes: kernel && node.gateway !== undefined ? [{ to: 'default', via: node.gateway }] : [],
     node,
   };
@@ -237,8 +239,11 @@ function hops(lab: ClusterDeclaration, nodes: readonly Node[]): Hop[] {
     const logical = node.plane === 'userspace';
     result.push(hop(name, 'eth0'));
     if (node.peers.length > 0) result.push(hop(name, VXLAN.device, logical));
-    if (node.pods.length > 0) result.push(hop(name, 'cni0', logical));
-    for (const pod of node.pods) result.push(hop(pod.name, 'eth0'));
+    if (node.pods.length > 0 && lab.lookAt !== 'ports') result.push(hop(name, 'cni0', logical));
+    for (const pod of node.pods) {
+      if (lab.lookAt === 'ports') result.push(hop(name, podPort(pod.name)));
+      result.push(hop(pod.name, 'eth0'));
+    }
   }
   return result;
 }

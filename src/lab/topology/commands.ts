@@ -124,9 +124,23 @@ function tap(namespace: string, node: Node): Command[] {
       ],
     },
     offloadOff(namespace, TAP),
+    silence(namespace, 'cni0'),
     { tool: 'bridge', namespace, lines: [`fdb replace ${macFor('pod', gateway)} dev ${TAP} master static`] },
   ];
 }
+
+/**
+ * The bridge hands broadcasts to the kernel as well, which would answer ARP for the addresses on the TUN beside the router. Ports and the
+ * tap stand before this hook and still see every frame.
+ */
+const silence = (namespace: string, name: string): Command => ({
+  tool: 'exec',
+  namespace,
+  argv: [
+    'nft',
+    `add table netdev silence_${name}; add chain netdev silence_${name} ingress { type filter hook ingress device ${name} priority -500; policy drop; }`,
+  ],
+});
 
 /** As a person would type it. */
 export function commandLines(command: Command): string[] {
