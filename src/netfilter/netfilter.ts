@@ -18,6 +18,8 @@ export class Netfilter {
   readonly #env: Environment;
   readonly #execution: Execution;
   readonly #installed: Installed;
+  /** Off until rules ask for connection tracking (`needs-conntrack.ts`). */
+  tracks = false;
   readonly #stages: readonly (readonly Stage[])[];
 
   constructor(env: Environment) {
@@ -29,8 +31,12 @@ export class Netfilter {
     );
   }
 
-  /** Puts a program into force, between two packets. Counters and states of what stayed go on. */
-  install(program: Program): void {
+  /**
+   * Puts a program into force, between two packets. Counters and states of what stayed go on.
+   * @param tracks whether its rules need connections (`needsConntrack`)
+   */
+  install(program: Program, tracks = true): void {
+    this.tracks = tracks;
     this.#installed.replace(program);
   }
 
@@ -68,7 +74,7 @@ export class Netfilter {
       case 'mangle':
         return hook === Hook.Output ? p => this.#mangleOutput(p) : p => rules.run(Table.mangle, hook, p);
       case 'conntrack':
-        return p => env.connections.track(p, hook);
+        return p => (this.tracks ? env.connections.track(p, hook) : Verdict.Accept);
       case 'confirm':
         return p => env.connections.confirm(p);
       case 'natDst':

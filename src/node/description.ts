@@ -81,6 +81,8 @@ const schema = z.strictObject({
 });
 
 export type RouterDescription = z.output<typeof schema>;
+/** As a person or a program writes it, before defaults are filled in. */
+export type RouterDescriptionInput = z.input<typeof schema>;
 export type PortDescription = RouterDescription['ports'][number];
 
 /** @throws TextError BAD_INPUT naming line, column, the word, and what was expected */

@@ -36,6 +36,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     netns: options.netns ?? null,
     description: options.description,
     program: rules.program,
+    tracks: rules.tracks,
     traceRing: options.traceRing ?? null,
     seed: options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
     wakeFd: wake.fd,
@@ -98,7 +99,7 @@ export class RunningNode {
   /** Swaps the rules between two batches; connections stay. @throws TextError, LabError: then the old rules work on. */
   loadRules(text: string, options: LoadOptions = {}): readonly string[] {
     const { program, warnings } = this.#rules.load(text, options);
-    this.#send({ kind: 'program', program });
+    this.#send({ kind: 'program', program, tracks: this.#rules.tracks });
     return warnings;
   }
 

@@ -8,6 +8,8 @@ export interface NodeStart {
   netns: string | null;
   description: RouterDescription;
   program: Program | null;
+  /** Do the rules need connection tracking? */
+  tracks: boolean;
   /** Ring of the capture, or null. */
   traceRing: SharedArrayBuffer | null;
   seed: number;
@@ -16,7 +18,7 @@ export interface NodeStart {
 
 export type NodeRequest =
   | { kind: 'stop' }
-  | { kind: 'program'; program: Program }
+  | { kind: 'program'; program: Program; tracks: boolean }
   | { kind: 'trace'; ring: SharedArrayBuffer | null }
   | { kind: 'conntrack'; id: number; args: readonly string[] }
   | { kind: 'counters'; id: number }

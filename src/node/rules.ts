@@ -5,6 +5,7 @@
 import { compile } from '../netfilter/execute/compile.ts';
 import type { Program } from '../netfilter/execute/program.ts';
 import type { ProgramText } from '../netfilter/execute/program-text.ts';
+import { needsConntrack } from '../netfilter/needs-conntrack.ts';
 import { EMPTY_RULE_SET, type Rule, type RuleSet } from '../netfilter/ruleset.ts';
 import { readRuleSet } from '../netfilter/text/read.ts';
 import { writeRuleSet } from '../netfilter/text/write.ts';
@@ -20,6 +21,7 @@ export interface LoadOptions {
 export class NodeRules {
   #ruleSet: RuleSet = EMPTY_RULE_SET;
   #program: Program | null = null;
+  #tracks = false;
   #text: ProgramText | undefined;
   readonly #skipMasquerade: boolean;
 
@@ -30,6 +32,10 @@ export class NodeRules {
 
   get program(): Program | null {
     return this.#program;
+  }
+  /** Does conntrack run? Once on, it stays on, as in the kernel. */
+  get tracks(): boolean {
+    return this.#tracks;
   }
   /** Words for the counters of the program in force. */
   get programText(): ProgramText | undefined {
@@ -47,6 +53,7 @@ export class NodeRules {
       lenient: options.lenient ?? false,
     });
     this.#ruleSet = ruleSet;
+    this.#tracks ||= needsConntrack(ruleSet);
     this.#program = compiled.program;
     this.#text = compiled.text;
     return { program: compiled.program, warnings: [...read.warnings, ...compiled.text.warnings] };

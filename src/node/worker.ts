@@ -8,6 +8,7 @@ import { EventFd } from '../os/event-fd.ts';
 import { enterNetns } from '../os/netns.ts';
 import { RingTracer } from '../packet/tracer.ts';
 import { RulesEnvironment } from '../router/rules-environment.ts';
+import { RulesHooks } from '../router/rules-hooks.ts';
 import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, setSysctl } from './build.ts';
 import { conntrackCommand } from './conntrack-command.ts';
@@ -38,8 +39,8 @@ class Node {
     const environment = new RulesEnvironment(plane, conntrack);
     const netfilter = new Netfilter(environment);
     this.#netfilter = netfilter;
-    plane.hooks = { run: (hook, p) => netfilter.hook(hook, p), end: p => conntrack.drop(p) };
-    if (start.program) netfilter.install(start.program);
+    plane.hooks = new RulesHooks(netfilter, conntrack, plane.reassembly);
+    if (start.program) netfilter.install(start.program, start.tracks);
     this.#trace(start.traceRing);
   }
 
@@ -55,6 +56,7 @@ class Node {
         onWake: () => this.#hear(),
         sweep: () => {
           conntrack.sweep();
+          plane.reassembly.sweep();
         },
       });
     } finally {
@@ -74,7 +76,7 @@ class Node {
     for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) {
       const request = got.message as NodeRequest;
       if (request.kind === 'stop') return false;
-      if (request.kind === 'program') this.#netfilter.install(request.program);
+      if (request.kind === 'program') this.#netfilter.install(request.program, request.tracks);
       else if (request.kind === 'trace') this.#trace(request.ring);
       else this.#answer(request);
     }

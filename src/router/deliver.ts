@@ -4,15 +4,19 @@
  */
 import { DropReason } from '../base/drop-reason.ts';
 import { type Packet, PacketType } from '../packet/packet.ts';
-import { Hook } from '../packet/verdict.ts';
+import { Hook, Verdict } from '../packet/verdict.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as udp from '../wire/udp.ts';
+import { DefragUser } from './fragments.ts';
 import { answer } from './host.ts';
 import { type Plane, Step } from './plane.ts';
 import { decapsulate, type Vxlan } from './vxlan.ts';
 
 export function deliver(plane: Plane, p: Packet): Step {
-  if (!plane.passes(Hook.Input, p)) return Step.Done;
+  // Without conntrack nobody has put fragments together yet (`ip_local_deliver`).
+  const whole = plane.reassembly.receive(p, DefragUser.LocalDeliver);
+  if (whole === Verdict.Drop) return plane.drop(p, p.reason);
+  if (whole === Verdict.Stolen || !plane.passes(Hook.Input, p)) return Step.Done;
 
   const tunnel = vxlanFor(plane, p);
   if (tunnel !== null) return decapsulate(plane, p, tunnel);

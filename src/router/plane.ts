@@ -13,6 +13,7 @@ import { type Hook, Verdict } from '../packet/verdict.ts';
 import type { BridgePort } from './bridge.ts';
 import { Drops } from './drops.ts';
 import { Fib, type Route } from './fib.ts';
+import { Reassembly } from './fragments.ts';
 import { IcmpLimit } from './icmp-limit.ts';
 import { Interface, type Link } from './interface.ts';
 import type { Neighbours } from './neighbour.ts';
@@ -70,6 +71,8 @@ export class Plane {
   /** By id; 0 is nobody. */
   readonly interfaces: (Interface | null)[] = [null];
   readonly lo: Interface;
+  /** Fragments of packets for conntrack and for this node. */
+  readonly reassembly: Reassembly;
   /** The node's own sockets, when a TUN stands in front of them. */
   sockets: Device | null = null;
   /** By interface id: what the interface does beside routing, or null. */
@@ -97,6 +100,7 @@ export class Plane {
     this.tracer = options.tracer ?? null;
     this.#ipId = this.random.below(0x10000);
     this.hashSeed = this.random.u32() | 0;
+    this.reassembly = new Reassembly({ clock: this.clock, random: this.random, arena: this.arena });
     this.icmpLimit = new IcmpLimit(this.clock);
     this.lo = this.add('lo', 0, null, new Uint8Array(6), 65_536);
   }

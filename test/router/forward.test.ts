@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { arpFrame, icmpFrame, tcpFrame, udpFrame } from './frames.ts';
+import { arpFrame, icmpFrame, ip, tcpFrame, udpFrame } from './frames.ts';
 import { world } from './world.ts';
 
 const A = '02:00:00:00:00:0a'; // client behind eth0
@@ -9,8 +9,8 @@ const R1 = '02:00:00:00:01:01'; // router's cni0
 
 const plain = {
   ports: [
-    { name: 'eth0', kind: 'packet', mac: R0, addresses: ['192.168.56.11/24'] },
-    { name: 'cni0', kind: 'packet', mac: R1, mtu: 1450, addresses: ['10.244.1.1/24'] },
+    { name: 'eth0', kind: 'packet' as const, mac: R0, addresses: ['192.168.56.11/24'] },
+    { name: 'cni0', kind: 'packet' as const, mac: R1, mtu: 1450, addresses: ['10.244.1.1/24'] },
   ],
   neighbours: [
     { ip: '192.168.56.9', mac: A, dev: 'eth0' },
@@ -149,11 +149,40 @@ describe('input checks', () => {
   });
 
   test('no route: network unreachable; blackhole: silence; prohibit and unreachable say so', () => {
-    const routes = (type?: string) => ({ ...plain, routes: type ? [{ to: '198.51.100.0/24', type }, { to: '203.0.113.0/24', via: '192.168.56.9' }] : [{ to: '203.0.113.0/24', via: '192.168.56.9' }] });
-    const code = (type?: string) => world(routes(type)).send('eth0', frame({ dst: '198.51.100.1' })).map(l => /code \d+/.exec(l)![0]);
+    const back = { to: '203.0.113.0/24', via: '192.168.56.9' };
+    const routes = (type?: 'blackhole' | 'unreachable' | 'prohibit') => ({
+      ...plain,
+      routes: type ? [{ to: '198.51.100.0/24', type }, back] : [back],
+    });
+    const code = (type?: 'blackhole' | 'unreachable' | 'prohibit') =>
+      world(routes(type))
+        .send('eth0', frame({ dst: '198.51.100.1' }))
+        .map(l => /code \d+/.exec(l)![0]);
     expect(code()).toEqual(['code 0']);
     expect(code('blackhole')).toEqual([]);
     expect(code('unreachable')).toEqual(['code 1']);
     expect(code('prohibit')).toEqual(['code 13']);
+  });
+});
+
+describe('fragments', () => {
+  const big = { ...toPod, id: 9 };
+  const payload = udpFrame({ ...big, sport: 5, dport: 6, data: new Uint8Array(1400) }).slice(34);
+  const first = ip({ ...big, moreFragments: true }, 17, payload.slice(0, 800));
+  const second = ip({ ...big, fragmentOffset: 800 }, 17, payload.slice(800));
+
+  test('without conntrack they are forwarded as they come', () => {
+    const w = world(plain);
+    expect(w.send('eth0', second)).toHaveLength(1);
+    expect(w.send('eth0', first)).toHaveLength(1);
+  });
+
+  test('with conntrack the datagram is put together for the rules and leaves in fragments no larger than it came', () => {
+    const w = world(plain, '*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n');
+    expect(w.send('eth0', second)).toEqual([]);
+    expect(w.send('eth0', first)).toEqual([
+      `cni0: ${R1}>${B} udp 203.0.113.9:5>10.244.1.5:6 ttl 63 frag 0+ of 9`,
+      `cni0: ${R1}>${B} ip 203.0.113.9>10.244.1.5 proto 17 ttl 63 frag 800 of 9`,
+    ]);
   });
 });

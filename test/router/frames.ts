@@ -136,7 +136,10 @@ export function tellIp(b: Uint8Array, at: number, end: number, quoted = false): 
   if (h.moreFragments || h.fragmentOffset > 0) extra.push(`frag ${h.fragmentOffset}${h.moreFragments ? '+' : ''} of ${h.identification}`);
   if (ipv4.check(b, at, quoted ? at + h.totalLength : end) !== 0 && !quoted) extra.push('badip');
   const sumHolds = (): boolean =>
-    quoted || h.moreFragments || h.fragmentOffset > 0 || checksum.holds(checksum.pseudoHeader(h.src, h.dst, h.protocol, end - l4), b, l4, end);
+    quoted ||
+    h.moreFragments ||
+    h.fragmentOffset > 0 ||
+    checksum.holds(checksum.pseudoHeader(h.src, h.dst, h.protocol, end - l4), b, l4, end);
   switch (h.fragmentOffset > 0 ? -1 : h.protocol) {
     case ipv4.Protocol.Udp: {
       const sum = udp.checksum(b, l4);

@@ -15,17 +15,17 @@ const VTEP2 = '02:00:00:00:f1:02';
 /** Node 1 with flannel's device, a bridge of pods, and a TUN before its own sockets. */
 const node1 = (over: { nfCall?: boolean; hairpin?: boolean } = {}) => ({
   ports: [
-    { name: 'eth0', kind: 'packet', mac: N1, addresses: ['192.168.56.11/24'] },
+    { name: 'eth0', kind: 'packet' as const, mac: N1, addresses: ['192.168.56.11/24'] },
     {
       name: 'cni0',
-      kind: 'tap',
+      kind: 'tap' as const,
       interface: 'tap0',
       mac: CNI,
       mtu: 1450,
       addresses: ['10.244.1.1/24'],
       bridge: { nfCall: over.nfCall ?? true, hairpin: over.hairpin ?? false },
     },
-    { name: 'tun0', kind: 'tun' },
+    { name: 'tun0', kind: 'tun' as const },
   ],
   vxlan: [
     {
@@ -94,15 +94,45 @@ describe('a NodePort request for a pod on another node', () => {
   test('its answer comes back through the tunnel and leaves for the client with the address that the client asked', () => {
     const w = world(node1(), rules('10.244.2.5'));
     w.send('eth0', syn);
-    const answer = tcpFrame({ srcMac: VTEP2, dstMac: VTEP1, src: '10.244.2.5', dst: '10.244.1.0', sport: 8080, dport: 40_000, flags: 'SA', ack: 1001, ttl: 63 });
-    const wrapped = udpFrame({ srcMac: N2, dstMac: N1, src: '192.168.56.12', dst: '192.168.56.11', sport: 5555, dport: 8472, noChecksum: true, data: Uint8Array.of(8, 0, 0, 0, 0, 0, 1, 0, ...answer) });
+    const answer = tcpFrame({
+      srcMac: VTEP2,
+      dstMac: VTEP1,
+      src: '10.244.2.5',
+      dst: '10.244.1.0',
+      sport: 8080,
+      dport: 40_000,
+      flags: 'SA',
+      ack: 1001,
+      ttl: 63,
+    });
+    const wrapped = udpFrame({
+      srcMac: N2,
+      dstMac: N1,
+      src: '192.168.56.12',
+      dst: '192.168.56.11',
+      sport: 5555,
+      dport: 8472,
+      noChecksum: true,
+      data: Uint8Array.of(8, 0, 0, 0, 0, 0, 1, 0, ...answer),
+    });
     expect(w.send('eth0', wrapped)).toEqual([`eth0: ${N1}>${UP} tcp 192.168.56.11:30080>203.0.113.9:40000 SA ttl 62`]);
   });
 
   test('a wrong VNI, reserved flags and an unknown peer are named drops', () => {
     const w = world(node1(), rules('10.244.2.5'));
     const wrapped = (header: number[]) =>
-      w.send('eth0', udpFrame({ srcMac: N2, dstMac: N1, src: '192.168.56.12', dst: '192.168.56.11', sport: 5, dport: 8472, data: Uint8Array.of(...header, ...syn) }));
+      w.send(
+        'eth0',
+        udpFrame({
+          srcMac: N2,
+          dstMac: N1,
+          src: '192.168.56.12',
+          dst: '192.168.56.11',
+          sport: 5,
+          dport: 8472,
+          data: Uint8Array.of(...header, ...syn),
+        }),
+      );
     expect(wrapped([8, 0, 0, 0, 0, 0, 2, 0])).toEqual([]);
     expect(wrapped([0, 0, 0, 0, 0, 0, 1, 0])).toEqual([]);
     expect(w.drops()).toEqual({ VXLAN_VNI_NOT_FOUND: 1, VXLAN_INVALID_HDR: 1 });
@@ -134,7 +164,16 @@ describe('pods on one bridge', () => {
   test('with bridge-nf-call-iptables a DNATed packet keeps its TTL and its sender MAC, and the reply is translated back', () => {
     const w = world(node1(), rules('10.244.1.6'));
     expect(w.send('cni0', syn)).toEqual([`cni0: ${POD}>${POD6} tcp 10.244.1.5:40000>10.244.1.6:8080 S ttl 64`]);
-    const answer = tcpFrame({ srcMac: POD6, dstMac: CNI, src: '10.244.1.6', dst: '10.244.1.5', sport: 8080, dport: 40_000, flags: 'SA', ack: 1001 });
+    const answer = tcpFrame({
+      srcMac: POD6,
+      dstMac: CNI,
+      src: '10.244.1.6',
+      dst: '10.244.1.5',
+      sport: 8080,
+      dport: 40_000,
+      flags: 'SA',
+      ack: 1001,
+    });
     expect(w.send('cni0', answer)).toEqual([`cni0: ${POD6}>${POD} tcp 10.96.0.80:80>10.244.1.5:40000 SA ttl 64`]);
   });
 

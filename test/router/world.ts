@@ -6,14 +6,16 @@ import type { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { MemoryDevice } from '../../src/device/memory-pair.ts';
 import { memoryPair } from '../../src/device/memory-pair.ts';
 import { compile } from '../../src/netfilter/execute/compile.ts';
+import { needsConntrack } from '../../src/netfilter/needs-conntrack.ts';
 import { Netfilter } from '../../src/netfilter/netfilter.ts';
 import { readRuleSet } from '../../src/netfilter/text/read.ts';
 import { buildNode } from '../../src/node/build.ts';
-import { checkDescription } from '../../src/node/description.ts';
+import { checkDescription, type RouterDescriptionInput } from '../../src/node/description.ts';
 import { Packet } from '../../src/packet/packet.ts';
 import { frameIn, runWaiting, socketIn } from '../../src/router/path.ts';
 import type { Plane } from '../../src/router/plane.ts';
 import { RulesEnvironment } from '../../src/router/rules-environment.ts';
+import { RulesHooks } from '../../src/router/rules-hooks.ts';
 import { tell, tellIp } from './frames.ts';
 
 export interface World {
@@ -33,7 +35,7 @@ export interface World {
 }
 
 /** @param description as in a file for `kubehop router run`, as an object; a port's `mac` is required */
-export function world(description: { ports: { name: string; kind: string; mac?: string; mtu?: number }[] } & object, rules = ''): World {
+export function world(description: RouterDescriptionInput, rules = ''): World {
   const checked = checkDescription(description);
   const clock = new VirtualClock(1000);
   const random = new SeededRandom(1);
@@ -51,7 +53,7 @@ export function world(description: { ports: { name: string; kind: string; mac?: 
     },
   });
   const netfilter = new Netfilter(new RulesEnvironment(plane, conntrack));
-  plane.hooks = { run: (hook, p) => netfilter.hook(hook, p), end: p => conntrack.drop(p) };
+  plane.hooks = new RulesHooks(netfilter, conntrack, plane.reassembly);
   const batch = Array.from({ length: 64 }, () => new Packet());
   const pick = Array.from({ length: 64 }, () => new Packet());
   const w: World = {
@@ -59,12 +61,16 @@ export function world(description: { ports: { name: string; kind: string; mac?: 
     conntrack,
     clock,
     last: [],
-    load: text => netfilter.install(compile(readRuleSet(text, { file: 'rules' }).ruleSet).program),
+    load: text => {
+      const { ruleSet } = readRuleSet(text, { file: 'rules' });
+      netfilter.install(compile(ruleSet).program, netfilter.tracks || needsConntrack(ruleSet));
+    },
     send: (port, frame) => put(wires.get(port)!, frame),
     fromSocket: packet => put(wires.get(checked.ports.find(p => p.kind === 'tun')!.name)!, packet),
     advance: ms => {
       clock.advance(ms);
       conntrack.sweepAll();
+      plane.reassembly.sweep();
       plane.neighbours.tick();
       runWaiting(plane);
       plane.flush();

@@ -1,0 +1,32 @@
+/** The rules as the path asks them: reassembly in front of PREROUTING and OUTPUT, then netfilter's stages. */
+import type { Conntrack } from '../conntrack/conntrack.ts';
+import type { Netfilter } from '../netfilter/netfilter.ts';
+import type { Packet } from '../packet/packet.ts';
+import { Hook, Verdict } from '../packet/verdict.ts';
+import { DefragUser, type Reassembly } from './fragments.ts';
+import type { Hooks } from './plane.ts';
+
+export class RulesHooks implements Hooks {
+  readonly #netfilter: Netfilter;
+  readonly #conntrack: Conntrack;
+  readonly #reassembly: Reassembly;
+
+  constructor(netfilter: Netfilter, conntrack: Conntrack, reassembly: Reassembly) {
+    this.#netfilter = netfilter;
+    this.#conntrack = conntrack;
+    this.#reassembly = reassembly;
+  }
+
+  run(hook: Hook, p: Packet): Verdict {
+    if (this.#netfilter.tracks && (hook === Hook.Prerouting || hook === Hook.Output)) {
+      const user = hook === Hook.Prerouting ? DefragUser.ConntrackIn : DefragUser.ConntrackOut;
+      const whole = this.#reassembly.receive(p, user);
+      if (whole !== Verdict.Accept) return whole;
+    }
+    return this.#netfilter.hook(hook, p);
+  }
+
+  end(p: Packet): void {
+    this.#conntrack.drop(p);
+  }
+}
