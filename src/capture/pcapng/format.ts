@@ -64,4 +64,5 @@ export type Reception = keyof typeof receptionFlag;
 export const PCAP_MAGIC_US = 0xa1b2c3d4;
 export const PCAP_MAGIC_NS = 0xa1b23c4d;
 
-export const pad4 = (n: number): number => (n + 3) & ~3;
+/** Also for lengths past 2^31, which a damaged file may claim. */
+export const pad4 = (n: number): number => n + (-n & 3);
