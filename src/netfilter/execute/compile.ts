@@ -2,9 +2,9 @@
 import { LabError, TextError } from '../../base/errors.ts';
 import { hookNames, Verdict } from '../../packet/verdict.ts';
 import { type Chain, type Match, type Rule, type RuleSet, type Table, type Target, tableNames } from '../ruleset.ts';
-import { chainGraph } from './chain-graph.ts';
+import { checkTable, describeProblem } from '../text/table-check.ts';
 import { Emitter } from './emitter.ts';
-import type { IpSets, Place } from './extension.ts';
+import type { IpSets } from './extension.ts';
 import { emitHeader, never } from './matches/header.ts';
 import { matchExtension } from './matches/table.ts';
 import { Action, HOOKS, type Program, sharedFloat64, sharedInt32, TABLES } from './program.ts';
@@ -78,15 +78,16 @@ class Compiler {
   }
 
   #table(table: Table): void {
-    const graph = chainGraph(table);
-    this.#depth = Math.max(this.#depth, graph.depth);
+    const problem = checkTable(table);
+    if (problem) throw this.#error('RULES', problem.rule, `table ${table.name}: ${describeProblem(problem)}`);
+    // No chain calls itself, so none stands twice among the return addresses (`xt_jumpstack_alloc`, `net/netfilter/x_tables.c`).
+    this.#depth = Math.max(this.#depth, table.chains.size);
     const starts = new Map<string, number>();
     const jumps: { at: number; chain: string }[] = [];
     for (const chain of table.chains.values()) {
       starts.set(chain.name, this.#out.at);
       this.#chains.push({ table: table.name, chain, first: this.#counters });
-      const hooks = graph.hooks.get(chain.name) ?? 0;
-      for (const rule of chain.rules) this.#rule({ table: table.name, chain: chain.name, hooks, rule }, jumps);
+      for (const rule of chain.rules) this.#rule(rule, jumps);
       const end = this.#out.at;
       this.#end(chain);
       const hook = chain.policy ? (hookNames as readonly string[]).indexOf(chain.name) : -1;
@@ -108,10 +109,9 @@ class Compiler {
     return at;
   }
 
-  #rule(place: Place, jumps: { at: number; chain: string }[]): void {
-    const { rule } = place;
+  #rule(rule: Rule, jumps: { at: number; chain: string }[]): void {
     const at = this.#head();
-    const problem = this.#problem(place);
+    const problem = this.#problem(rule);
     if (problem !== undefined) {
       this.#warnings.push(`${this.#where(rule)}${problem}: the rule never matches`);
       this.#out.test(never, false);
@@ -125,25 +125,24 @@ class Compiler {
   }
 
   /** Why the rule cannot be executed, when it is kept all the same. @throws when it is not. */
-  #problem(place: Place): string | undefined {
-    const { rule } = place;
+  #problem(rule: Rule): string | undefined {
     if (rule.verbatim !== undefined) return `"${rule.verbatim}" was not understood`;
     for (const m of rule.matches) {
       const extension = matchExtension(m);
       if (!extension) return this.#unsupported(rule, `match ${nameOf(m)} cannot be executed`);
-      const refusal = extension.refuse?.(m, place, this.#out.sets);
-      if (refusal !== undefined) throw this.#error('RULES', rule, `${place.table} ${place.chain}: ${refusal}`);
+      const refusal = extension.refuse?.(m, rule, this.#out.sets);
+      if (refusal !== undefined) throw this.#error('RULES', rule, refusal);
       const lacking = extension.unsupported?.(m);
       if (lacking !== undefined) return this.#unsupported(rule, lacking);
-      const warning = extension.warn?.(m, place);
+      const warning = extension.warn?.(m);
       if (warning !== undefined) this.#warnings.push(`${this.#where(rule)}${warning}`);
     }
     const t = rule.target;
     if (!t || isStandard(t)) return undefined;
     const extension = targetExtension(t);
     if (!extension) return this.#unsupported(rule, `target ${nameOf(t)} cannot be executed`);
-    const refusal = extension.refuse?.(t, place);
-    if (refusal !== undefined) throw this.#error('RULES', rule, `${place.table} ${place.chain}: ${refusal}`);
+    const refusal = extension.refuse?.(t, rule);
+    if (refusal !== undefined) throw this.#error('RULES', rule, refusal);
     const lacking = extension.unsupported?.(t);
     return lacking === undefined ? undefined : this.#unsupported(rule, lacking);
   }

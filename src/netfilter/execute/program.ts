@@ -57,7 +57,7 @@ export interface Program {
   readonly data: Int32Array;
   readonly interfaces: readonly InterfacePattern[];
   readonly states: readonly StateSpec[];
-  /** Chains that call each other, at the deepest. */
+  /** Return addresses that a walk may need. */
   readonly depth: number;
 }
 

@@ -1,9 +1,7 @@
 /** `-m addrtype`: `addrtype_mt_v1`, `net/netfilter/xt_addrtype.c`. */
 import type { Packet } from '../../../packet/packet.ts';
-import { Hook } from '../../../packet/verdict.ts';
 import type { Execution } from '../execution.ts';
 import type { MatchExtension, MatchOf } from '../extension.ts';
-import { only } from '../extension.ts';
 
 const NOT_SRC = 1;
 const NOT_DST = 2;
@@ -23,12 +21,7 @@ export function addressTypes(x: Execution, _p: Packet, code: Int32Array, at: num
 
 export const addrtype: MatchExtension<MatchOf<'addrtype'>> = {
   tests: [addressTypes],
-  refuse(m, place) {
-    if (m.limitIn && m.limitOut) return '--limit-iface-in and --limit-iface-out exclude each other';
-    if (m.limitIn && !only(place, Hook.Prerouting, Hook.Input, Hook.Forward)) return '--limit-iface-in is not for OUTPUT and POSTROUTING';
-    if (m.limitOut && !only(place, Hook.Output, Hook.Postrouting, Hook.Forward)) return '--limit-iface-out is not for PREROUTING and INPUT';
-    return undefined;
-  },
+  refuse: m => (m.limitIn && m.limitOut ? '--limit-iface-in and --limit-iface-out exclude each other' : undefined),
   emit(m, out) {
     out.test(addressTypes, false, (m.source?.types ?? 0) | ((m.destination?.types ?? 0) << 16));
     out.operand(

@@ -3,7 +3,6 @@ import type { Packet } from '../../../packet/packet.ts';
 import type { Execution } from '../execution.ts';
 import type { MatchExtension, MatchOf } from '../extension.ts';
 import { NOT } from '../program.ts';
-import { needsProtocol } from './tcp.ts';
 
 const ANY_TYPE = 255;
 /** The kernel reads type, code and checksum together: eight bytes. */
@@ -21,7 +20,6 @@ export function icmpType(x: Execution, p: Packet, code: Int32Array, at: number):
 
 export const icmp: MatchExtension<MatchOf<'icmp'>> = {
   tests: [icmpType],
-  refuse: (_m, place) => needsProtocol(place, 1, 'icmp'),
   emit(m, out) {
     out.test(icmpType, m.not, m.type, m.code.low | (m.code.high << 16));
   },

@@ -1,10 +1,8 @@
 /** `-m mac`: `mac_mt`, `net/netfilter/xt_mac.c`. */
 import type { Packet } from '../../../packet/packet.ts';
-import { Hook } from '../../../packet/verdict.ts';
 import { i32, u16 } from '../../../wire/bytes.ts';
 import type { Execution } from '../execution.ts';
 import type { MatchExtension, MatchOf } from '../extension.ts';
-import { only } from '../extension.ts';
 import { NOT } from '../program.ts';
 
 const ETHERNET_LEN = 14;
@@ -19,8 +17,6 @@ export function macSource(_x: Execution, p: Packet, code: Int32Array, at: number
 
 export const mac: MatchExtension<MatchOf<'mac'>> = {
   tests: [macSource],
-  refuse: (_m, place) =>
-    only(place, Hook.Prerouting, Hook.Input, Hook.Forward) ? undefined : '-m mac is only for PREROUTING, INPUT and FORWARD',
   emit: ({ source, not }, out) =>
     out.test(macSource, not, (source[0]! << 8) | source[1]!, (source[2]! << 24) | (source[3]! << 16) | (source[4]! << 8) | source[5]!),
 };

@@ -7,9 +7,6 @@ import { inRange } from './ports.ts';
 
 const SRC = 1;
 const DST = 2;
-/** tcp, udp, udplite, sctp, dccp */
-export const withPorts = [6, 17, 136, 132, 33];
-
 /** Operands: which ports, then one word per range. */
 export function multiportTest(x: Execution, _p: Packet, code: Int32Array, at: number): boolean {
   if (!x.header(4, false)) return false;
@@ -26,10 +23,6 @@ export function multiportTest(x: Execution, _p: Packet, code: Int32Array, at: nu
 
 export const multiport: MatchExtension<MatchOf<'multiport'>> = {
   tests: [multiportTest],
-  refuse(_m, { rule }) {
-    if (rule.protocol && !rule.protocol.not && withPorts.includes(rule.protocol.number)) return undefined;
-    return '-m multiport needs -p tcp, udp, udplite, sctp or dccp';
-  },
   emit(m, out) {
     out.test(multiportTest, m.not, m.which === 'sports' ? SRC : m.which === 'dports' ? DST : SRC | DST);
     for (const r of m.ports) out.operand(r.low | (r.high << 16));

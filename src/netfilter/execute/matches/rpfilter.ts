@@ -1,10 +1,8 @@
 /** `-m rpfilter`: `rpfilter_mt`, `net/ipv4/netfilter/ipt_rpfilter.c`. The router looks the source up. */
 import { isMulticast, LIMITED_BROADCAST } from '../../../base/address.ts';
 import type { Packet } from '../../../packet/packet.ts';
-import { Hook } from '../../../packet/verdict.ts';
 import type { Execution } from '../execution.ts';
 import type { MatchExtension, MatchOf } from '../extension.ts';
-import { only } from '../extension.ts';
 
 const LOOSE = 1;
 const VALID_MARK = 2;
@@ -23,10 +21,6 @@ export function rpfilterTest(x: Execution, p: Packet, code: Int32Array, at: numb
 
 export const rpfilter: MatchExtension<MatchOf<'rpfilter'>> = {
   tests: [rpfilterTest],
-  refuse(_m, place) {
-    if (place.table !== 'raw' && place.table !== 'mangle') return '-m rpfilter stands only in tables raw and mangle';
-    return only(place, Hook.Prerouting) ? undefined : '-m rpfilter is only for PREROUTING';
-  },
   emit: (m, out) =>
     out.test(
       rpfilterTest,

@@ -5,7 +5,6 @@ import type { Execution } from '../execution.ts';
 import type { MatchExtension, MatchOf } from '../extension.ts';
 import { NOT } from '../program.ts';
 import { asks, inRange, packRange } from './ports.ts';
-import { needsProtocol } from './tcp.ts';
 
 const HEADER_LEN = 12;
 const NOT_SRC = 1;
@@ -64,7 +63,6 @@ function flagsHold(code: Int32Array, at: number, type: number, flags: number): b
 
 export const sctp: MatchExtension<MatchOf<'sctp'>> = {
   tests: [sctpPorts, sctpChunks],
-  refuse: (_m, place) => needsProtocol(place, 132, 'sctp'),
   emit({ srcPort, dstPort, chunkTypes }, out) {
     if (!chunkTypes || asks(srcPort) || asks(dstPort)) {
       out.test(sctpPorts, false, packRange(srcPort), packRange(dstPort));

@@ -34,7 +34,7 @@ function portOf(x: Execution, p: Packet, kind: number, dst: boolean): number {
 export const set: MatchExtension<MatchOf<'set'>> = {
   tests: [setTest],
   unsupported: m => (m.packets || m.bytes ? '-m set --packets-... and --bytes-... cannot be executed' : undefined),
-  refuse(m, _place, sets) {
+  refuse(m, _rule, sets) {
     const found = sets.get(m.name);
     if (!found) return `-m set: set ${m.name} does not exist`;
     const wanted = dimensions[found.type];

@@ -2,7 +2,7 @@
 import type { Packet } from '../../../packet/packet.ts';
 import * as tcpHeader from '../../../wire/tcp.ts';
 import type { Execution } from '../execution.ts';
-import type { MatchExtension, MatchOf, Place } from '../extension.ts';
+import type { MatchExtension, MatchOf } from '../extension.ts';
 import { NOT } from '../program.ts';
 import { asks, inRange, packRange } from './ports.ts';
 
@@ -50,13 +50,8 @@ function hasOption(b: Uint8Array, at: number, end: number, kind: number): boolea
   return false;
 }
 
-/** `-p tcp` must stand in the rule, not inverted. */
-export const needsProtocol = (place: Place, number: number, name: string): string | undefined =>
-  place.rule.protocol?.number === number && !place.rule.protocol.not ? undefined : `-m ${name} needs -p ${name}`;
-
 export const tcp: MatchExtension<MatchOf<'tcp'>> = {
   tests: [tcpDstPort, tcpPorts, tcpFlags, tcpOption],
-  refuse: (_m, place) => needsProtocol(place, 6, 'tcp'),
   emit(m, out) {
     const { srcPort, dstPort, flags, option } = m;
     if (!asks(srcPort) && dstPort && !dstPort.not && dstPort.low === dstPort.high) {

@@ -5,7 +5,6 @@ import * as tcpHeader from '../../../wire/tcp.ts';
 import type { Execution } from '../execution.ts';
 import type { MatchExtension, MatchOf } from '../extension.ts';
 import { NOT } from '../program.ts';
-import { needsProtocol } from './tcp.ts';
 
 const OPTION_LEN = 4;
 
@@ -33,6 +32,5 @@ function findMss(b: Uint8Array, at: number, end: number): number {
 
 export const tcpmss: MatchExtension<MatchOf<'tcpmss'>> = {
   tests: [mssTest],
-  refuse: (_m, place) => needsProtocol(place, 6, 'tcpmss'),
   emit: (m, out) => out.test(mssTest, m.not, m.low, m.high),
 };

@@ -4,7 +4,6 @@ import * as udpHeader from '../../../wire/udp.ts';
 import type { Execution } from '../execution.ts';
 import type { MatchExtension, MatchOf } from '../extension.ts';
 import { asks, inRange, packRange } from './ports.ts';
-import { needsProtocol } from './tcp.ts';
 
 const NOT_SRC = 1;
 const NOT_DST = 2;
@@ -23,7 +22,6 @@ export function udpPorts(x: Execution, _p: Packet, code: Int32Array, at: number)
 
 export const udp: MatchExtension<MatchOf<'udp'>> = {
   tests: [udpDstPort, udpPorts],
-  refuse: (_m, place) => needsProtocol(place, 17, 'udp'),
   emit(m, out) {
     const { srcPort, dstPort } = m;
     if (!asks(srcPort) && dstPort && !dstPort.not && dstPort.low === dstPort.high) {

@@ -2,7 +2,7 @@
 import type { Packet } from '../../../packet/packet.ts';
 import type { Execution } from '../execution.ts';
 import { CONTINUE } from '../execution.ts';
-import type { Place, TargetExtension, TargetOf } from '../extension.ts';
+import type { TargetExtension, TargetOf } from '../extension.ts';
 
 /** The first of these targets decides. */
 const decided = (p: Packet): boolean => p.ct >= 0 || p.untracked || p.zone !== 0;
@@ -22,12 +22,8 @@ function chooseZone(_x: Execution, p: Packet, code: Int32Array, at: number): num
 const keep = (): number => CONTINUE;
 
 const directions = { orig: 1, reply: 2, both: 3 } as const;
-const onlyRaw = (name: string, place: Place): string | undefined =>
-  place.table === 'raw' ? undefined : `${name} stands only in table raw`;
-
 export const ct: TargetExtension<TargetOf<'CT'>> = {
   acts: [noTrack, chooseZone, keep],
-  refuse: (_t, place) => onlyRaw('CT', place),
   unsupported: t =>
     t.helper !== undefined ? 'CT --helper cannot be executed' : t.timeout !== undefined ? 'CT --timeout cannot be executed' : undefined,
   emit(t, out) {
@@ -39,6 +35,5 @@ export const ct: TargetExtension<TargetOf<'CT'>> = {
 
 export const notrack: TargetExtension<TargetOf<'NOTRACK'>> = {
   acts: [noTrack],
-  refuse: (_t, place) => onlyRaw('NOTRACK', place),
   emit: (_t, out) => out.act(noTrack),
 };

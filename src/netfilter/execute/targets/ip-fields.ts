@@ -3,7 +3,7 @@ import type { Packet } from '../../../packet/packet.ts';
 import * as ipv4 from '../../../wire/ipv4.ts';
 import type { Execution } from '../execution.ts';
 import { CONTINUE } from '../execution.ts';
-import type { Place, TargetExtension, TargetOf } from '../extension.ts';
+import type { TargetExtension, TargetOf } from '../extension.ts';
 
 /** Operands: what is kept of the old value (1 all, 0 nothing), what is added. Ends stay within 0..255. */
 function changeTtl(_x: Execution, p: Packet, code: Int32Array, at: number): number {
@@ -21,23 +21,17 @@ function changeTos(_x: Execution, p: Packet, code: Int32Array, at: number): numb
   return CONTINUE;
 }
 
-const onlyMangle = (name: string, place: Place): string | undefined =>
-  place.table === 'mangle' ? undefined : `${name} stands only in table mangle`;
-
 export const ttl: TargetExtension<TargetOf<'TTL'>> = {
   acts: [changeTtl],
-  refuse: (_t, place) => onlyMangle('TTL', place),
   emit: (t, out) => out.act(changeTtl, t.op === 'set' ? 0 : 1, t.op === 'dec' ? -t.value : t.value),
 };
 
 export const tos: TargetExtension<TargetOf<'TOS'>> = {
   acts: [changeTos],
-  refuse: (_t, place) => onlyMangle('TOS', place),
   emit: (t, out) => out.act(changeTos, t.value, t.mask),
 };
 
 export const dscp: TargetExtension<TargetOf<'DSCP'>> = {
   acts: [changeTos],
-  refuse: (_t, place) => onlyMangle('DSCP', place),
   emit: (t, out) => out.act(changeTos, t.dscp << 2, 0xfc),
 };

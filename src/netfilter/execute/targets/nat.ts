@@ -8,7 +8,7 @@ import { Hook, Verdict } from '../../../packet/verdict.ts';
 import type { AddressRange, Range } from '../../ruleset.ts';
 import type { Emitter } from '../emitter.ts';
 import type { Act, Execution } from '../execution.ts';
-import { only, type Place, type TargetExtension, type TargetOf } from '../extension.ts';
+import type { TargetExtension, TargetOf } from '../extension.ts';
 
 /** Operands of bindSource and bindDestination: flags, first and last address, first port | last port << 16, base port. */
 const FLAGS = 1;
@@ -70,14 +70,8 @@ function emitRange(out: Emitter, act: Act, flags: number, a: AddressRange | unde
   out.operand(base);
 }
 
-function refuse(name: string, place: Place, what: string, ...hooks: number[]): string | undefined {
-  if (place.table !== 'nat') return `${name} stands only in table nat`;
-  return only(place, ...hooks) ? undefined : `${name} is reached only from ${what}`;
-}
-
 export const dnat: TargetExtension<TargetOf<'DNAT'>> = {
   acts: [bindDestination],
-  refuse: (_t, place) => refuse('DNAT', place, 'PREROUTING and OUTPUT', Hook.Prerouting, Hook.Output),
   emit(t, out) {
     const flags =
       (t.random ? RangeFlag.ProtoRandom : 0) | (t.persistent ? RangeFlag.Persistent : 0) | (t.basePort ? RangeFlag.ProtoOffset : 0);
@@ -87,7 +81,6 @@ export const dnat: TargetExtension<TargetOf<'DNAT'>> = {
 
 export const snat: TargetExtension<TargetOf<'SNAT'>> = {
   acts: [bindSource],
-  refuse: (_t, place) => refuse('SNAT', place, 'POSTROUTING and INPUT', Hook.Postrouting, Hook.Input),
   emit(t, out) {
     const flags =
       (t.random ? RangeFlag.ProtoRandom : 0) | (t.randomFully ? RangeFlag.ProtoRandomFully : 0) | (t.persistent ? RangeFlag.Persistent : 0);
@@ -97,7 +90,6 @@ export const snat: TargetExtension<TargetOf<'SNAT'>> = {
 
 export const masquerade: TargetExtension<TargetOf<'MASQUERADE'>> = {
   acts: [bindMasquerade],
-  refuse: (_t, place) => refuse('MASQUERADE', place, 'POSTROUTING', Hook.Postrouting),
   emit(t, out) {
     const flags = (t.random ? RangeFlag.ProtoRandom : 0) | (t.randomFully ? RangeFlag.ProtoRandomFully : 0);
     out.act(bindMasquerade, flags | portFlag(t.ports), packPorts(t.ports));
@@ -106,13 +98,10 @@ export const masquerade: TargetExtension<TargetOf<'MASQUERADE'>> = {
 
 export const redirect: TargetExtension<TargetOf<'REDIRECT'>> = {
   acts: [bindRedirect],
-  refuse: (_t, place) => refuse('REDIRECT', place, 'PREROUTING and OUTPUT', Hook.Prerouting, Hook.Output),
   emit: (t, out) => out.act(bindRedirect, (t.random ? RangeFlag.ProtoRandom : 0) | portFlag(t.ports), packPorts(t.ports)),
 };
 
 export const netmap: TargetExtension<TargetOf<'NETMAP'>> = {
   acts: [bindNetmap],
-  refuse: (_t, place) =>
-    refuse('NETMAP', place, 'PREROUTING, INPUT, OUTPUT and POSTROUTING', Hook.Prerouting, Hook.Input, Hook.Output, Hook.Postrouting),
   emit: (t, out) => out.act(bindNetmap, t.address & t.mask, t.mask),
 };

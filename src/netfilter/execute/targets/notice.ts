@@ -1,9 +1,8 @@
 /** Targets that note something about the packet and let it go on: LOG, NFLOG, TRACE, CLASSIFY. */
 import type { Packet } from '../../../packet/packet.ts';
-import { Hook } from '../../../packet/verdict.ts';
 import type { Execution } from '../execution.ts';
 import { CONTINUE } from '../execution.ts';
-import { only, type TargetExtension, type TargetOf } from '../extension.ts';
+import type { TargetExtension, TargetOf } from '../extension.ts';
 
 /** Operand: the rule's counter, by which the cold side knows its prefix. */
 function logPacket(x: Execution, p: Packet, code: Int32Array, at: number): number {
@@ -27,13 +26,10 @@ export const nflog: TargetExtension<TargetOf<'NFLOG'>> = { acts: [logPacket], em
 
 export const trace: TargetExtension<TargetOf<'TRACE'>> = {
   acts: [tracePacket],
-  refuse: (_t, place) => (place.table === 'raw' ? undefined : 'TRACE stands only in table raw'),
   emit: (_t, out) => out.act(tracePacket),
 };
 
 export const classifyTarget: TargetExtension<TargetOf<'CLASSIFY'>> = {
   acts: [classify],
-  refuse: (_t, place) =>
-    only(place, Hook.Forward, Hook.Output, Hook.Postrouting) ? undefined : 'CLASSIFY is reached only from FORWARD, OUTPUT and POSTROUTING',
   emit: (t, out) => out.act(classify, t.classId | 0),
 };

@@ -1,6 +1,6 @@
 /** `-j TCPMSS`: `tcpmss_mangle_packet`, `net/netfilter/xt_TCPMSS.c`: makes the largest segment of a connection smaller, never larger. */
 import type { Packet } from '../../../packet/packet.ts';
-import { Hook, Verdict } from '../../../packet/verdict.ts';
+import { Verdict } from '../../../packet/verdict.ts';
 import { setU16, setU32, u16 } from '../../../wire/bytes.ts';
 import * as checksum from '../../../wire/checksum.ts';
 import * as ipv4 from '../../../wire/ipv4.ts';
@@ -8,7 +8,7 @@ import * as tcp from '../../../wire/tcp.ts';
 import type { Rule } from '../../ruleset.ts';
 import type { Execution } from '../execution.ts';
 import { CONTINUE } from '../execution.ts';
-import { only, type TargetExtension, type TargetOf } from '../extension.ts';
+import type { TargetExtension, TargetOf } from '../extension.ts';
 
 const MSS_LEN = 4;
 /** IPv4 and TCP header. */
@@ -96,12 +96,6 @@ function asksForSyn(rule: Rule): boolean {
 
 export const tcpmss: TargetExtension<TargetOf<'TCPMSS'>> = {
   acts: [changeMss],
-  refuse(t, place) {
-    const { protocol } = place.rule;
-    if (protocol?.number !== ipv4.Protocol.Tcp || protocol.not) return 'TCPMSS needs -p tcp';
-    if (t.mss === 'clamp-to-pmtu' && !only(place, Hook.Forward, Hook.Output, Hook.Postrouting))
-      return 'TCPMSS --clamp-mss-to-pmtu is reached only from FORWARD, OUTPUT and POSTROUTING';
-    return asksForSyn(place.rule) ? undefined : 'TCPMSS works only on SYN packets: add --syn';
-  },
+  refuse: (_t, rule) => (asksForSyn(rule) ? undefined : 'TCPMSS works only on SYN packets: add --syn'),
   emit: (t, out) => out.act(changeMss, t.mss === 'clamp-to-pmtu' ? CLAMP : t.mss),
 };
