@@ -31,6 +31,8 @@ export interface Device {
    */
   readonly mac: Uint8Array;
   mtu: number;
+  /** Takes and gives segments and unfinished checksums (virtio-net header); otherwise the router cuts and finishes. */
+  readonly offload: boolean;
   /** For the poll set. -1: never readable (memory). */
   readonly fd: number;
   /**

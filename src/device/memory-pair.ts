@@ -10,6 +10,8 @@ import type { Device, DeviceCounters } from './device.ts';
 import { packetType } from './packet-type.ts';
 
 export interface MemoryDeviceOptions {
+  /** Default true. */
+  offload?: boolean;
   name?: string;
   ifindex?: number;
   mac?: Uint8Array;
@@ -32,6 +34,7 @@ const TAILROOM = 64;
 export class MemoryDevice implements Device {
   readonly kind = 'memory';
   readonly fd = -1;
+  readonly offload: boolean;
   readonly name: string;
   readonly ifindex: number;
   readonly mac: Uint8Array;
@@ -58,6 +61,7 @@ export class MemoryDevice implements Device {
     this.ifindex = options.ifindex ?? number;
     this.mac = options.mac ?? (shape.bare ? new Uint8Array(6) : Uint8Array.of(2, 0, 0, 0, 0, number));
     this.mtu = options.mtu ?? 1500;
+    this.offload = options.offload ?? true;
     this.#frameSize = shape.frameSize;
     this.#headroom = shape.headroom;
     this.#bare = shape.bare;

@@ -6,7 +6,8 @@
  * stand before that hook and a bridge's TAP port is fed by the bridge of the frames' own port, so both still see each frame
  * (`__netif_receive_skb_core`, net/core/dev.c: ptype_all, then ingress, then the bridge and the protocols). What the node itself sends is not touched.
  *
- * Each interface has a table of its own, so that closing one leaves the others alone. The chain dies with its interface, the table with
+ * Each interface has a table of its own, so that closing one leaves the others alone. It has one owner: who silences it again takes the
+ * place of the first (of a run that was killed), and the first one's `close` ends the silence for both. The chain dies with its interface, the table with
  * the namespace at the latest.
  */
 import { execFileSync } from 'node:child_process';

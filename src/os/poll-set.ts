@@ -1,4 +1,4 @@
-/** poll(2) over a set of descriptors that seldom changes. Nothing is allocated per wait. */
+/** poll(2) over a set of descriptors that seldom changes. No object is made per wait. */
 import { EINTR, osError } from './errno.ts';
 import { lastErrno, POLLERR, POLLHUP, POLLIN, POLLNVAL, poll } from './libc.ts';
 import { type Arena, arena } from './memory.ts';
@@ -46,7 +46,7 @@ export class PollSet {
 
   /**
    * Wait until a descriptor is ready, for at most `timeoutMs` (a fraction is rounded up) and never longer than `MAX_WAIT_MS`.
-   * @returns how many are ready; 0 after the timeout or a signal. Does not allocate. @throws LabError OS on a broken set.
+   * @returns how many are ready; 0 after the timeout or a signal. Makes no object. @throws LabError OS on a broken set.
    */
   wait(timeoutMs: number): number {
     const bounded = timeoutMs > MAX_WAIT_MS ? MAX_WAIT_MS : timeoutMs > 0 ? Math.ceil(timeoutMs) : 0;
