@@ -28,12 +28,12 @@ const httpDate: PayloadRule = {
     replaceText(payload, /(?<=^|\r\n)(Date|Last-Modified|Expires): [^\r\n]*GMT/gi, m => `${m.slice(0, m.indexOf(':'))}: (date)`),
 };
 
-/** Only as `:40312` or as a JSON number: a port that happens to stand in other digits is content. */
+/** Only as `:40312` or as a JSON number, padded or not: a port that happens to stand in other digits is content. */
 const printedPort: PayloadRule = {
   what: 'port in the payload',
   why: 'a server prints the ephemeral port that it sees',
   replace: (payload, { ephemeralPorts }) =>
-    replaceText(payload, /(?<=:\s?)\d{4,5}(?![\d])/g, m => (ephemeralPorts.has(Number(m)) ? '(port)' : m)),
+    replaceText(payload, /(?<=:) *\d{4,5}(?!\d)/g, m => (ephemeralPorts.has(Number(m)) ? '(port)' : m)),
 };
 
 const dnsId: PayloadRule = {
