@@ -1,8 +1,11 @@
 /** One lab that stands: its network is built, its nodes carry packets, its pods listen. Lives in the lab's own namespaces. */
 import { LabError } from '../base/errors.ts';
-import type { TraceRingInput } from '../capture/capture.ts';
+import type { LogicalHop, TraceRingInput } from '../capture/capture.ts';
+import { LinkType } from '../capture/pcapng/format.ts';
 import type { RouterDescription } from '../node/description.ts';
 import { createTraceRing } from '../packet/trace-ring.ts';
+import { HOOK_HOP } from '../packet/tracer.ts';
+import { hookNames } from '../packet/verdict.ts';
 import type { Lab } from './definition.ts';
 import type { DataPlane } from './plane/data-plane.ts';
 import { KernelPlane, restoreCommand } from './plane/kernel.ts';
@@ -75,7 +78,7 @@ export class Instance {
     const traceRing = createTraceRing();
     const { seed, faults, say } = this.#options;
     say(`router of ${name}: the description and rules that \`kubehop router run\` takes`, true);
-    return UserspacePlane.start({
+    const plane = await UserspacePlane.start({
       node: name,
       description: routerDescription(node, faults),
       rules,
@@ -83,6 +86,17 @@ export class Instance {
       traceRing,
       warn: line => say(line, false),
     });
+    this.traceRings.push({ node: name, shared: traceRing, hops: this.#logicalHops(name, plane.running.interfaces) });
+    return plane;
+  }
+
+  /** What no device carries: interfaces that live in the router, and its hooks. @param interfaces names by the router's number */
+  #logicalHops(node: string, interfaces: readonly string[]): LogicalHop[] {
+    const inside = this.topology.hops.filter(hop => hop.logical && hop.namespace === node);
+    return [
+      ...inside.map(hop => ({ id: interfaces.indexOf(hop.interface), name: hop.name })),
+      ...hookNames.map((hook, i) => ({ id: HOOK_HOP + i, name: `${node}/${hook.toLowerCase()}`, linkType: LinkType.Raw })),
+    ];
   }
 
   async #startPod(ns: Namespace): Promise<void> {
