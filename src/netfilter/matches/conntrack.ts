@@ -37,7 +37,9 @@ const portFields = [
 /** Both printers; `p` is `--` or nothing. */
 function text(m: ConntrackMatch, p: string, anywhere: boolean): string {
   let s = '';
-  const put = (not: boolean, words: string): void => void (s += `${not ? ' !' : ''} ${p}${words}`);
+  const put = (not: boolean, words: string): void => {
+    s += `${not ? ' !' : ''} ${p}${words}`;
+  };
   if (m.state) put(m.state.not, `ctstate ${printStates(m.state.bits)}`);
   if (m.protocol) put(m.protocol.not, `ctproto ${m.protocol.number}`);
   for (const [option, field] of addresses) {

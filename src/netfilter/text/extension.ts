@@ -13,23 +13,30 @@ import type { Words } from './words.ts';
 export interface OptionSpec<T = unknown> {
   /** Reads the value of the option; an option without it is a flag. Complains through `words`. */
   readonly parse?: (word: string, words: Words) => T;
+  /** The value may be left out: then the option is given with `true`. */
+  readonly optionalValue?: boolean;
   /** `!` may stand in front. */
   readonly not?: boolean;
   readonly required?: boolean;
-  /** May be given more than once: `merge` joins the values. */
-  readonly merge?: (before: T, after: T) => T;
+  /** May be given more than once: `earlier` then holds the others. */
+  readonly repeat?: boolean;
   readonly aliases?: readonly string[];
   /** Options of the same extension that must not, or must, be given too. */
   readonly excludes?: readonly string[];
   readonly needs?: readonly string[];
 }
-// The value type of one option stands in a parameter position as well (`merge`), so a table of mixed options is typed with `any`.
-// biome-ignore lint/suspicious/noExplicitAny: see above
-export type OptionTable = Readonly<Record<string, OptionSpec<any>>>;
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
 
+/** One option that was given. `at` is its place in the line, for those whose order matters. */
+export interface GivenOption<T = unknown> {
+  readonly not: boolean;
+  readonly value: T;
+  readonly at: number;
+  readonly earlier?: readonly GivenOption<T>[];
+}
 /** The options that were given. A flag has the value `true`. */
 export type Given<O extends OptionTable> = {
-  readonly [K in keyof O]?: { readonly not: boolean; readonly value: O[K] extends { parse: (...a: never[]) => infer T } ? T : true };
+  readonly [K in keyof O]?: GivenOption<O[K] extends { parse: (...a: never[]) => infer T } ? T : true>;
 };
 
 /** What the rule's head says, for an extension that depends on it. */

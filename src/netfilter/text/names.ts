@@ -1,6 +1,6 @@
 /**
  * Names that rules may use for numbers: protocols, services, users, groups. As with iptables they are those of the machine
- * (`/etc/protocols`, `/etc/services`, `/etc/passwd`, `/etc/group`, read when the first name is met); a short table stands in for
+ * (`/etc/protocols`, `/etc/services`, `/etc/passwd`, `/etc/group`, `/etc/iproute2`, read when the first name is met); a short table stands in for
  * what a slim system does not have. Host names are not resolved.
  */
 import { readFileSync } from 'node:fs';
@@ -15,6 +15,11 @@ export interface Names {
   groupId(name: string): number | undefined;
   userName(id: number): string | undefined;
   groupName(id: number): string | undefined;
+  /** Routing realms and groups of interfaces, as iproute2 names them. */
+  realmNumber(name: string): number | undefined;
+  realmName(number: number): string | undefined;
+  deviceGroupNumber(name: string): number | undefined;
+  deviceGroupName(number: number): string | undefined;
 }
 
 /** The names that iptables itself knows, first match wins in both directions (`xtables_chain_protos`). */
@@ -142,6 +147,19 @@ const idTable = (path: string) =>
 const users = idTable('/etc/passwd');
 const groups = idTable('/etc/group');
 
+/** `0 cosmos`: a number and its name. Number 0 has a name on every system. */
+const numberTable = (path: string, zero: string) =>
+  lazy((): Table => {
+    const table: Table = { byName: new Map(), byNumber: new Map() };
+    for (const [number, name] of [...lines(path), ['0', zero]]) {
+      add(table.byName, name!, Number(number));
+      add(table.byNumber, String(Number(number)), name!);
+    }
+    return table;
+  });
+const realms = numberTable('/etc/iproute2/rt_realms', 'cosmos');
+const deviceGroups = numberTable('/etc/iproute2/group', 'default');
+
 export const systemNames: Names = {
   servicePort: (name, protocol) => serviceTable().byName.get(protocol === undefined ? name : `${name}/${protocol}`),
   serviceName: (port, protocol) => serviceTable().byNumber.get(`${port}/${protocol}`),
@@ -151,4 +169,8 @@ export const systemNames: Names = {
   groupId: name => groups().byName.get(name),
   userName: id => users().byNumber.get(String(id)),
   groupName: id => groups().byNumber.get(String(id)),
+  realmNumber: name => realms().byName.get(name),
+  realmName: number => realms().byNumber.get(String(number)),
+  deviceGroupNumber: name => deviceGroups().byName.get(name),
+  deviceGroupName: number => deviceGroups().byNumber.get(String(number)),
 };

@@ -6,7 +6,7 @@ import { TextError } from '../../base/errors.ts';
 import { findMatch, matchNames } from '../matches/index.ts';
 import type { Match, NotAddress, NotInterface, Target } from '../ruleset.ts';
 import { findTarget } from '../targets/index.ts';
-import { type MatchExtension, type NamedOption, optionsByName, type TargetExtension } from './extension.ts';
+import { type GivenOption, type MatchExtension, type NamedOption, optionsByName, type TargetExtension } from './extension.ts';
 import { systemNames } from './names.ts';
 import { parseUnsigned } from './numbers.ts';
 import { dotted, interfaceName, netmask, protocolNumber } from './values.ts';
@@ -34,7 +34,6 @@ const longOptions: ReadonlyMap<string, string> = new Map([
   ['destination', '-d'],
   ['dst', '-d'],
   ['protocol', '-p'],
-  ['proto', '-p'],
   ['in-interface', '-i'],
   ['out-interface', '-o'],
   ['fragments', '-f'],
@@ -50,7 +49,7 @@ const separate = new Set('-s -d -p -i -o -j -g'.split(' '));
 
 interface Loaded {
   readonly extension: MatchExtension | TargetExtension;
-  readonly given: Record<string, { not: boolean; value: unknown }>;
+  readonly given: Record<string, GivenOption>;
 }
 
 interface Draft {
@@ -211,13 +210,14 @@ function take({ loaded, option }: Found, word: string, equals: number, not: bool
   let value: unknown = true;
   if (spec.parse !== undefined) {
     if (equals >= 0) words.list[--words.at] = word.slice(equals + 1);
-    value = spec.parse(words.value(), words);
+    if (!spec.optionalValue || words.hasArgument()) value = spec.parse(words.value(), words);
   } else if (equals >= 0) {
     words.fail(`--${name} takes no value`);
   }
   const before = loaded.given[name];
-  if (before === undefined) loaded.given[name] = { not, value };
-  else if (spec.merge) loaded.given[name] = { not, value: spec.merge(before.value, value) };
+  const { at } = words;
+  if (before === undefined) loaded.given[name] = { not, value, at };
+  else if (spec.repeat) loaded.given[name] = { not, value, at, earlier: [...(before.earlier ?? []), before] };
   else words.fail(`--${name} of ${loaded.extension.name} can only be given once`);
 }
 

@@ -1,0 +1,5 @@
+/** SPI of the IPsec authentication header (`ipt_ah`). */
+import { defineExtraMatch } from '../text/extra.ts';
+import { spiRange } from '../text/spi.ts';
+
+export const ah = defineExtraMatch('ah', { options: { ahspi: { parse: spiRange, not: true } }, places: { protocols: [51] } });

@@ -1,0 +1,7 @@
+/** Is there a socket for the packet (`xt_socket`)? */
+import { defineExtraMatch } from '../text/extra.ts';
+
+export const socket = defineExtraMatch('socket', {
+  options: { transparent: {}, nowildcard: {}, 'restore-skmark': {} },
+  places: { hooks: ['PREROUTING', 'INPUT'] },
+});

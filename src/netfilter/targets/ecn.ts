@@ -1,0 +1,21 @@
+/** Changes the congestion bits (`ipt_ECN`). */
+import { asText, defineExtraTarget, extraOption, needsAny } from '../text/extra.ts';
+import { unsigned } from '../text/values.ts';
+
+const bit = asText(unsigned(0, 1));
+
+export const ecn = defineExtraTarget('ECN', {
+  options: {
+    'ecn-tcp-remove': { excludes: ['ecn-tcp-ece', 'ecn-tcp-cwr'] },
+    'ecn-tcp-ece': { parse: bit },
+    'ecn-tcp-cwr': { parse: bit },
+    'ecn-ip-ect': { parse: asText(unsigned(0, 3)) },
+  },
+  check: (given, words) => needsAny(given, words, 'ecn-tcp-remove', 'ecn-tcp-ece', 'ecn-tcp-cwr', 'ecn-ip-ect'),
+  read(given) {
+    const both = given['ecn-tcp-ece']?.value === '0' && given['ecn-tcp-cwr']?.value === '0' && !given['ecn-ip-ect'];
+    if (given['ecn-tcp-remove'] || both) return [extraOption('ecn-tcp-remove')];
+    return ['ecn-tcp-ece', 'ecn-tcp-cwr', 'ecn-ip-ect'].filter(n => given[n]).map(n => extraOption(n, given[n]!.value as string));
+  },
+  places: options => ({ tables: ['mangle'], ...(options.some(o => o.name !== 'ecn-ip-ect') && { protocols: [6] }) }),
+});

@@ -1,0 +1,86 @@
+/**
+ * Matches and targets that are read and printed but that the router cannot execute. Their options are kept as they are printed: each
+ * parser gives the canonical text of a value, and the table's order is the order of printing.
+ */
+import type { ExtraOption } from '../ruleset.ts';
+import {
+  defineMatch,
+  defineTarget,
+  type GivenOption,
+  type MatchExtension,
+  type OptionSpec,
+  type Places,
+  type RuleHead,
+  type TargetExtension,
+} from './extension.ts';
+import { bang } from './values.ts';
+import type { Words } from './words.ts';
+
+/** `undefined` for a value that says nothing and is not printed. */
+type Text = string | undefined;
+export type ExtraTable = Readonly<Record<string, OptionSpec<Text>>>;
+export type ExtraGiven = Readonly<Record<string, GivenOption<Text | true> | undefined>>;
+
+interface ExtraDescribed {
+  readonly options: ExtraTable;
+  /** What one option alone cannot say; complains through `words`. */
+  check?(given: ExtraGiven, words: Words, head: RuleHead): void;
+  /** In place of the table's order. */
+  read?(given: ExtraGiven, words: Words): ExtraOption[];
+  readonly places?: Places | ((options: readonly ExtraOption[]) => Places);
+}
+
+export const extraOption = (name: string, value?: string, not = false): ExtraOption => ({
+  name,
+  not,
+  ...(value !== undefined && { value }),
+});
+
+const print = (options: readonly ExtraOption[], p: string): string =>
+  options.map(o => `${bang(o.not)} ${p}${o.name}${o.value === undefined ? '' : ` ${o.value}`}`).join('');
+
+function inOrder(table: ExtraTable, given: ExtraGiven): ExtraOption[] {
+  const options: ExtraOption[] = [];
+  for (const name in table) {
+    const g = given[name];
+    if (g && g.value !== undefined) options.push(extraOption(name, g.value === true ? undefined : g.value, g.not));
+  }
+  return options;
+}
+
+function parts(name: string, d: ExtraDescribed) {
+  const read = (given: ExtraGiven, words: Words, head: RuleHead) => {
+    d.check?.(given, words, head);
+    return { kind: 'extra' as const, name, options: d.read ? d.read(given, words) : inOrder(d.options, given) };
+  };
+  const places = d.places;
+  return {
+    options: d.options,
+    read: read as never,
+    print: (data: { options: readonly ExtraOption[] }) => print(data.options, '--'),
+    list: (data: { options: readonly ExtraOption[] }) => ` ${name}${print(data.options, '')}`,
+    ...(places && {
+      places: (data: { options: readonly ExtraOption[] }) => (typeof places === 'function' ? places(data.options) : places),
+    }),
+  };
+}
+
+export const defineExtraMatch = (name: string, d: ExtraDescribed): MatchExtension => ({ ...defineMatch('extra', parts(name, d)), name });
+export const defineExtraTarget = (name: string, d: ExtraDescribed): TargetExtension => ({ ...defineTarget('extra', parts(name, d)), name });
+
+/** A number as it is printed. */
+export const asText =
+  <T>(parse: (word: string, words: Words) => T, show: (value: T) => Text = String) =>
+  (word: string, words: Words): Text =>
+    show(parse(word, words));
+
+/** A name without white space. */
+export const word =
+  (max: number) =>
+  (text: string, words: Words): string =>
+    text === '' || text.length > max || /[\s"\\]/.test(text) ? words.bad(`a name of at most ${max} characters without white space`) : text;
+
+/** At least one of the options of the table. */
+export const needsAny = (given: ExtraGiven, words: Words, ...names: string[]): void => {
+  if (!names.some(n => given[n])) words.fail(`expected ${names.map(n => `--${n}`).join(' or ')}`);
+};

@@ -1,0 +1,13 @@
+/** `value/mask` where a value may have a name. */
+import { hex } from './numbers.ts';
+import { MAX_U32, markMask } from './values.ts';
+import type { Words } from './words.ts';
+
+/** The canonical text: a name when the mask is whole and there is one, else hexadecimal. */
+export const valueMask =
+  (number: (name: string) => number | undefined, name: (value: number) => string | undefined) =>
+  (word: string, words: Words): string => {
+    const named = /^\s*[+\d]/.test(word) ? undefined : number(word);
+    const { value, mask } = named === undefined ? markMask(word, words) : { value: named, mask: MAX_U32 };
+    return mask === MAX_U32 ? (name(value) ?? hex(value)) : `${hex(value)}/${hex(mask)}`;
+  };
