@@ -8,7 +8,7 @@
  *     | headroom  | vnet header | frame                   | tailroom |
  */
 import type { LabError } from '../base/errors.ts';
-import { check, EAGAIN, EINTR, ENETDOWN, ENODEV, ENOENT, ENXIO, osError } from '../os/errno.ts';
+import { check, EACCES, EAGAIN, EINTR, ENETDOWN, ENODEV, ENOENT, ENXIO, EPERM, osError } from '../os/errno.ts';
 import { EventFd } from '../os/event-fd.ts';
 import { InterfaceControl, setInterfaceName } from '../os/interface.ts';
 import { close, dup2, ioctl, lastErrno, O_CLOEXEC, O_NONBLOCK, O_RDWR, open, read, write, writev } from '../os/libc.ts';
@@ -239,7 +239,7 @@ function openTunTap(kind: string): number {
   const fd = open(PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
   if (fd >= 0) return fd;
   const errno = lastErrno();
-  const missing = errno === ENOENT || errno === ENODEV || errno === ENXIO;
+  const missing = errno === ENOENT || errno === ENODEV || errno === ENXIO || errno === EACCES || errno === EPERM;
   throw osError(`open ${kind}`, PATH, errno, missing ? 'TUN_MISSING' : 'DEVICE');
 }
 
