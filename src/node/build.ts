@@ -14,7 +14,7 @@ import { solicit } from '../router/arp.ts';
 import { type Route, RouteType } from '../router/fib.ts';
 import { type Interface, Link } from '../router/interface.ts';
 import { Neighbours } from '../router/neighbour.ts';
-import { giveUp, resume } from '../router/path.ts';
+import { attachPath, giveUp, resume } from '../router/path.ts';
 import { Plane } from '../router/plane.ts';
 import { route, routesOfAddresses } from '../router/routes.ts';
 import { Vxlan } from '../router/vxlan.ts';
@@ -57,6 +57,7 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
   try {
     const arena = new Arena(addressed(Arena.bytesFor(ARENA)), ARENA);
     const plane = new Plane({ clock, random, arena });
+    attachPath(plane);
     addNeighbours(plane, clock, random);
     const ports: Interface[] = [];
     for (const port of d.ports) {

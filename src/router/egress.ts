@@ -3,7 +3,7 @@
  * `net/ipv4/ip_output.c`).
  */
 import { DropReason } from '../base/drop-reason.ts';
-import type { Packet } from '../packet/packet.ts';
+import { Gso, type Packet } from '../packet/packet.ts';
 import { Hook } from '../packet/verdict.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as icmp from '../wire/icmp.ts';
@@ -14,6 +14,7 @@ import { fragment } from './fragment-out.ts';
 import { sendError } from './icmp-error.ts';
 import { type Interface, Link } from './interface.ts';
 import { type Plane, Step } from './plane.ts';
+import { segment } from './segment.ts';
 import { encapsulate } from './vxlan.ts';
 
 export function egress(plane: Plane, p: Packet): Step {
@@ -33,8 +34,12 @@ export function sendOut(plane: Plane, p: Packet): Step {
     sendError(plane, p, icmp.Type.DestUnreachable, icmp.Unreachable.FragNeeded, oif.mtu);
     return plane.drop(p, DropReason.PktTooBig);
   }
+  if (p.gsoType !== Gso.None && !takesSegments(oif)) return segment(plane, p);
   return resolve(plane, p, oif);
 }
+
+/** A device cuts segments when it speaks the virtio-net header; a tunnel's outer packet has no place for one. */
+const takesSegments = (oif: Interface): boolean => oif.device?.offload === true;
 
 /** `ip_finish_output2`: the MAC of the next hop, or a place in the queue of those who wait for it. */
 function resolve(plane: Plane, p: Packet, oif: Interface): Step {

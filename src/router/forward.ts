@@ -46,6 +46,6 @@ function redirect(plane: Plane, p: Packet): void {
   const iif = plane.interface(p.iif);
   if ((plane.sysctls.all.send_redirects | iif.sysctl.send_redirects) === 0) return;
   const src = ipv4.src(p.bytes, p.l3);
-  if (!iif.onLink(src) || !iif.onLink(p.nextHop)) return;
+  if (!iif.onLink(src) || !iif.onLink(p.nextHop) || !plane.icmpLimit.allowRedirect(src)) return;
   sendError(plane, p, icmp.Type.Redirect, 1, p.nextHop);
 }

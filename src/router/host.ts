@@ -57,6 +57,6 @@ function echo(plane: Plane, p: Packet): Step {
   const ttl = plane.sysctls.node.ip_default_ttl;
   ipv4.write(reply.bytes, reply.l3, ipv4.tos(b, p.l3), total, plane.nextIpId(), 0, ttl, ipv4.Protocol.Icmp, from, ipv4.src(b, p.l3));
   reply.local = true;
-  plane.later(reply, Step.Output);
+  plane.run(reply, Step.Output);
   return Step.Done;
 }

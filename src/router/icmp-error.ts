@@ -58,7 +58,7 @@ export function sendError(plane: Plane, about: Packet, type: number, code: numbe
   // A source of 0 is filled in by OUTPUT with the preferred source of the route back.
   ipv4.write(p.bytes, p.l3, tos, length, plane.nextIpId(), 0, plane.sysctls.node.ip_default_ttl, ipv4.Protocol.Icmp, from, src);
   p.local = true;
-  plane.later(p, Step.Output);
+  plane.run(p, Step.Output);
 }
 
 /** 0 (the route back decides), or with `icmp_errors_use_inbound_ifaddr` the address where the packet came in. */

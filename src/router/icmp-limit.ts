@@ -10,12 +10,19 @@ import type { NodeSysctl } from './sysctl.ts';
 const BURST_FACTOR = 6;
 /** Destinations that are remembered: a table by hash, where a newcomer takes the place of whoever is there. */
 const PEERS = 1024;
+/** `ip_rt_redirect_load`, `_number` and `_silence`. */
+const REDIRECT_LOAD_MS = 20;
+const REDIRECT_NUMBER = 9;
+const REDIRECT_SILENCE_MS = 20_480;
 
 export class IcmpLimit {
   readonly #clock: Clock;
   readonly #peer = new Int32Array(PEERS);
   readonly #tokensMs = new Float64Array(PEERS);
   readonly #lastMs = new Float64Array(PEERS);
+  readonly #redirected = new Int32Array(PEERS);
+  readonly #redirects = new Uint8Array(PEERS);
+  readonly #redirectedMs = new Float64Array(PEERS);
   #credit = 0;
   #stampMs = Number.NEGATIVE_INFINITY;
 
@@ -42,6 +49,26 @@ export class IcmpLimit {
     }
     if (this.#credit < 1) return false;
     this.#credit--;
+    return true;
+  }
+
+  /** `ip_rt_send_redirect`, `net/ipv4/route.c`: each one waits twice as long as the one before, nine in a row, then 20 s of silence. */
+  allowRedirect(src: number): boolean {
+    const now = this.#clock.nowMs();
+    const at = Math.imul(src, 0x9e3779b1) >>> 22;
+    if (this.#redirected[at] !== src || now > this.#redirectedMs[at]! + REDIRECT_SILENCE_MS) {
+      this.#redirected[at] = src;
+      this.#redirects[at] = 0;
+      this.#redirectedMs[at] = Number.NEGATIVE_INFINITY;
+    }
+    const sent = this.#redirects[at]!;
+    if (sent >= REDIRECT_NUMBER) {
+      this.#redirectedMs[at] = now;
+      return false;
+    }
+    if (sent > 0 && now <= this.#redirectedMs[at]! + REDIRECT_LOAD_MS * 2 ** sent) return false;
+    this.#redirectedMs[at] = now;
+    this.#redirects[at] = sent + 1;
     return true;
   }
 

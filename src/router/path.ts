@@ -1,6 +1,7 @@
 /**
  * The path of a packet: which stage follows which. This is the only file that knows all stages; a stage says where the packet goes
  * next and never calls another, so that a packet of any nesting (a reply through VXLAN out of a loop-back) runs on a flat stack.
+ * Only an answer that the node makes while a packet is under way (an ICMP error, a reset) runs inside it, as in the kernel.
  */
 import { DropReason } from '../base/drop-reason.ts';
 import { type Packet, PacketType } from '../packet/packet.ts';
@@ -19,6 +20,11 @@ import { receive } from './receive.ts';
 
 /** Packets that one packet may cause (an error about an error about a fragment ...), before the node looks at its devices again. */
 const MOST_CAUSED = 4096;
+
+/** Gives a plane its path: once, when the node is built. */
+export function attachPath(plane: Plane): void {
+  plane.run = (p, step) => follow(plane, p, step);
+}
 
 /** A frame from the device of `iif`; its bytes are borrowed until the plane is flushed. */
 export function frameIn(plane: Plane, p: Packet, iif: Interface): void {

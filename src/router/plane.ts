@@ -144,6 +144,12 @@ export class Plane {
     return false;
   }
 
+  /**
+   * Run `p` to its end now, before the packet that caused it goes on: an error about a packet is sent, and tracked, before that packet
+   * is confirmed (`icmp_send` is a call). Set by `path.ts`.
+   */
+  run: (p: Packet, step: Step) => void = (p, step) => this.later(p, step);
+
   /** Run `p`, which stands in an arena slot, after the packet that is under way. */
   later(p: Packet, step: Step): void {
     if (this.#pending.length >= PENDING) {

@@ -42,5 +42,5 @@ export function tcpReset(plane: Plane, about: Packet): void {
   const pseudo = checksum.pseudoHeader(src, dst, ipv4.Protocol.Tcp, tcp.HEADER_LEN);
   tcp.setChecksum(out, p.l4, checksum.finish(checksum.add(pseudo, out, p.l4, p.end)));
   p.local = true;
-  plane.later(p, Step.Output);
+  plane.run(p, Step.Output);
 }

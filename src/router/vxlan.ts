@@ -5,7 +5,7 @@
  */
 import type { Ipv4 } from '../base/address.ts';
 import { DropReason } from '../base/drop-reason.ts';
-import { Gso, type Packet, PacketType } from '../packet/packet.ts';
+import { type Packet, PacketType } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
 import { copy, i32, same, u16 } from '../wire/bytes.ts';
 import * as checksum from '../wire/checksum.ts';
@@ -61,7 +61,6 @@ export class Vxlan {
 export function encapsulate(plane: Plane, p: Packet, entry: number): Step {
   const tunnel = plane.vxlan[p.oif]!;
   if (p.l3 - ethernet.HEADER_LEN - OUTER - ethernet.HEADER_LEN < p.floor) return copyOut(plane, p, Step.Resume);
-  if (p.gsoType !== Gso.None) return plane.drop(p, DropReason.PktTooBig);
   if (p.csumStart !== 0) finishChecksum(p);
   const b = p.bytes;
   const inner = p.l3 - ethernet.HEADER_LEN;

@@ -11,7 +11,7 @@ import { Netfilter } from '../../src/netfilter/netfilter.ts';
 import { readRuleSet } from '../../src/netfilter/text/read.ts';
 import { buildNode } from '../../src/node/build.ts';
 import { checkDescription, type RouterDescriptionInput } from '../../src/node/description.ts';
-import { Packet } from '../../src/packet/packet.ts';
+import { Gso, Packet } from '../../src/packet/packet.ts';
 import { frameIn, runWaiting, socketIn } from '../../src/router/path.ts';
 import type { Plane } from '../../src/router/plane.ts';
 import { RulesEnvironment } from '../../src/router/rules-environment.ts';
@@ -23,7 +23,7 @@ export interface World {
   conntrack: Conntrack;
   clock: VirtualClock;
   /** A frame on the wire of a port. What came out everywhere, told in lines `port: frame`. */
-  send(port: string, frame: Uint8Array): string[];
+  send(port: string, frame: Uint8Array, segment?: { gsoSize: number }): string[];
   /** A packet that a process on the node sends, without link header. */
   fromSocket(packet: Uint8Array): string[];
   /** Lets time pass; what timers send. */
@@ -65,7 +65,7 @@ export function world(description: RouterDescriptionInput, rules = ''): World {
       const { ruleSet } = readRuleSet(text, { file: 'rules' });
       netfilter.install(compile(ruleSet).program, netfilter.tracks || needsConntrack(ruleSet));
     },
-    send: (port, frame) => put(wires.get(port)!, frame),
+    send: (port, frame, segment) => put(wires.get(port)!, frame, segment?.gsoSize),
     fromSocket: packet => put(wires.get(checked.ports.find(p => p.kind === 'tun')!.name)!, packet),
     advance: ms => {
       clock.advance(ms);
@@ -79,9 +79,15 @@ export function world(description: RouterDescriptionInput, rules = ''): World {
     drops: () => plane.drops.toObject(),
   };
 
-  function put(wire: MemoryDevice, bytes: Uint8Array): string[] {
+  function put(wire: MemoryDevice, bytes: Uint8Array, gsoSize = 0): string[] {
     const p = new Packet();
     p.borrow({ bytes: Uint8Array.from(bytes), base: 0 }, 0, 0, bytes.length, bytes.length);
+    if (gsoSize > 0) {
+      p.gsoType = Gso.Tcp4;
+      p.gsoSize = gsoSize;
+      p.csumStart = 34;
+      p.csumOffset = 16;
+    }
     wire.transmit(p);
     wire.flush();
     conntrack.sweep();
