@@ -14,6 +14,11 @@ import { type TableName, tableNames } from './ruleset.ts';
 
 const Table = { raw: 0, mangle: 1, nat: 2, filter: 3 } as const satisfies Record<TableName, number>;
 
+export interface NetfilterOptions {
+  /** False: long chains are walked rule by rule, as the kernel does. The meaning is the same. */
+  readonly indexed?: boolean;
+}
+
 export class Netfilter {
   readonly #env: Environment;
   readonly #execution: Execution;
@@ -22,10 +27,10 @@ export class Netfilter {
   tracks = false;
   readonly #stages: readonly (readonly Stage[])[];
 
-  constructor(env: Environment) {
+  constructor(env: Environment, options: NetfilterOptions = {}) {
     this.#env = env;
     this.#execution = new Execution(env);
-    this.#installed = new Installed(this.#execution);
+    this.#installed = new Installed(this.#execution, options.indexed ?? true);
     this.#stages = [Hook.Prerouting, Hook.Input, Hook.Forward, Hook.Output, Hook.Postrouting].map(hook =>
       hooks[hook].map(name => this.#stage(name, hook)),
     );

@@ -32,7 +32,19 @@ export const MF = 0x2000;
 const OFFSET_MASK = 0x1fff;
 
 /** IANA protocol numbers that the project meets. */
-export const Protocol = { Icmp: 1, Igmp: 2, Ipip: 4, Tcp: 6, Udp: 17, Gre: 47, Esp: 50, Ah: 51, Sctp: 132 } as const;
+export const Protocol = {
+  Icmp: 1,
+  Igmp: 2,
+  Ipip: 4,
+  Tcp: 6,
+  Udp: 17,
+  Dccp: 33,
+  Gre: 47,
+  Esp: 50,
+  Ah: 51,
+  Sctp: 132,
+  UdpLite: 136,
+} as const;
 
 /**
  * The checks of `ip_rcv_core` (`net/ipv4/ip_input.c`), in its order: length, version and IHL, header checksum, total length.

@@ -5,9 +5,10 @@ import { type Chain, type Match, type Rule, type RuleSet, type Table, type Targe
 import { checkTable, describeProblem } from '../text/table-check.ts';
 import { Emitter } from './emitter.ts';
 import type { IpSets } from './extension.ts';
+import { buildSegment } from './index/build.ts';
 import { emitHeader, never } from './matches/header.ts';
 import { matchExtension } from './matches/table.ts';
-import { Action, HOOKS, type Program, sharedFloat64, sharedInt32, TABLES } from './program.ts';
+import { Action, HOOKS, type Program, RULE_SEGMENT, sharedFloat64, sharedInt32, TABLES } from './program.ts';
 import { type ChainText, ProgramText } from './program-text.ts';
 import { targetExtension } from './targets/table.ts';
 
@@ -68,7 +69,7 @@ class Compiler {
       firstObject: this.#counters,
       carry,
       carriesFrom: this.#options.previous?.programId ?? 0,
-      index: sharedInt32(0),
+      index: shared(this.#out.index.filled),
       data: shared(this.#out.data),
       interfaces: this.#out.interfaces,
       states: this.#out.states,
@@ -87,9 +88,11 @@ class Compiler {
     for (const chain of table.chains.values()) {
       starts.set(chain.name, this.#out.at);
       this.#chains.push({ table: table.name, chain, first: this.#counters });
-      for (const rule of chain.rules) this.#rule(rule, jumps);
+      const pcs = new Int32Array(chain.rules.length);
+      for (const [i, rule] of chain.rules.entries()) pcs[i] = this.#rule(rule, jumps);
       const end = this.#out.at;
       this.#end(chain);
+      this.#index(chain, pcs, end);
       const hook = chain.policy ? (hookNames as readonly string[]).indexOf(chain.name) : -1;
       if (hook >= 0) {
         const entry = 2 * (tableNames.indexOf(table.name) * HOOKS + hook);
@@ -109,7 +112,8 @@ class Compiler {
     return at;
   }
 
-  #rule(rule: Rule, jumps: { at: number; chain: string }[]): void {
+  /** @returns where it stands */
+  #rule(rule: Rule, jumps: { at: number; chain: string }[]): number {
     const at = this.#head();
     const problem = this.#problem(rule);
     if (problem !== undefined) {
@@ -122,6 +126,14 @@ class Compiler {
       this.#target(rule.target, jumps);
     }
     this.#out.code[at] = this.#out.at - at;
+    return at;
+  }
+
+  #index(chain: Chain, pcs: Int32Array, end: number): void {
+    const out = this.#out;
+    const segment = buildSegment(chain.rules, pcs, end, name => out.interface({ name, prefix: false }), out.index);
+    if (segment < 0) return;
+    for (const pc of pcs) out.code[pc + RULE_SEGMENT] = segment;
   }
 
   /** Why the rule cannot be executed, when it is kept all the same. @throws when it is not. */

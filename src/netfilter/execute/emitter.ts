@@ -1,33 +1,18 @@
 /** Writes the words of a program. Names (interfaces, states) become numbers here. */
 import { encodeIpSet } from '../ipset/table.ts';
-import type { NotInterface } from '../ruleset.ts';
 import type { Act, Test } from './execution.ts';
 import type { IpSets } from './extension.ts';
 import { testOps } from './matches/table.ts';
 import { FIRST_TARGET, type InterfacePattern, LENGTH_SHIFT, NOT } from './program.ts';
 import type { StateSpec } from './state/spec.ts';
 import { actOps } from './targets/table.ts';
-
-/** A growing Int32Array. */
-class Words {
-  words: Int32Array;
-  length = 0;
-  constructor(capacity: number) {
-    this.words = new Int32Array(capacity);
-  }
-  push(word: number): void {
-    if (this.length === this.words.length) {
-      const grown = new Int32Array(this.words.length * 2);
-      grown.set(this.words);
-      this.words = grown;
-    }
-    this.words[this.length++] = word;
-  }
-}
+import { Words } from './words.ts';
 
 export class Emitter {
   readonly #code = new Words(1 << 16);
   readonly #data = new Words(1 << 8);
+  /** Words of the index; none stands at 0, so that a list's place can be told by its sign. */
+  readonly index = new Words(1 << 8);
   readonly interfaces: InterfacePattern[] = [];
   readonly states: StateSpec[] = [];
   readonly #interfaceNumbers = new Map<string, number>();
@@ -42,6 +27,7 @@ export class Emitter {
 
   constructor(sets: IpSets) {
     this.sets = sets;
+    this.index.push(0);
   }
 
   get at(): number {
@@ -51,7 +37,7 @@ export class Emitter {
     return this.#code.words;
   }
   get data(): Int32Array {
-    return this.#data.words.subarray(0, this.#data.length);
+    return this.#data.filled;
   }
   word(w: number): void {
     this.#code.push(w);
@@ -89,7 +75,7 @@ export class Emitter {
     return at;
   }
 
-  interface(i: NotInterface): number {
+  interface(i: { readonly name: string; readonly prefix: boolean }): number {
     const key = i.prefix ? `${i.name}+` : i.name;
     let n = this.#interfaceNumbers.get(key);
     if (n === undefined) {

@@ -39,6 +39,8 @@ export class Execution {
   /** Of a protocol that has them, when they can be read; else -1. */
   srcPort = -1;
   dstPort = -1;
+  /** A whole packet or first fragment with all of its transport header: the index holds for it. */
+  whole = false;
   /** A test has found the packet too broken to go on: it is dropped. */
   hotdrop = false;
 
@@ -62,7 +64,9 @@ export class Execution {
     this.l4 = l4;
     this.transport = p.end - l4;
     this.hotdrop = false;
-    if (hasPorts(protocol) && this.fragment === 0 && this.transport >= 4) {
+    const needed = headerLength(protocol);
+    this.whole = this.fragment === 0 && this.transport >= needed;
+    if (needed > 0 && this.fragment === 0 && this.transport >= 4) {
       this.srcPort = u16(b, l4);
       this.dstPort = u16(b, l4 + 2);
     } else {
@@ -86,10 +90,21 @@ export class Execution {
   }
 }
 
-const hasPorts = (protocol: number): boolean =>
-  protocol === Protocol.Tcp || protocol === Protocol.Udp || protocol === Protocol.Sctp || protocol === DCCP || protocol === UDPLITE;
-const DCCP = 33;
-const UDPLITE = 136;
+/** Bytes that the matches of a protocol with ports ask for; 0 for one without. */
+function headerLength(protocol: number): number {
+  switch (protocol) {
+    case Protocol.Tcp:
+      return 20;
+    case Protocol.Udp:
+    case Protocol.UdpLite:
+      return 8;
+    case Protocol.Sctp:
+    case Protocol.Dccp:
+      return 12;
+    default:
+      return 0;
+  }
+}
 
 /** A test of one rule: does the packet pass? `at` is the test's word in `code`, operands behind it. */
 export type Test = (x: Execution, p: Packet, code: Int32Array, at: number) => boolean;

@@ -26,14 +26,17 @@ const EMPTY: Program = {
 
 export class Installed {
   readonly #x: Execution;
+  readonly #indexed: boolean;
   #program = EMPTY;
   #entries = EMPTY.entries;
   #walker: Walker;
   #generation = -1;
 
-  constructor(x: Execution) {
+  /** @param indexed false: every rule is tried */
+  constructor(x: Execution, indexed: boolean) {
     this.#x = x;
-    this.#walker = new Walker(x, EMPTY.code, EMPTY.counters, 0);
+    this.#indexed = indexed;
+    this.#walker = new Walker(x, EMPTY.code, EMPTY.counters, 0, null);
   }
 
   get tracer(): Tracer | null {
@@ -63,7 +66,7 @@ export class Installed {
     this.#x.data = program.data;
     this.#x.counters = program.counters;
     this.#x.objects = 2 * program.firstObject;
-    const walker = new Walker(this.#x, program.code, program.counters, program.depth);
+    const walker = new Walker(this.#x, program.code, program.counters, program.depth, this.#indexed ? program.index : null);
     walker.tracer = this.#walker.tracer;
     this.#walker = walker;
     this.#program = program;

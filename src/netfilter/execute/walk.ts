@@ -4,8 +4,9 @@ import type { Packet } from '../../packet/packet.ts';
 import { Verdict } from '../../packet/verdict.ts';
 import type { Execution } from './execution.ts';
 import { CONTINUE } from './execution.ts';
+import { findRule } from './index/find.ts';
 import { tests } from './matches/table.ts';
-import { Action, FIRST_ACTION, FIRST_TARGET, LENGTH_SHIFT, OP_MASK, RULE_COUNTER, RULE_HEAD, RULE_SIZE } from './program.ts';
+import { Action, FIRST_ACTION, FIRST_TARGET, LENGTH_SHIFT, OP_MASK, RULE_COUNTER, RULE_HEAD, RULE_SEGMENT, RULE_SIZE } from './program.ts';
 import { acts } from './targets/table.ts';
 import type { Tracer } from './tracer.ts';
 
@@ -14,10 +15,13 @@ export class Walker {
   readonly counters: Float64Array;
   readonly #stack: Int32Array;
   readonly #x: Execution;
+  /** Null: every rule is tried, the meaning that the index keeps to. */
+  readonly #index: Int32Array | null;
   tracer: Tracer | null = null;
 
-  constructor(x: Execution, code: Int32Array, counters: Float64Array, depth: number) {
+  constructor(x: Execution, code: Int32Array, counters: Float64Array, depth: number, index: Int32Array | null) {
     this.#x = x;
+    this.#index = index;
     this.code = code;
     this.counters = counters;
     this.#stack = new Int32Array(depth);
@@ -29,9 +33,15 @@ export class Walker {
     const stack = this.#stack;
     const x = this.#x;
     const tracer = this.tracer;
+    // A packet without a whole transport header may be dropped by a rule that asks for its ports.
+    const index = x.whole ? this.#index : null;
     let depth = 0;
     let rule = start;
     for (;;) {
+      if (index !== null) {
+        const segment = code[rule + RULE_SEGMENT]!;
+        if (segment >= 0) rule = findRule(index, segment, x, rule);
+      }
       let at = rule + RULE_HEAD;
       let word = code[at]!;
       let op = word & OP_MASK;
