@@ -3,6 +3,25 @@ import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
+/** What a lab may use: everything but the command line. */
+const BELOW_LAB = [
+  'base',
+  'wire',
+  'packet',
+  'conntrack',
+  'netfilter',
+  'os',
+  'device',
+  'router',
+  'node',
+  'capture',
+  'cluster',
+  'apiserver',
+  'dns',
+  'proxy',
+  'web',
+];
+
 /**
  * Who may import whom. A folder is named by its first part below `src`; `device/device.ts` stands for that file alone. The folder itself
  * may always be imported from inside.
@@ -22,39 +41,9 @@ const ALLOWED: Record<string, readonly string[]> = {
   dns: ['cluster', 'wire', 'base'],
   proxy: ['cluster', 'netfilter/ruleset.ts', 'base'],
   web: ['capture'],
-  lab: [
-    'base',
-    'wire',
-    'packet',
-    'conntrack',
-    'netfilter',
-    'os',
-    'device',
-    'router',
-    'capture',
-    'cluster',
-    'apiserver',
-    'dns',
-    'proxy',
-    'web',
-  ],
-  cli: [
-    'base',
-    'wire',
-    'packet',
-    'conntrack',
-    'netfilter',
-    'os',
-    'device',
-    'router',
-    'capture',
-    'cluster',
-    'apiserver',
-    'dns',
-    'proxy',
-    'web',
-    'lab',
-  ],
+  node: ['router', 'netfilter', 'conntrack', 'packet', 'wire', 'device', 'os', 'base'],
+  lab: [...BELOW_LAB],
+  cli: [...BELOW_LAB, 'lab'],
 };
 
 /** Folders that must give the same answer for the same input: time is an argument there. */
