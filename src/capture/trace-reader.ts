@@ -24,10 +24,12 @@ export interface HopRecord extends Common {
 }
 export interface RuleRecord extends Common {
   kind: 'rule';
+  /** `RuleEvent`. */
+  event: number;
   hook: number;
-  table: number;
-  chain: number;
-  rule: number;
+  /** Of the compiled program. */
+  counter: number;
+  /** Of a policy. */
   verdict: number;
 }
 /** Addresses are int32. */
@@ -87,10 +89,9 @@ export class TraceReader {
           kind: 'rule',
           timeNs,
           packet,
+          event: at(Field.Event),
           hook: at(Field.Hook),
-          table: at(Field.Table),
-          chain: at(Field.Chain),
-          rule: at(Field.Rule),
+          counter: at(Field.Counter),
           verdict: at(Field.Verdict),
         };
       case RecordKind.Nat:

@@ -5,6 +5,7 @@
 import { formatIpv4 } from '../base/address.ts';
 import { type DropReason, dropReasonName } from '../base/drop-reason.ts';
 import { CtInfo } from '../packet/packet.ts';
+import { RuleEvent } from '../packet/trace-ring.ts';
 import { hookNames } from '../packet/verdict.ts';
 import type { HopRecord, TraceRecord } from './trace-reader.ts';
 
@@ -20,15 +21,17 @@ export interface TraceLine {
   mark?: number;
   reason?: string;
   hook?: string;
-  table?: number;
-  chain?: number;
-  rule?: number;
-  verdict?: number;
+  event?: 'matched' | 'end' | 'policy';
+  /** Of the compiled program: the rule set's owner knows table, chain and rule. */
+  counter?: number;
+  verdict?: 'DROP' | 'ACCEPT' | 'STOLEN';
   rewrite?: 'source' | 'destination';
   from?: string;
   to?: string;
 }
 
+const eventWords = ['matched', 'end', 'policy'] as const;
+const verdictWords = ['DROP', 'ACCEPT', 'STOLEN'] as const;
 const stateWords = new Map<number, string>([
   [CtInfo.Established, 'ESTABLISHED'],
   [CtInfo.Related, 'RELATED'],
@@ -46,7 +49,13 @@ export function toTraceLine(node: string, r: TraceRecord, hops: ReadonlyMap<numb
   const common = { node, packet: r.packet, timeNs: String(r.timeNs), kind: r.kind };
   switch (r.kind) {
     case 'rule':
-      return { ...common, hook: hookNames[r.hook] ?? String(r.hook), table: r.table, chain: r.chain, rule: r.rule, verdict: r.verdict };
+      return {
+        ...common,
+        hook: hookNames[r.hook] ?? String(r.hook),
+        event: eventWords[r.event] ?? 'matched',
+        counter: r.counter,
+        ...(r.event === RuleEvent.Policy ? { verdict: verdictWords[r.verdict] ?? 'DROP' } : {}),
+      };
     case 'nat':
       return {
         ...common,

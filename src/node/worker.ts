@@ -15,7 +15,6 @@ import { conntrackCommand } from './conntrack-command.ts';
 import { runLoop } from './loop.ts';
 import { openPort } from './open-port.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
-import { RuleTracerAdapter } from './rule-tracer.ts';
 
 const start = workerData as NodeStart;
 const port = parentPort!;
@@ -67,7 +66,7 @@ class Node {
   #trace(ring: SharedArrayBuffer | null): void {
     const tracer = ring === null ? null : new RingTracer(ring);
     this.#built.plane.tracer = tracer;
-    this.#netfilter.tracer = tracer === null ? null : new RuleTracerAdapter(tracer);
+    this.#netfilter.tracer = tracer;
   }
 
   /** Everything that was said since the last time. @returns false to stop. */

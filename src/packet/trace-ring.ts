@@ -15,6 +15,9 @@ export const ORIGIN = 2;
 
 export const RecordKind = { Pad: 0, Hop: 1, Rule: 2, Nat: 3, Conntrack: 4, Drop: 5 } as const;
 
+/** What a `Rule` record is about: a rule whose tests passed, the end of a chain that was called, the policy of a built-in chain. */
+export const RuleEvent = { Matched: 0, End: 1, Policy: 2 } as const;
+
 /** Bytes of a record without the frame that a `Hop` carries. */
 export const RECORD_LEN = 64;
 
@@ -34,11 +37,10 @@ export const Field = {
   Captured: 12,
   LinkType: 13,
   // Rule
-  Hook: 5,
-  Table: 6,
-  Chain: 7,
-  Rule: 8,
-  Verdict: 9,
+  Event: 5,
+  Hook: 6,
+  Counter: 7,
+  Verdict: 8,
   // Nat
   Manip: 5,
   FromAddress: 6,

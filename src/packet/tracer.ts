@@ -3,7 +3,18 @@
  * them into words. A router without a tracer asks only `tracer !== null`.
  */
 import type { Packet } from './packet.ts';
-import { CONTROL_LEN, Control, Field, ORIGIN, RECORD_LEN, RecordKind, TIME, type TraceRing, viewTraceRing } from './trace-ring.ts';
+import {
+  CONTROL_LEN,
+  Control,
+  Field,
+  ORIGIN,
+  RECORD_LEN,
+  RecordKind,
+  RuleEvent,
+  TIME,
+  type TraceRing,
+  viewTraceRing,
+} from './trace-ring.ts';
 
 /** Towards the router, or away from it. At a hook there is no direction. */
 export const TraceDirection = { None: 0, In: 1, Out: 2 } as const;
@@ -27,17 +38,25 @@ export interface RouterTracer {
   drop(p: Packet): void;
 }
 
-/** What the rules and conntrack tell. */
+/** What the rules tell: numbers of rules are those of their counters in the compiled program. */
 export interface RuleTracer {
-  /** A rule matched. `table` and `hook` as in `tableNames` and `Hook`, `chain` and `rule` by the numbers of the compiled rule set. */
-  rule(p: Packet, hook: number, table: number, chain: number, rule: number, verdict: number): void;
+  /** All tests of a rule have passed; its target comes next. */
+  rule(p: Packet, hook: number, counter: number): void;
+  /** The end of a chain that was called. */
+  end(p: Packet, hook: number, counter: number): void;
+  /** The packet came to the policy of a built-in chain. */
+  policy(p: Packet, hook: number, counter: number, verdict: number): void;
+}
+
+/** What conntrack and NAT tell. */
+export interface ConntrackTracer {
   /** Address and port (ICMP: id) were rewritten. */
   nat(p: Packet, manip: number, fromAddress: number, fromPort: number, toAddress: number, toPort: number): void;
   /** conntrack has looked: `ct`, `ctinfo` and `mark` of the packet stand. */
   conntrack(p: Packet): void;
 }
 
-export interface Tracer extends RouterTracer, RuleTracer {}
+export interface Tracer extends RouterTracer, RuleTracer, ConntrackTracer {}
 
 /** LINKTYPE_ETHERNET and LINKTYPE_RAW. */
 const ETHERNET = 1;
@@ -79,14 +98,23 @@ export class RingTracer implements Tracer {
     this.#frame(p, RecordKind.Drop, p.iif, TraceDirection.None, p.start);
   }
 
-  rule(p: Packet, hook: number, table: number, chain: number, rule: number, verdict: number): void {
+  rule(p: Packet, hook: number, counter: number): void {
+    this.#rule(p, RuleEvent.Matched, hook, counter, 0);
+  }
+  end(p: Packet, hook: number, counter: number): void {
+    this.#rule(p, RuleEvent.End, hook, counter, 0);
+  }
+  policy(p: Packet, hook: number, counter: number, verdict: number): void {
+    this.#rule(p, RuleEvent.Policy, hook, counter, verdict);
+  }
+
+  #rule(p: Packet, event: number, hook: number, counter: number, verdict: number): void {
     const at = this.#reserve(RECORD_LEN, RecordKind.Rule, p.id);
     if (at < 0) return;
     const w = this.#ring.words;
+    w[at + Field.Event] = event;
     w[at + Field.Hook] = hook;
-    w[at + Field.Table] = table;
-    w[at + Field.Chain] = chain;
-    w[at + Field.Rule] = rule;
+    w[at + Field.Counter] = counter;
     w[at + Field.Verdict] = verdict;
     this.#publish();
   }
