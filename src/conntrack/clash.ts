@@ -5,7 +5,7 @@ import { Verdict } from '../packet/verdict.ts';
 import { Protocol } from '../wire/ipv4.ts';
 import type { Core } from './core.ts';
 import { Event } from './events.ts';
-import { DST, EXPIRES, HOT, KEY, KEY_ACCT, KEY_TSTAMP, KEY_TUPLE, PORTS, REPLY, SRC, STATUS, zoneOf } from './layout.ts';
+import { DST, ENTRY, EXPIRES, KEY, KEY_ACCT, KEY_TSTAMP, KEY_TUPLE, PORTS, REPLY, SRC, STATUS, zoneOf } from './layout.ts';
 import { dirOf, Ips } from './status.ts';
 
 /** Life of an entry that is in the hash by its reply tuple alone. */
@@ -13,10 +13,10 @@ const CLASH_MS = 1000;
 
 /** Which entry in the table, if any, has the tuple of handle `i << 1 | dir`. */
 function rival(core: Core, i: number, dir: number, hash: number): number {
-  const hot = core.table.hot;
-  const b = i << HOT;
+  const words = core.table.words;
+  const b = i * ENTRY;
   const t = b + dir * REPLY;
-  return core.lookupExcept(hot[t + SRC]!, hot[t + DST]!, hot[t + PORTS]!, hot[b + KEY]! & KEY_TUPLE, hash);
+  return core.lookupExcept(words[t + SRC]!, words[t + DST]!, words[t + PORTS]!, words[b + KEY]! & KEY_TUPLE, hash);
 }
 
 /** The first packet has come out at the other side: put its entry into the hash. */
@@ -24,11 +24,11 @@ export function confirm(core: Core, p: Packet): Verdict {
   const i = p.ct;
   if (dirOf(p.ctinfo) !== 0) return Verdict.Accept;
   const table = core.table;
-  const hot = table.hot;
-  const b = i << HOT;
+  const words = table.words;
+  const b = i * ENTRY;
   const hash = table.hashOf(i << 1);
   const replyHash = table.hashOf((i << 1) | 1);
-  if ((hot[b + STATUS]! & Ips.Dying) !== 0) {
+  if ((words[b + STATUS]! & Ips.Dying) !== 0) {
     core.stats.insertFailed++;
     return drop(core, p);
   }
@@ -40,26 +40,26 @@ export function confirm(core: Core, p: Packet): Verdict {
     table.remove(i << 1, hash);
     return tooLong(core, p);
   }
-  enter(core, i, hot[b + EXPIRES]!);
+  enter(core, i, words[b + EXPIRES]!);
   if (core.events !== null) core.events.note(i, Event.New);
   return Verdict.Accept;
 }
 
 /** From now on the entry is found, and lives for `ms`: counted from the confirmation, not from its first packet. */
 function enter(core: Core, i: number, ms: number): void {
-  const hot = core.table.hot;
-  const b = i << HOT;
-  hot[b + EXPIRES] = core.now + ms;
-  hot[b + STATUS]! |= Ips.Confirmed;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  words[b + EXPIRES] = core.now + ms;
+  words[b + STATUS]! |= Ips.Confirmed;
   core.due(i, core.now + ms);
-  if ((hot[b + KEY]! & KEY_TSTAMP) !== 0) core.accounting.begin(i, core.wallClock());
+  if ((words[b + KEY]! & KEY_TSTAMP) !== 0) core.accounting.begin(i, core.wallClock());
 }
 
 function resolve(core: Core, p: Packet, other: number, replyHash: number): Verdict {
-  const hot = core.table.hot;
+  const words = core.table.words;
   const i = p.ct;
-  const b = i << HOT;
-  if ((hot[b + KEY]! & 0xff) !== Protocol.Udp) {
+  const b = i * ENTRY;
+  if ((words[b + KEY]! & 0xff) !== Protocol.Udp) {
     core.stats.drop++;
     core.stats.insertFailed++;
     return drop(core, p);
@@ -74,7 +74,7 @@ function resolve(core: Core, p: Packet, other: number, replyHash: number): Verdi
   }
   // Only the original tuple is taken: the answer can still be told apart. The entry is found by it alone, and goes at the first one.
   if (!core.table.insert((i << 1) | 1, replyHash)) return tooLong(core, p);
-  hot[b + STATUS]! |= Ips.FixedTimeout | Ips.NatClash;
+  words[b + STATUS]! |= Ips.FixedTimeout | Ips.NatClash;
   enter(core, i, CLASH_MS);
   core.stats.clashResolve++;
   return Verdict.Accept;
@@ -82,16 +82,16 @@ function resolve(core: Core, p: Packet, other: number, replyHash: number): Verdi
 
 /** Are both entries the same flow, seen from the same side or from opposite sides? */
 function mergeable(core: Core, i: number, j: number): boolean {
-  const hot = core.table.hot;
-  const a = i << HOT;
-  const b = j << HOT;
-  const ka = hot[a + KEY]!;
-  const kb = hot[b + KEY]!;
+  const words = core.table.words;
+  const a = i * ENTRY;
+  const b = j * ENTRY;
+  const ka = words[a + KEY]!;
+  const kb = words[b + KEY]!;
   for (let swap = 0; swap < 2; swap++) {
     let same = true;
     for (let w = 0; w < 6; w++) {
       const at = swap === 0 ? w : (w + REPLY) % 6;
-      if (hot[a + w] !== hot[b + at]) same = false;
+      if (words[a + w] !== words[b + at]) same = false;
     }
     if (same && zoneOf(ka, 0) === zoneOf(kb, swap) && zoneOf(ka, 1) === zoneOf(kb, 1 - swap)) return true;
   }
@@ -100,7 +100,7 @@ function mergeable(core: Core, i: number, j: number): boolean {
 
 function merge(core: Core, p: Packet, j: number): Verdict {
   const i = p.ct;
-  if ((core.table.hot[(i << HOT) + KEY]! & KEY_ACCT) !== 0) core.account(p, j, dirOf(p.ctinfo));
+  if ((core.table.words[i * ENTRY + KEY]! & KEY_ACCT) !== 0) core.account(p, j, dirOf(p.ctinfo));
   core.release(i);
   p.ct = j;
   core.stats.clashResolve++;

@@ -1,5 +1,5 @@
 /**
- * Connection tracking of one node: the face of the folder. An entry is named by a number, -1 is none; every function of the hot path
+ * Connection tracking of one node: the face of the folder. An entry is named by a number, -1 is none; every function of the words path
  * takes numbers and allocates nothing. One writer: the thread that owns it.
  *
  * Life of a packet: `track` at PREROUTING or OUTPUT, `nat.*` at the NAT stages, `confirm` at the end of INPUT or POSTROUTING;
@@ -14,7 +14,7 @@ import { confirm } from './clash.ts';
 import { Core, type CoreOptions } from './core.ts';
 import { Event, EventRing } from './events.ts';
 import { IcmpKind, icmpError, trackIcmp } from './icmp.ts';
-import { DST, HOT, IPS_BITS, KEY, KEY_ACCT, KEY_TSTAMP, MARK, PORTS, REPLY, SRC, STATE_SHIFT, STATUS, zoneOf } from './layout.ts';
+import { DST, ENTRY, IPS_BITS, KEY, KEY_ACCT, KEY_TSTAMP, MARK, PORTS, REPLY, SRC, STATE_SHIFT, STATUS, zoneOf } from './layout.ts';
 import { Nat } from './nat/nat.ts';
 import { Invalid } from './statistics.ts';
 import { dirOf, Ips, IS_REPLY } from './status.ts';
@@ -25,8 +25,9 @@ import { trackUdp } from './udp.ts';
 
 export type ConntrackOptions = Omit<CoreOptions, 'capacity'> & { capacity?: number };
 
-/** Entries that a sweep looks at per call: about a microsecond. */
-const SWEEP_BUDGET = 2048;
+/** Entries that a sweep looks at per call, and more for each millisecond since the last: a nanosecond or two each. */
+const SWEEP_BASE = 256;
+const SWEEP_PER_MS = 512;
 const DEFAULT_CAPACITY = 262_144;
 
 const tuple = new Tuple();
@@ -40,6 +41,10 @@ export class Conntrack {
     this.nat = new Nat(this.core);
   }
 
+  /** Bytes of the columns and the hash. */
+  get memory(): number {
+    return this.core.table.bytes + this.core.bySource.bytes;
+  }
   get sysctl() {
     return this.core.sysctl;
   }
@@ -86,11 +91,11 @@ export class Conntrack {
       const result = this.#handle(p, i, dir, proto, hook);
       if (result === Tracked.Accept) {
         p.ct = i;
-        const status = core.table.hot[(i << HOT) + STATUS]!;
+        const status = core.table.words[i * ENTRY + STATUS]!;
         if (dir === 1) {
           p.ctinfo = CtInfo.EstablishedReply;
           if ((status & Ips.SeenReply) === 0) {
-            core.table.hot[(i << HOT) + STATUS] = status | Ips.SeenReply;
+            core.table.words[i * ENTRY + STATUS] = status | Ips.SeenReply;
             if (core.events !== null) core.events.note(i, Event.Reply);
           }
         } else if ((status & Ips.SeenReply) !== 0) {
@@ -151,7 +156,7 @@ export class Conntrack {
     const i = p.ct;
     if (i < 0) return Verdict.Accept;
     const core = this.core;
-    if ((core.table.hot[(i << HOT) + STATUS]! & Ips.Confirmed) === 0) {
+    if ((core.table.words[i * ENTRY + STATUS]! & Ips.Confirmed) === 0) {
       if (confirm(core, p) === Verdict.Drop) return Verdict.Drop;
     }
     if (core.events !== null) core.events.flush(core, p.ct);
@@ -177,14 +182,30 @@ export class Conntrack {
     setClosing(this.core, i);
   }
 
-  /** Once per batch: reads the clock, deletes what is due, frees what was deleted. Bounded; `sweepAll` is not. */
-  sweep(budget = SWEEP_BUDGET): boolean {
-    this.core.tick();
-    return this.core.sweep(budget);
+  /**
+   * Once per batch: reads the clock, deletes what is due, frees what was deleted. Bounded; `sweepAll` is not. An entry that is due and
+   * not swept yet is not found by any look-up.
+   *
+   * @returns true when everything that is due is gone
+   */
+  sweep(budget?: number): boolean {
+    const elapsedMs = this.core.tick();
+    return this.core.sweep(budget ?? SWEEP_BASE + elapsedMs * SWEEP_PER_MS);
   }
   sweepAll(): void {
     this.core.tick();
     this.core.sweepAll();
+  }
+
+  /**
+   * Touches what the look-ups of a batch will need, so that the misses of many packets overlap: at a million flows this is worth more
+   * than all the rest of the look-up. A hint: it changes nothing, and packets that are not IPv4 or not parsed yet are allowed.
+   *
+   * @param batch packets with `l3` set, 0 for those that are none
+   * @returns a number without meaning, so that the loads are not optimised away.
+   */
+  prefetch(batch: readonly Packet[], n: number): number {
+    return this.core.prefetch(batch, n);
   }
 
   /** Deletes a confirmed entry, as `conntrack -D` does. */
@@ -225,53 +246,53 @@ export class Conntrack {
   }
 
   protocol(i: number): number {
-    return this.core.table.hot[(i << HOT) + KEY]! & 0xff;
+    return this.core.table.words[i * ENTRY + KEY]! & 0xff;
   }
   origSrc(i: number): number {
-    return this.core.table.hot[(i << HOT) + SRC]!;
+    return this.core.table.words[i * ENTRY + SRC]!;
   }
   origDst(i: number): number {
-    return this.core.table.hot[(i << HOT) + DST]!;
+    return this.core.table.words[i * ENTRY + DST]!;
   }
   origSrcPort(i: number): number {
-    return this.core.table.hot[(i << HOT) + PORTS]! >>> 16;
+    return this.core.table.words[i * ENTRY + PORTS]! >>> 16;
   }
   origDstPort(i: number): number {
-    return this.core.table.hot[(i << HOT) + PORTS]! & 0xffff;
+    return this.core.table.words[i * ENTRY + PORTS]! & 0xffff;
   }
   replySrc(i: number): number {
-    return this.core.table.hot[(i << HOT) + REPLY + SRC]!;
+    return this.core.table.words[i * ENTRY + REPLY + SRC]!;
   }
   replyDst(i: number): number {
-    return this.core.table.hot[(i << HOT) + REPLY + DST]!;
+    return this.core.table.words[i * ENTRY + REPLY + DST]!;
   }
   replySrcPort(i: number): number {
-    return this.core.table.hot[(i << HOT) + REPLY + PORTS]! >>> 16;
+    return this.core.table.words[i * ENTRY + REPLY + PORTS]! >>> 16;
   }
   replyDstPort(i: number): number {
-    return this.core.table.hot[(i << HOT) + REPLY + PORTS]! & 0xffff;
+    return this.core.table.words[i * ENTRY + REPLY + PORTS]! & 0xffff;
   }
   /** IPS_* bits. */
   status(i: number): number {
-    return this.core.table.hot[(i << HOT) + STATUS]! & IPS_BITS;
+    return this.core.table.words[i * ENTRY + STATUS]! & IPS_BITS;
   }
   /** `TcpState`, of a TCP entry. */
   tcpState(i: number): number {
-    return (this.core.table.hot[(i << HOT) + STATUS]! >>> STATE_SHIFT) & 15;
+    return (this.core.table.words[i * ENTRY + STATUS]! >>> STATE_SHIFT) & 15;
   }
   /** Unsigned. */
   mark(i: number): number {
-    return this.core.table.hot[(i << HOT) + MARK]! >>> 0;
+    return this.core.table.words[i * ENTRY + MARK]! >>> 0;
   }
   setMark(i: number, mark: number): void {
-    const at = (i << HOT) + MARK;
-    if (this.core.table.hot[at] === (mark | 0)) return;
-    this.core.table.hot[at] = mark;
+    const at = i * ENTRY + MARK;
+    if (this.core.table.words[at] === (mark | 0)) return;
+    this.core.table.words[at] = mark;
     if (this.core.events !== null) this.core.events.note(i, Event.Mark);
   }
   /** Zone id that counts in a direction. */
   zone(i: number, dir: number): number {
-    return zoneOf(this.core.table.hot[(i << HOT) + KEY]!, dir);
+    return zoneOf(this.core.table.words[i * ENTRY + KEY]!, dir);
   }
   expiresMs(i: number): number {
     return this.core.expiresMs(i);
@@ -281,7 +302,7 @@ export class Conntrack {
   }
   /** Were packets counted since the entry was made (`nf_conntrack_acct`)? */
   counted(i: number): boolean {
-    return (this.core.table.hot[(i << HOT) + KEY]! & KEY_ACCT) !== 0;
+    return (this.core.table.words[i * ENTRY + KEY]! & KEY_ACCT) !== 0;
   }
   packets(i: number, dir: number): number {
     return this.counted(i) ? this.core.accounting.packets[(i << 1) | dir]! : 0;
@@ -291,6 +312,6 @@ export class Conntrack {
   }
   /** Milliseconds since 1970 at confirmation (`nf_conntrack_timestamp`), or 0. */
   startedMs(i: number): number {
-    return (this.core.table.hot[(i << HOT) + KEY]! & KEY_TSTAMP) !== 0 ? this.core.accounting.started[i]! : 0;
+    return (this.core.table.words[i * ENTRY + KEY]! & KEY_TSTAMP) !== 0 ? this.core.accounting.started[i]! : 0;
   }
 }

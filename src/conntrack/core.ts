@@ -8,11 +8,12 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Packet } from '../packet/packet.ts';
+import { i32 } from '../wire/bytes.ts';
 import { Accounting } from './accounting.ts';
 import { Event, type EventRing } from './events.ts';
 import {
+  ENTRY,
   EXPIRES,
-  HOT,
   IPS_BITS,
   KEY,
   KEY_ACCT,
@@ -36,6 +37,10 @@ import { invertPorts, type Tuple } from './tuple.ts';
 /** Moments are int32 milliseconds since `epoch`; past this the epoch is moved up. */
 const REBASE_MS = 0x3fff_ffff;
 const EVICTION_RANGE = 8;
+/** Longest batch that is prefetched as a whole. */
+const PREFETCH = 256;
+/** Entries from which on it is worth the look: before, everything is in the caches. */
+const PREFETCH_FROM = 4096;
 
 export interface CoreOptions {
   clock: Clock;
@@ -63,6 +68,8 @@ export class Core {
   events: EventRing | null = null;
   /** Now, in ms since the epoch of the table. */
   now = 0;
+  readonly #hashes = new Int32Array(PREFETCH);
+  readonly #places = new Int32Array(PREFETCH);
   readonly #clock: Clock;
   readonly #onFull: (message: string) => void;
   #epoch: number;
@@ -87,11 +94,13 @@ export class Core {
     this.#onFull = options.onFull ?? (() => {});
   }
 
-  /** Reads the clock. */
-  tick(): void {
+  /** Reads the clock. @returns milliseconds since the last time. */
+  tick(): number {
     const now = Math.floor(this.#clock.nowMs()) - this.#epoch;
+    const elapsed = now - this.now;
     if (now > REBASE_MS) this.#rebase(now);
     else this.now = now;
+    return elapsed;
   }
 
   /**
@@ -107,7 +116,7 @@ export class Core {
   }
 
   #sweep(budget: number): boolean {
-    const { deadline, hot } = this.table;
+    const { deadline, words } = this.table;
     const end = Math.min(this.table.touched, this.#sweepAt + budget);
     const now = this.now;
     let found = this.#found;
@@ -115,7 +124,7 @@ export class Core {
     for (; i < end; i++) {
       let due = deadline[i]!;
       if (due <= now) {
-        due = hot[(i << HOT) + EXPIRES]!;
+        due = words[i * ENTRY + EXPIRES]!;
         if (due <= now) {
           this.kill(i);
           continue;
@@ -156,22 +165,22 @@ export class Core {
       i = table.allocate();
       if (i < 0) return this.#tableFull();
     }
-    const hot = table.hot;
-    const b = i << HOT;
-    hot[b] = tuple.src;
-    hot[b + 1] = tuple.dst;
-    hot[b + 2] = tuple.ports;
-    hot[b + 3] = tuple.dst;
-    hot[b + 4] = tuple.src;
-    hot[b + 5] = replyPorts;
+    const words = table.words;
+    const b = i * ENTRY;
+    words[b] = tuple.src;
+    words[b + 1] = tuple.dst;
+    words[b + 2] = tuple.ports;
+    words[b + 3] = tuple.dst;
+    words[b + 4] = tuple.src;
+    words[b + 5] = replyPorts;
     let key = tuple.proto | (zone << KEY_ZONE_SHIFT);
     if (this.sysctl.acct !== 0) {
       key |= KEY_ACCT;
       this.accounting.start(i);
     }
     if (this.sysctl.timestamp !== 0) key |= KEY_TSTAMP;
-    hot[b + KEY] = key;
-    hot[b + MARK] = 0;
+    words[b + KEY] = key;
+    words[b + MARK] = 0;
     if (this.events !== null) this.events.forget(i);
     return i;
   }
@@ -185,7 +194,7 @@ export class Core {
     const table = this.table;
     for (;;) {
       const handle = table.find(src, dst, ports, key, hash);
-      if (handle < 0 || table.hot[((handle >> 1) << HOT) + EXPIRES]! > this.now) return handle;
+      if (handle < 0 || table.words[(handle >> 1) * ENTRY + EXPIRES]! > this.now) return handle;
       this.kill(handle >> 1);
     }
   }
@@ -209,21 +218,21 @@ export class Core {
 
   /** `nf_ct_acct_update`: one more packet of this direction. */
   account(p: Packet, i: number, dir: number): void {
-    if ((this.table.hot[(i << HOT) + KEY]! & KEY_ACCT) !== 0) this.accounting.add(i, dir, p.end - p.l3);
+    if ((this.table.words[i * ENTRY + KEY]! & KEY_ACCT) !== 0) this.accounting.add(i, dir, p.end - p.l3);
   }
 
   /** `nf_ct_refresh_acct`: the entry lives for `ms` from now, unless its timeout is fixed; an unconfirmed one from its confirmation. */
   refresh(i: number, ms: number): void {
-    const hot = this.table.hot;
-    const b = i << HOT;
-    const status = hot[b + STATUS]!;
+    const words = this.table.words;
+    const b = i * ENTRY;
+    const status = words[b + STATUS]!;
     if ((status & (Ips.FixedTimeout | Ips.Confirmed)) !== Ips.Confirmed) {
-      if ((status & Ips.FixedTimeout) === 0) hot[b + EXPIRES] = ms;
+      if ((status & Ips.FixedTimeout) === 0) words[b + EXPIRES] = ms;
       return;
     }
     const expires = this.now + ms;
-    if (expires < hot[b + EXPIRES]!) this.due(i, expires);
-    hot[b + EXPIRES] = expires;
+    if (expires < words[b + EXPIRES]!) this.due(i, expires);
+    words[b + EXPIRES] = expires;
   }
 
   /** The sweep looks at the entry at this moment at the latest. */
@@ -235,9 +244,9 @@ export class Core {
 
   /** Milliseconds that are left; of an unconfirmed entry, its timeout. */
   expiresMs(i: number): number {
-    const b = i << HOT;
-    const expires = this.table.hot[b + EXPIRES]!;
-    return (this.table.hot[b + STATUS]! & Ips.Confirmed) === 0 ? expires : Math.max(0, expires - this.now);
+    const b = i * ENTRY;
+    const expires = this.table.words[b + EXPIRES]!;
+    return (this.table.words[b + STATUS]! & Ips.Confirmed) === 0 ? expires : Math.max(0, expires - this.now);
   }
 
   /**
@@ -246,27 +255,55 @@ export class Core {
    */
   kill(i: number): void {
     const table = this.table;
-    const b = i << HOT;
-    const status = table.hot[b + STATUS]!;
+    const b = i * ENTRY;
+    const status = table.words[b + STATUS]!;
     if ((status & Ips.Dying) !== 0) return;
-    table.hot[b + STATUS] = status | Ips.Dying;
+    table.words[b + STATUS] = status | Ips.Dying;
     if ((status & Ips.Confirmed) === 0) return; // in no list: `release` frees it
-    if ((table.hot[b + KEY]! & KEY_TSTAMP) !== 0) this.accounting.stamp(i, this.wallClock());
+    if ((table.words[b + KEY]! & KEY_TSTAMP) !== 0) this.accounting.stamp(i, this.wallClock());
     if (this.events !== null) this.events.deliver(this, i, Event.Destroy);
     if ((status & Ips.NatClash) === 0) table.remove(i << 1, table.hashOf(i << 1));
     table.remove((i << 1) | 1, table.hashOf((i << 1) | 1));
     if ((status & Ips.SrcNatDone) !== 0) this.bySource.remove(i);
     table.deadline[i] = NEVER;
-    table.hot[b + LINK] = this.#dying;
+    table.words[b + LINK] = this.#dying;
     this.#dying = i;
   }
 
   /** Gives back an entry that was never confirmed: its first packet was dropped, or was merged into another entry. */
   release(i: number): void {
-    const status = this.table.hot[(i << HOT) + STATUS]!;
+    const status = this.table.words[i * ENTRY + STATUS]!;
     if ((status & Ips.Confirmed) !== 0) return;
     if ((status & Ips.SrcNatDone) !== 0) this.bySource.remove(i);
     this.table.free(i);
+  }
+
+  /**
+   * See `Conntrack.prefetch`. The loops that only load are kept as short as can be: what the processor overlaps is what fits into its
+   * window of instructions.
+   */
+  prefetch(batch: readonly Packet[], n: number): number {
+    const table = this.table;
+    if (table.count < PREFETCH_FROM) return 0;
+    const hashes = this.#hashes;
+    const at = this.#places;
+    const { words, slots } = table;
+    const count = Math.min(n, PREFETCH);
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const p = batch[i]!;
+      const b = p.bytes;
+      const l3 = p.l3;
+      const l4 = l3 + ((b[l3]! & 15) << 2);
+      const hash = l4 + 4 > p.end ? 0 : table.hash(i32(b, l3 + 12), i32(b, l3 + 16), i32(b, l4), b[l3 + 9]!);
+      hashes[i] = hash;
+      at[i] = table.lineOf(hash) << 4;
+    }
+    for (let i = 0; i < count; i++) sum += slots[at[i]!]!;
+    for (let i = 0; i < count; i++) at[i] = table.peek(at[i]!, hashes[i]!);
+    for (let i = 0; i < count; i++) sum += words[at[i]! * ENTRY]!;
+    for (let i = 0; i < count; i++) sum += words[at[i]! * ENTRY + ENTRY - 1]!;
+    return sum;
   }
 
   /** A number that stays with the entry for its life and tells it from others (`nf_ct_get_id`). */
@@ -285,7 +322,7 @@ export class Core {
     if (i < 0) return;
     this.#dying = -1;
     while (i >= 0) {
-      const next = this.table.hot[(i << HOT) + LINK]!;
+      const next = this.table.words[i * ENTRY + LINK]!;
       this.table.free(i);
       i = next;
     }
@@ -312,7 +349,7 @@ export class Core {
         const handle = table.handleAt(line, n);
         if (handle < 0) break;
         const i = handle >> 1;
-        if ((table.hot[(i << HOT) + STATUS]! & IPS_BITS & (Ips.Assured | Ips.Dying)) === 0) {
+        if ((table.words[i * ENTRY + STATUS]! & IPS_BITS & (Ips.Assured | Ips.Dying)) === 0) {
           this.kill(i); // the last handle of the line moves to `n`
           drops++;
         } else {
@@ -330,13 +367,13 @@ export class Core {
 
   /** Moves the epoch up to now. Comparisons are made before numbers are cut to 32 bits, so a jump of any length expires what is due. */
   #rebase(now: number): void {
-    const { hot, deadline } = this.table;
+    const { words, deadline } = this.table;
     for (let i = 0; i < this.table.touched; i++) {
-      const b = i << HOT;
-      if (deadline[i] === NEVER && (hot[b + STATUS]! & Ips.Confirmed) === 0) continue;
-      hot[b + EXPIRES] = Math.max(hot[b + EXPIRES]! - now, -1);
+      const b = i * ENTRY;
+      if (deadline[i] === NEVER && (words[b + STATUS]! & Ips.Confirmed) === 0) continue;
+      words[b + EXPIRES] = Math.max(words[b + EXPIRES]! - now, -1);
       if (deadline[i] !== NEVER) deadline[i] = Math.max(deadline[i]! - now, -1);
-      if ((hot[b + KEY]! & 0xff) === 17) hot[b + 13] = Math.max(hot[b + 13]! - now, -1);
+      if ((words[b + KEY]! & 0xff) === 17) words[b + 13] = Math.max(words[b + 13]! - now, -1);
     }
     this.#epoch += now;
     this.now = 0;
@@ -345,6 +382,6 @@ export class Core {
 
   /** Words of a direction's tuple, for printing and tests. */
   word(i: number, dir: number, field: typeof SRC | typeof PORTS | 1): number {
-    return this.table.hot[(i << HOT) + dir * REPLY + field]!;
+    return this.table.words[i * ENTRY + dir * REPLY + field]!;
   }
 }

@@ -3,7 +3,7 @@
  * entry's words at the moment of delivery; when the ring is full the oldest is lost and counted, as a netlink socket overruns.
  */
 import type { Core } from './core.ts';
-import { HOT, KEY, KEY_ACCT, KEY_TSTAMP, STATUS } from './layout.ts';
+import { ENTRY, KEY, KEY_ACCT, KEY_TSTAMP, STATUS } from './layout.ts';
 import { Ips } from './status.ts';
 
 /** Bits of IPCT_*. */
@@ -18,7 +18,7 @@ const ID = 18;
 export const RECORD_NUMBERS = 7;
 
 export interface EventRecord {
-  /** The entry's hot words (`layout.ts`). */
+  /** The entry's words words (`layout.ts`). */
   words: Int32Array;
   bits: number;
   secondsLeft: number;
@@ -61,7 +61,7 @@ export class EventRing {
   flush(core: Core, i: number): void {
     const bits = this.#pending[i]!;
     if (bits === 0) return;
-    const status = core.table.hot[(i << HOT) + STATUS]!;
+    const status = core.table.words[i * ENTRY + STATUS]!;
     if ((status & (Ips.Confirmed | Ips.Dying)) !== Ips.Confirmed) return;
     this.#pending[i] = 0;
     this.deliver(core, i, bits);
@@ -76,12 +76,12 @@ export class EventRing {
       this.#waiting++;
     }
     const w = slot * RECORD_WORDS;
-    const b = i << HOT;
-    for (let n = 0; n < 16; n++) this.#words[w + n] = core.table.hot[b + n]!;
+    const b = i * ENTRY;
+    for (let n = 0; n < 16; n++) this.#words[w + n] = core.table.words[b + n]!;
     this.#words[w + BITS] = bits;
     this.#words[w + LEFT_S] = Math.floor(core.expiresMs(i) / 1000);
     this.#words[w + ID] = core.idOf(i);
-    const key = core.table.hot[b + KEY]!;
+    const key = core.table.words[b + KEY]!;
     const n = slot * RECORD_NUMBERS;
     const acct = (key & KEY_ACCT) !== 0;
     const { packets, bytes, started, stopped } = core.accounting;

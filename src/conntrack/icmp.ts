@@ -5,7 +5,7 @@ import * as checksum from '../wire/checksum.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import type { Core } from './core.ts';
-import { DST, HOT, PORTS, REPLY } from './layout.ts';
+import { DST, ENTRY, PORTS, REPLY } from './layout.ts';
 import { Invalid } from './statistics.ts';
 import { IS_REPLY } from './status.ts';
 import { Timeout } from './timeouts.ts';
@@ -23,7 +23,7 @@ const opens = (type: number): boolean =>
 
 /** @returns false when the message is invalid. */
 export function trackIcmp(core: Core, p: Packet, i: number, dir: number): boolean {
-  if (!opens((core.table.hot[(i << HOT) + PORTS]! >>> 8) & 0xff)) {
+  if (!opens((core.table.words[i * ENTRY + PORTS]! >>> 8) & 0xff)) {
     core.count(Invalid.IcmpNew);
     return false;
   }
@@ -60,7 +60,7 @@ export function icmpError(core: Core, p: Packet, hook: Hook): number {
   if (handle < 0) return invalid(core, Invalid.IcmpNotRelated);
   // The error travels to whom the quoted packet came from; anything else is forged.
   const dir = handle & 1;
-  if (core.table.hot[((handle >> 1) << HOT) + dir * REPLY + DST] !== ipv4.dst(b, p.l3)) return invalid(core, Invalid.IcmpOuterDestination);
+  if (core.table.words[(handle >> 1) * ENTRY + dir * REPLY + DST] !== ipv4.dst(b, p.l3)) return invalid(core, Invalid.IcmpOuterDestination);
   p.ct = handle >> 1;
   p.ctinfo = CtInfo.Related + dir * IS_REPLY;
   return IcmpKind.Error;

@@ -1,6 +1,6 @@
 /**
  * `net.netfilter.nf_conntrack_*` under the kernel's names, to be read and written while packets run. Timeouts in seconds, switches
- * 0 or 1, as in /proc/sys. The hot path reads the fields, the cold side the names.
+ * 0 or 1, as in /proc/sys. The words path reads the fields, the words side the names.
  */
 import { LabError } from '../base/errors.ts';
 import { defaultTimeouts, timeoutNames, toMs } from './timeouts.ts';

@@ -6,11 +6,11 @@
  * look-up goes on to the next line only while it is not 0, and a removal leaves no tombstone. Four slots per entry: half full at most.
  * A look-up costs one miss for the line and one for the entry; the tag spares 255 of 256 visits to others.
  *
- * Bytes per entry: hot 64, cold 32, hash 16, deadline 4, source list 4 + 4: 124. Untouched pages cost nothing, so the table is made
+ * Bytes per entry: words 64, words 32, hash 16, deadline 4, source list 4 + 4: 124. Untouched pages cost nothing, so the table is made
  * at its full size and entries are taken from the front.
  */
 import type { Random } from '../base/random.ts';
-import { COLD, DST, EXPIRES, HOT, KEY, KEY_TUPLE, LINK, PORTS, REPLY, SRC, STATUS, zoneOf } from './layout.ts';
+import { DST, ENTRY, EXPIRES, KEY, KEY_TUPLE, LINK, PORTS, REPLY, SRC, STATUS, zoneOf } from './layout.ts';
 import { Ips } from './status.ts';
 
 const LINE = 4; // log2 of the words in a line
@@ -23,17 +23,23 @@ export const MAX_ENTRIES = (HANDLE_MASK >> 1) - 1;
 /** `deadline` of what never comes due: free and unconfirmed entries. */
 export const NEVER = 0x7fff_ffff;
 
+/**
+ * Words on a cache line's border: the allocator puts a large block 16 bytes behind a page's start, so 48 more make 64. Where it does
+ * not, nothing is lost but that.
+ */
+const aligned = (words: number): Int32Array<ArrayBuffer> => new Int32Array(new ArrayBuffer(words * 4 + 48), 48, words);
+
 export class Table {
   readonly capacity: number;
-  readonly hot: Int32Array;
-  readonly cold: Int32Array;
+  /** The entries, `ENTRY` words each. */
+  readonly words: Int32Array;
   /** At or before the entry's `expires`: what the sweep looks through, so that a refresh need not write here. */
   readonly deadline: Int32Array;
   /** Entries before this were in use once. */
   touched = 0;
   /** Entries in use, unconfirmed ones included (`nf_conntrack_count`). */
   count = 0;
-  readonly #slots: Int32Array;
+  readonly slots: Int32Array;
   readonly #lines: number;
   readonly #seed0: number;
   readonly #seed1: number;
@@ -44,18 +50,17 @@ export class Table {
     if (!(capacity >= 1 && capacity <= MAX_ENTRIES))
       throw new RangeError(`conntrack table of ${capacity} entries: from 1 to ${MAX_ENTRIES}`);
     this.capacity = capacity;
-    this.hot = new Int32Array(capacity << HOT);
-    this.cold = new Int32Array(capacity << COLD);
+    this.words = aligned(capacity * ENTRY);
     this.deadline = new Int32Array(capacity);
     this.#lines = (capacity >> 2) + 2;
-    this.#slots = new Int32Array(this.#lines << LINE);
+    this.slots = aligned(this.#lines << LINE);
     this.#seed0 = random.u32() | 0;
     this.#seed1 = random.u32() | 0;
     this.#seed2 = random.u32() | 0;
   }
 
   get bytes(): number {
-    return this.hot.byteLength + this.cold.byteLength + this.deadline.byteLength + this.#slots.byteLength;
+    return this.words.byteLength + this.deadline.byteLength + this.slots.byteLength;
   }
 
   /** Keyed hash of a tuple: Jenkins' lookup3 over four words, its state filled from the seed. */
@@ -86,10 +91,10 @@ export class Table {
   }
 
   hashOf(handle: number): number {
-    const b = (handle >> 1) << HOT;
+    const b = (handle >> 1) * ENTRY;
     const t = b + (handle & 1) * REPLY;
-    const key = this.hot[b + KEY]!;
-    return this.hash(this.hot[t + SRC]!, this.hot[t + DST]!, this.hot[t + PORTS]!, (key & 0xff) | (zoneOf(key, handle & 1) << 8));
+    const key = this.words[b + KEY]!;
+    return this.hash(this.words[t + SRC]!, this.words[t + DST]!, this.words[t + PORTS]!, (key & 0xff) | (zoneOf(key, handle & 1) << 8));
   }
 
   /** The line where a tuple with this hash has its home (`reciprocal_scale`). */
@@ -104,8 +109,8 @@ export class Table {
    * @param after only handles that come after this one in the order of the search (-1: from the start)
    */
   find(src: number, dst: number, ports: number, key: number, hash: number, after = -1): number {
-    const slots = this.#slots;
-    const hot = this.hot;
+    const slots = this.slots;
+    const words = this.words;
     const tag = hash & 0xff;
     let line = this.lineOf(hash);
     let skip = after >= 0;
@@ -120,10 +125,10 @@ export class Table {
           skip = handle !== after;
           continue;
         }
-        const b = (handle >> 1) << HOT;
+        const b = (handle >> 1) * ENTRY;
         const t = b + (handle & 1) * REPLY;
-        if (hot[t + SRC] !== src || hot[t + DST] !== dst || hot[t + PORTS] !== ports) continue;
-        const k = hot[b + KEY]! & KEY_TUPLE;
+        if (words[t + SRC] !== src || words[t + DST] !== dst || words[t + PORTS] !== ports) continue;
+        const k = words[b + KEY]! & KEY_TUPLE;
         if (k !== key) {
           if (((k ^ key) & 0xff) !== 0 || zoneOf(k, handle & 1) !== zoneOf(key, handle & 1)) continue;
         }
@@ -136,7 +141,7 @@ export class Table {
 
   /** @returns false when the bucket is too long: nothing is changed then. */
   insert(handle: number, hash: number): boolean {
-    const slots = this.#slots;
+    const slots = this.slots;
     const home = this.lineOf(hash);
     let line = home;
     for (let n = 0; n < MAX_LINES; n++) {
@@ -155,7 +160,7 @@ export class Table {
 
   /** Takes a handle out; one that is not there (the hidden direction of a clash) is left alone. */
   remove(handle: number, hash: number): void {
-    const slots = this.#slots;
+    const slots = this.slots;
     const word = (hash << 24) | (handle + 1);
     const home = this.lineOf(hash);
     let line = home;
@@ -178,7 +183,7 @@ export class Table {
   /** The `n`-th handle of the line, or -1 past its end: how early drop walks a bucket. */
   handleAt(line: number, n: number): number {
     if (n >= SLOTS) return -1;
-    const slot = this.#slots[((line % this.#lines) << LINE) + n]!;
+    const slot = this.slots[((line % this.#lines) << LINE) + n]!;
     return slot === 0 ? -1 : (slot & HANDLE_MASK) - 1;
   }
 
@@ -186,15 +191,15 @@ export class Table {
   allocate(): number {
     let i = this.#free;
     if (i >= 0) {
-      this.#free = this.hot[(i << HOT) + LINK]!;
+      this.#free = this.words[i * ENTRY + LINK]!;
     } else if (this.touched < this.capacity) {
       i = this.touched++;
     } else {
       return -1;
     }
-    const b = i << HOT;
-    this.hot[b + STATUS] = 0;
-    this.hot[b + EXPIRES] = 0;
+    const b = i * ENTRY;
+    this.words[b + STATUS] = 0;
+    this.words[b + EXPIRES] = 0;
     this.deadline[i] = NEVER;
     this.count++;
     return i;
@@ -202,9 +207,9 @@ export class Table {
 
   /** Gives an entry back that is in no list any more. */
   free(i: number): void {
-    const b = i << HOT;
-    this.hot[b + STATUS] = 0;
-    this.hot[b + LINK] = this.#free;
+    const b = i * ENTRY;
+    this.words[b + STATUS] = 0;
+    this.words[b + LINK] = this.#free;
     this.#free = i;
     this.deadline[i] = NEVER;
     this.count--;
@@ -212,18 +217,18 @@ export class Table {
 
   /** Is the entry in the hash and not on its way out? */
   live(i: number): boolean {
-    return (this.hot[(i << HOT) + STATUS]! & (Ips.Confirmed | Ips.Dying)) === Ips.Confirmed;
+    return (this.words[i * ENTRY + STATUS]! & (Ips.Confirmed | Ips.Dying)) === Ips.Confirmed;
   }
 
-  /** Touches the line of a hash and the entry behind it: see `Conntrack.prefetch`. */
-  peek(hash: number): number {
-    const at = this.lineOf(hash) << LINE;
+  /** The entry that the slots at `at`, a line's first word, have for a hash; 0 when none: it is a guess by the tag alone. */
+  peek(at: number, hash: number): number {
+    const slots = this.slots;
     const tag = hash & 0xff;
     for (let i = at; i < at + SLOTS; i++) {
-      const slot = this.#slots[i]!;
-      if (slot === 0) return -1;
-      if (slot >>> 24 === tag) return (slot & HANDLE_MASK) - 1;
+      const slot = slots[i]!;
+      if (slot >>> 24 === tag) return slot === 0 ? 0 : ((slot & HANDLE_MASK) - 1) >> 1;
+      if (slot === 0) return 0;
     }
-    return -1;
+    return 0;
   }
 }

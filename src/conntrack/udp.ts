@@ -6,7 +6,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import * as udp from '../wire/udp.ts';
 import type { Core } from './core.ts';
 import { Event } from './events.ts';
-import { HOT, STATUS, STREAM_TS } from './layout.ts';
+import { ENTRY, STATUS, STREAM_TS } from './layout.ts';
 import { Invalid } from './statistics.ts';
 import { Ips } from './status.ts';
 import { Timeout } from './timeouts.ts';
@@ -24,19 +24,19 @@ export function trackUdp(core: Core, p: Packet, i: number, dir: number, hook: Ho
     core.count(Invalid.BadChecksum);
     return false;
   }
-  const hot = core.table.hot;
-  const b = i << HOT;
-  const status = hot[b + STATUS]!;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  const status = words[b + STATUS]!;
   const timeouts = core.sysctl.timeouts;
-  if ((status & Ips.Confirmed) === 0) hot[b + STREAM_TS] = core.now + STREAM_AFTER_MS;
+  if ((status & Ips.Confirmed) === 0) words[b + STREAM_TS] = core.now + STREAM_AFTER_MS;
 
   if ((status & Ips.SeenReply) === 0) {
     core.refresh(i, timeouts[Timeout.Udp]!);
-  } else if (core.now > hot[b + STREAM_TS]!) {
+  } else if (core.now > words[b + STREAM_TS]!) {
     core.refresh(i, timeouts[Timeout.UdpStream]!);
     // An entry of a clash never becomes assured: it is to go soon.
     if ((status & (Ips.Assured | Ips.NatClash)) === 0) {
-      hot[b + STATUS] = status | Ips.Assured;
+      words[b + STATUS] = status | Ips.Assured;
       if (core.events !== null) core.events.note(i, Event.Assured);
     }
   } else {

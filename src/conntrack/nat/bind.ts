@@ -1,6 +1,6 @@
 /** Deciding, once per flow, what its addresses and ports become (`nf_nat_setup_info`, `get_unique_tuple`, `nf_nat_core.c`). */
 import type { Core } from '../core.ts';
-import { DST, HOT, KEY, KEY_TUPLE, PORTS, REPLY, SRC, STATUS, zoneOf } from '../layout.ts';
+import { DST, ENTRY, KEY, KEY_TUPLE, PORTS, REPLY, SRC, STATUS, zoneOf } from '../layout.ts';
 import { Ips } from '../status.ts';
 import { invertPorts, Tuple } from '../tuple.ts';
 import { jhashAddress, scale, swap32 } from './jhash.ts';
@@ -13,22 +13,22 @@ const chosen = new Tuple();
 
 /** Gives the flow its translation. The entry must not be confirmed; the answer's tuple is changed so that answers will be found. */
 export function setup(core: Core, i: number, range: Range, manip: Manip): void {
-  const hot = core.table.hot;
-  const b = i << HOT;
+  const words = core.table.words;
+  const b = i * ENTRY;
   // What the packet looks like now: the inverse of the answer, with what an earlier manipulation made of it.
-  current.proto = hot[b + KEY]! & 0xff;
-  current.src = hot[b + REPLY + DST]!;
-  current.dst = hot[b + REPLY + SRC]!;
-  current.ports = invertPorts(hot[b + REPLY + PORTS]!, current.proto);
+  current.proto = words[b + KEY]! & 0xff;
+  current.src = words[b + REPLY + DST]!;
+  current.dst = words[b + REPLY + SRC]!;
+  current.ports = invertPorts(words[b + REPLY + PORTS]!, current.proto);
   chooseTuple(core, i, range, manip);
-  let status = hot[b + STATUS]!;
+  let status = words[b + STATUS]!;
   if (!chosen.equals(current)) {
-    hot[b + REPLY + SRC] = chosen.dst;
-    hot[b + REPLY + DST] = chosen.src;
-    hot[b + REPLY + PORTS] = invertPorts(chosen.ports, chosen.proto);
+    words[b + REPLY + SRC] = chosen.dst;
+    words[b + REPLY + DST] = chosen.src;
+    words[b + REPLY + PORTS] = invertPorts(chosen.ports, chosen.proto);
     status |= manip === Manip.Src ? Ips.SrcNat : Ips.DstNat;
   }
-  hot[b + STATUS] = status | (manip === Manip.Src ? Ips.SrcNatDone : Ips.DstNatDone);
+  words[b + STATUS] = status | (manip === Manip.Src ? Ips.SrcNatDone : Ips.DstNatDone);
   if (manip === Manip.Src && (status & Ips.SrcNat) !== 0) core.bySource.insert(i);
 }
 
@@ -72,18 +72,18 @@ function inRange(t: Tuple, range: Range): boolean {
 
 /** `find_appropriate_src`: the source that another flow of the same socket has, if it fits: `chosen` becomes it. */
 function findSource(core: Core, i: number, range: Range): boolean {
-  const hot = core.table.hot;
-  const key = hot[(i << HOT) + KEY]! & KEY_TUPLE;
+  const words = core.table.words;
+  const key = words[i * ENTRY + KEY]! & KEY_TUPLE;
   const list = core.bySource;
   for (let j = list.first(list.bucket(current.src, current.ports, key)); j >= 0; j = list.next(j)) {
-    const o = j << HOT;
-    if (hot[o + SRC] !== current.src || hot[o + PORTS]! >>> 16 !== current.ports >>> 16) continue;
-    const other = hot[o + KEY]!;
+    const o = j * ENTRY;
+    if (words[o + SRC] !== current.src || words[o + PORTS]! >>> 16 !== current.ports >>> 16) continue;
+    const other = words[o + KEY]!;
     if ((other & 0xff) !== current.proto || zoneOf(other, 0) !== zoneOf(key, 0)) continue;
     chosen.proto = current.proto;
-    chosen.src = hot[o + REPLY + DST]!;
+    chosen.src = words[o + REPLY + DST]!;
     chosen.dst = current.dst;
-    chosen.ports = (invertPorts(hot[o + REPLY + PORTS]!, current.proto) & 0xffff_0000) | (current.ports & 0xffff);
+    chosen.ports = (invertPorts(words[o + REPLY + PORTS]!, current.proto) & 0xffff_0000) | (current.ports & 0xffff);
     if (inRange(chosen, range)) return true;
   }
   return false;
@@ -97,7 +97,7 @@ function chooseAddress(core: Core, i: number, range: Range, manip: Manip): void 
   if ((range.flags & RangeFlag.MapIps) === 0) return;
   let address = range.minAddr;
   if (range.minAddr !== range.maxAddr) {
-    const key = core.table.hot[(i << HOT) + KEY]!;
+    const key = core.table.words[i * ENTRY + KEY]!;
     const initial = (range.flags & RangeFlag.Persistent) !== 0 ? 0 : swap32(chosen.dst) ^ ((key >>> 8) & 0xffff);
     const h = jhashAddress(swap32(chosen.src), initial);
     address = ((range.minAddr >>> 0) + scale(h, (range.maxAddr >>> 0) - (range.minAddr >>> 0) + 1)) | 0;

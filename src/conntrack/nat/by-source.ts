@@ -5,7 +5,7 @@
  * Differs from Linux: entries whose source stays as it is are not in the lists. They cannot answer `findSource`, which is asked only
  * when the source as it stands does not fit the range.
  */
-import { HOT, KEY, KEY_TUPLE, LINK, PORTS, SRC, STATUS } from '../layout.ts';
+import { ENTRY, KEY, KEY_TUPLE, LINK, PORTS, SRC, STATUS } from '../layout.ts';
 import { Ips } from '../status.ts';
 import type { Table } from '../table.ts';
 
@@ -29,9 +29,9 @@ export class BySource {
   }
 
   #bucket(i: number): number {
-    const hot = this.#table.hot;
-    const b = i << HOT;
-    return this.bucket(hot[b + SRC]!, hot[b + PORTS]!, hot[b + KEY]! & KEY_TUPLE);
+    const words = this.#table.words;
+    const b = i * ENTRY;
+    return this.bucket(words[b + SRC]!, words[b + PORTS]!, words[b + KEY]! & KEY_TUPLE);
   }
 
   bucket(src: number, ports: number, key: number): number {
@@ -44,13 +44,13 @@ export class BySource {
   }
 
   next(i: number): number {
-    return this.#table.hot[(i << HOT) + LINK]! - 1;
+    return this.#table.words[i * ENTRY + LINK]! - 1;
   }
 
   insert(i: number): void {
     const bucket = this.#bucket(i);
     const head = this.#heads[bucket]!;
-    this.#table.hot[(i << HOT) + LINK] = head;
+    this.#table.words[i * ENTRY + LINK] = head;
     this.#prev[i] = -(bucket + 1);
     if (head !== 0) this.#prev[head - 1] = i + 1;
     this.#heads[bucket] = i + 1;
@@ -58,12 +58,12 @@ export class BySource {
 
   /** An entry whose source is not rewritten is in no list. */
   remove(i: number): void {
-    const hot = this.#table.hot;
-    if ((hot[(i << HOT) + STATUS]! & Ips.SrcNat) === 0) return;
-    const next = hot[(i << HOT) + LINK]!;
+    const words = this.#table.words;
+    if ((words[i * ENTRY + STATUS]! & Ips.SrcNat) === 0) return;
+    const next = words[i * ENTRY + LINK]!;
     const prev = this.#prev[i]!;
     if (prev < 0) this.#heads[-prev - 1] = next;
-    else hot[((prev - 1) << HOT) + LINK] = next;
+    else words[(prev - 1) * ENTRY + LINK] = next;
     if (next !== 0) this.#prev[next - 1] = prev;
   }
 }

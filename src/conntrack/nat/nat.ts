@@ -13,7 +13,7 @@ import * as checksum from '../../wire/checksum.ts';
 import * as icmp from '../../wire/icmp.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import type { Core } from '../core.ts';
-import { DST, HOT, KEY, MASQ_MASK, MASQ_SHIFT, MAX_MASQ, PORTS, REPLY, SRC, STATUS } from '../layout.ts';
+import { DST, ENTRY, KEY, MASQ_MASK, MASQ_SHIFT, MAX_MASQ, PORTS, REPLY, SRC, STATUS } from '../layout.ts';
 import { dirOf, Ips } from '../status.ts';
 import { invertPorts } from '../tuple.ts';
 import { setup } from './bind.ts';
@@ -34,7 +34,7 @@ export class Nat {
 
   /** Is it decided what this side of the flow becomes (`nf_nat_initialized`)? */
   initialized(i: number, manip: Manip): boolean {
-    return (this.#core.table.hot[(i << HOT) + STATUS]! & (manip === Manip.Dst ? Ips.DstNatDone : Ips.SrcNatDone)) !== 0;
+    return (this.#core.table.words[i * ENTRY + STATUS]! & (manip === Manip.Dst ? Ips.DstNatDone : Ips.SrcNatDone)) !== 0;
   }
 
   /** Must the nat chain of this hook be run: has the flow's first packet come, and nothing been decided? */
@@ -52,7 +52,7 @@ export class Nat {
    * @param minPort port, or ICMP identifier
    */
   bind(i: number, manip: Manip, flags: number, minAddr: number, maxAddr: number, minPort: number, maxPort: number, basePort = 0): Verdict {
-    const status = this.#core.table.hot[(i << HOT) + STATUS]!;
+    const status = this.#core.table.words[i * ENTRY + STATUS]!;
     if ((status & Ips.Confirmed) !== 0) return Verdict.Accept;
     if (this.initialized(i, manip)) return Verdict.Drop;
     range.flags = flags;
@@ -67,8 +67,8 @@ export class Nat {
 
   /** `nf_nat_alloc_null_binding`: the address stays; the source port too, unless another flow's answers would look the same. */
   bindNull(i: number, manip: Manip): Verdict {
-    const hot = this.#core.table.hot;
-    const address = hot[(i << HOT) + REPLY + (manip === Manip.Src ? DST : SRC)]!;
+    const words = this.#core.table.words;
+    const address = words[i * ENTRY + REPLY + (manip === Manip.Src ? DST : SRC)]!;
     return this.bind(i, manip, RangeFlag.MapIps, address, address, 0, 0);
   }
 
@@ -77,11 +77,11 @@ export class Nat {
    * A source of 0.0.0.0 stays (a DHCP client that has no address yet).
    */
   masquerade(i: number, oif: number, newSrc: number, flags: number, minPort: number, maxPort: number): Verdict {
-    const hot = this.#core.table.hot;
-    const b = i << HOT;
-    if (hot[b + SRC] === 0) return Verdict.Accept;
+    const words = this.#core.table.words;
+    const b = i * ENTRY;
+    if (words[b + SRC] === 0) return Verdict.Accept;
     if (oif > MAX_MASQ) throw new RangeError(`interface ${oif}: masquerading remembers interfaces up to ${MAX_MASQ}`);
-    hot[b + STATUS] = (hot[b + STATUS]! & ~MASQ_MASK) | (oif << MASQ_SHIFT);
+    words[b + STATUS] = (words[b + STATUS]! & ~MASQ_MASK) | (oif << MASQ_SHIFT);
     return this.bind(i, Manip.Src, flags | RangeFlag.MapIps, newSrc, newSrc, minPort, maxPort);
   }
 
@@ -97,7 +97,7 @@ export class Nat {
   translate(p: Packet, hook: Hook): Verdict {
     const i = p.ct;
     if (i < 0) return Verdict.Accept;
-    const status = this.#core.table.hot[(i << HOT) + STATUS]!;
+    const status = this.#core.table.words[i * ENTRY + STATUS]!;
     const dir = dirOf(p.ctinfo);
     const manip = manipOf(hook);
     if ((p.ctinfo === CtInfo.Related || p.ctinfo === CtInfo.Related + 3) && isIcmp(p)) return this.#error(p, i, status, dir, manip);
@@ -114,13 +114,13 @@ export class Nat {
 
   /** Made to look like the inverse of the other direction. */
   #apply(p: Packet, i: number, dir: number, manip: Manip): boolean {
-    const hot = this.#core.table.hot;
-    const b = i << HOT;
+    const words = this.#core.table.words;
+    const b = i * ENTRY;
     const other = b + (1 - dir) * REPLY;
     const proto = ipv4.protocol(p.bytes, p.l3);
-    const ports = invertPorts(hot[other + PORTS]!, hot[b + KEY]! & 0xff);
+    const ports = invertPorts(words[other + PORTS]!, words[b + KEY]! & 0xff);
     const port = manip === Manip.Src || proto === ipv4.Protocol.Icmp ? ports >>> 16 : ports & 0xffff;
-    const address = manip === Manip.Src ? hot[other + DST]! : hot[other + SRC]!;
+    const address = manip === Manip.Src ? words[other + DST]! : words[other + SRC]!;
     return manipulate(p.bytes, p.l3, p.l4, p.end, proto, manip, address, port, p.csumStart !== 0 && p.csumStart === p.l4);
   }
 
@@ -135,13 +135,13 @@ export class Nat {
       if ((status & Ips.NatDoneMask) !== Ips.NatDoneMask || (status & Ips.NatMask) !== 0) return refuse(p);
     }
     if (!applies(status, dir, manip)) return Verdict.Accept;
-    const hot = this.#core.table.hot;
-    const other = (i << HOT) + (1 - dir) * REPLY;
-    const proto = hot[(i << HOT) + KEY]! & 0xff;
+    const words = this.#core.table.words;
+    const other = i * ENTRY + (1 - dir) * REPLY;
+    const proto = words[i * ENTRY + KEY]! & 0xff;
     const l4 = l3 + ipv4.headerLength(b, l3);
-    const ports = hot[other + PORTS]!;
+    const ports = words[other + PORTS]!;
     const inner = manip === Manip.Src ? Manip.Dst : Manip.Src;
-    const address = inner === Manip.Src ? hot[other + SRC]! : hot[other + DST]!;
+    const address = inner === Manip.Src ? words[other + SRC]! : words[other + DST]!;
     const port = inner === Manip.Src || proto === ipv4.Protocol.Icmp ? ports >>> 16 : ports & 0xffff;
     if (!manipulate(b, l3, l4, p.end, proto, inner, address, port, false)) return refuse(p);
     icmp.setChecksum(b, at, 0);
@@ -157,9 +157,9 @@ export class Nat {
     const { table } = this.#core;
     let n = 0;
     for (let i = 0; i < table.touched; i++) {
-      const b = i << HOT;
-      if (!table.live(i) || table.hot[b + STATUS]! >>> MASQ_SHIFT !== oif) continue;
-      if (address !== undefined && table.hot[b + REPLY + DST] !== address) continue;
+      const b = i * ENTRY;
+      if (!table.live(i) || table.words[b + STATUS]! >>> MASQ_SHIFT !== oif) continue;
+      if (address !== undefined && table.words[b + REPLY + DST] !== address) continue;
       this.#core.kill(i);
       n++;
     }

@@ -1,7 +1,7 @@
 /** Is a tuple that NAT would like to use in use by another flow (`nf_nat_used_tuple` and its kin, `net/netfilter/nf_nat_core.c`)? */
 import { Protocol } from '../../wire/ipv4.ts';
 import type { Core } from '../core.ts';
-import { COLD, DST, END, HOT, KEY, KEY_TUPLE, KEY_ZONE_SHIFT, PORTS, REPLY, SRC, STATE_SHIFT, STATUS, zoneOf } from '../layout.ts';
+import { DST, END, ENTRY, KEY, KEY_TUPLE, KEY_ZONE_SHIFT, PORTS, REPLY, SRC, STATE_SHIFT, STATUS, zoneOf } from '../layout.ts';
 import { Ips } from '../status.ts';
 import { TcpState } from '../tcp/states.ts';
 import { Tuple } from '../tuple.ts';
@@ -21,9 +21,9 @@ export function isUsed(core: Core, tuple: Tuple, i: number): boolean {
 /** `nf_conntrack_tuple_taken`. An entry with the same original tuple is the same flow: `confirm` will merge the two. */
 function taken(core: Core, t: Tuple, i: number): boolean {
   const { table } = core;
-  const hot = table.hot;
-  const b = i << HOT;
-  const key = hot[b + KEY]! & KEY_TUPLE;
+  const words = table.words;
+  const b = i * ENTRY;
+  const key = words[b + KEY]! & KEY_TUPLE;
   const hash = core.hash(t, zoneOf(key, 1));
   let handle = -1;
   for (;;) {
@@ -35,12 +35,12 @@ function taken(core: Core, t: Tuple, i: number): boolean {
       handle = -1;
       continue;
     }
-    const o = j << HOT;
+    const o = j * ENTRY;
     const sameFlow =
-      hot[o + SRC] === hot[b + SRC] &&
-      hot[o + DST] === hot[b + DST] &&
-      hot[o + PORTS] === hot[b + PORTS] &&
-      zoneOf(hot[o + KEY]!, 0) === zoneOf(key, 0);
+      words[o + SRC] === words[b + SRC] &&
+      words[o + DST] === words[b + DST] &&
+      words[o + PORTS] === words[b + PORTS] &&
+      zoneOf(words[o + KEY]!, 0) === zoneOf(key, 0);
     if (!sameFlow) {
       core.stats.found++;
       return true;
@@ -56,19 +56,23 @@ const USES_NAT = Ips.NatMask | Ips.SeqAdjust;
  */
 export function isUsedUnchanged(core: Core, tuple: Tuple, i: number): boolean {
   if (!isUsed(core, tuple, i)) return false;
-  const hot = core.table.hot;
-  const b = i << HOT;
-  if (tuple.proto !== Protocol.Udp || (hot[b + STATUS]! & USES_NAT) !== 0) return true;
-  const zone = (hot[b + KEY]! & KEY_TUPLE) >>> KEY_ZONE_SHIFT;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  if (tuple.proto !== Protocol.Udp || (words[b + STATUS]! & USES_NAT) !== 0) return true;
+  const zone = (words[b + KEY]! & KEY_TUPLE) >>> KEY_ZONE_SHIFT;
   let handle = core.lookupZones(tuple, zone);
   if (handle < 0) {
     reply.invert(tuple);
     handle = core.lookupZones(reply, zone);
     if (handle < 0) return false;
   }
-  const o = (handle >> 1) << HOT;
-  if ((hot[o + STATUS]! & USES_NAT) !== 0) return true;
-  return !(hot[o + SRC] === hot[b + REPLY + SRC] && hot[o + DST] === hot[b + REPLY + DST] && hot[o + PORTS] === hot[b + REPLY + PORTS]);
+  const o = (handle >> 1) * ENTRY;
+  if ((words[o + STATUS]! & USES_NAT) !== 0) return true;
+  return !(
+    words[o + SRC] === words[b + REPLY + SRC] &&
+    words[o + DST] === words[b + REPLY + DST] &&
+    words[o + PORTS] === words[b + REPLY + PORTS]
+  );
 }
 
 /**
@@ -76,21 +80,21 @@ export function isUsedUnchanged(core: Core, tuple: Tuple, i: number): boolean {
  * evicted when the new connection's number is past its own.
  */
 export function isUsedHarder(core: Core, tuple: Tuple, i: number, attemptsLeft: number): boolean {
-  const hot = core.table.hot;
-  const b = i << HOT;
-  if (attemptsLeft > HARDER_THRESHOLD || tuple.proto !== Protocol.Tcp || ((hot[b + STATUS]! >>> STATE_SHIFT) & 15) !== TcpState.SynSent) {
+  const words = core.table.words;
+  const b = i * ENTRY;
+  if (attemptsLeft > HARDER_THRESHOLD || tuple.proto !== Protocol.Tcp || ((words[b + STATUS]! >>> STATE_SHIFT) & 15) !== TcpState.SynSent) {
     return isUsed(core, tuple, i);
   }
   reply.invert(tuple);
-  const handle = core.lookupZones(reply, (hot[b + KEY]! & KEY_TUPLE) >>> KEY_ZONE_SHIFT);
+  const handle = core.lookupZones(reply, (words[b + KEY]! & KEY_TUPLE) >>> KEY_ZONE_SHIFT);
   if (handle < 0) return false;
   if ((handle & 1) === 0) return true;
   const j = handle >> 1;
-  const status = hot[(j << HOT) + STATUS]!;
+  const status = words[j * ENTRY + STATUS]!;
   if (((status >>> STATE_SHIFT) & 15) < TcpState.TimeWait) return true;
   if ((status & (Ips.FixedTimeout | Ips.Dying | Ips.SrcNat)) !== Ips.SrcNat) return true;
-  const { cold } = core.table;
-  if (((cold[(i << COLD) + END]! - cold[(j << COLD) + END]!) | 0) <= 0) return true;
+
+  if (((words[i * ENTRY + END]! - words[j * ENTRY + END]!) | 0) <= 0) return true;
   core.kill(j);
   return false;
 }

@@ -8,10 +8,8 @@ import * as tcp from '../../wire/tcp.ts';
 import type { Core } from '../core.ts';
 import { Event } from '../events.ts';
 import {
-  COLD,
-  COLD_REPLY,
   END,
-  HOT,
+  ENTRY,
   LAST_ACK,
   LAST_END,
   LAST_SEQ,
@@ -23,6 +21,7 @@ import {
   STATUS,
   TCP_FLAGS,
   TCP_LAST,
+  TCP_REPLY,
 } from '../layout.ts';
 import { Invalid } from '../statistics.ts';
 import { Ips } from '../status.ts';
@@ -79,26 +78,26 @@ function begin(core: Core, i: number): boolean {
     core.count(Invalid.TcpNew);
     return false;
   }
-  const { hot, cold } = core.table;
-  const b = i << HOT;
-  const w = i << COLD;
-  cold.fill(0, w, w + 8);
-  hot[b + STATUS]! &= ~STATE_MASK;
-  hot[b + TCP_LAST] = TcpPacket.None << 24;
-  hot[b + LAST_SEQ] = 0;
-  hot[b + LAST_ACK] = 0;
-  hot[b + LAST_END] = 0;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  const w = i * ENTRY;
+  words.fill(0, w + END, w + ENTRY);
+  words[b + STATUS]! &= ~STATE_MASK;
+  words[b + TCP_LAST] = TcpPacket.None << 24;
+  words[b + LAST_SEQ] = 0;
+  words[b + LAST_ACK] = 0;
+  words[b + LAST_END] = 0;
   const win = s.window === 0 ? 1 : s.window;
-  cold[w + END] = s.end;
-  cold[w + MAXWIN] = win;
+  words[w + END] = s.end;
+  words[w + MAXWIN] = win;
   if (state === TcpState.SynSent) {
-    cold[w + MAXEND] = s.end;
-    hot[b + TCP_FLAGS] = setSynOptions(0, 0, synOptions(s.bytes, s.at));
+    words[w + MAXEND] = s.end;
+    words[b + TCP_FLAGS] = setSynOptions(0, 0, synOptions(s.bytes, s.at));
   } else {
-    cold[w + MAXEND] = s.end + win;
+    words[w + MAXEND] = s.end + win;
     // The handshake was missed: SACK is assumed, and windows are not enforced because their scale is not known.
     const both = TcpFlag.SackPerm | TcpFlag.BeLiberal;
-    hot[b + TCP_FLAGS] = both | (both << 8);
+    words[b + TCP_FLAGS] = both | (both << 8);
   }
   return true;
 }
@@ -107,50 +106,50 @@ function begin(core: Core, i: number): boolean {
 export function trackTcp(core: Core, p: Packet, i: number, dir: number, hook: Hook): number {
   if (malformed(core, p, hook)) return Tracked.Invalid;
   s.read(p.bytes, p.l4, p.end);
-  const { hot, cold } = core.table;
-  const b = i << HOT;
-  const w = i << COLD;
-  if ((hot[b + STATUS]! & Ips.Confirmed) === 0 && !begin(core, i)) return Tracked.Invalid;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  const w = i * ENTRY;
+  if ((words[b + STATUS]! & Ips.Confirmed) === 0 && !begin(core, i)) return Tracked.Invalid;
 
-  let oldState = (hot[b + STATUS]! >>> STATE_SHIFT) & 15;
+  let oldState = (words[b + STATUS]! >>> STATE_SHIFT) & 15;
   const packet = packetClass(s.flags);
   let newState = nextState(dir, packet, oldState);
-  const last = hot[b + TCP_LAST]!;
+  const last = words[b + TCP_LAST]!;
   const lastIndex = (last >>> 24) & 7;
   const lastDir = (last >>> 27) & 1;
-  const lastFlags = (hot[b + TCP_FLAGS]! >>> LAST_FLAGS) & 0xff;
+  const lastFlags = (words[b + TCP_FLAGS]! >>> LAST_FLAGS) & 0xff;
   let windowed = true;
 
   switch (newState) {
     case TcpState.SynSent:
       if (oldState < TcpState.TimeWait) break;
       // A new connection over a closed or aborted one (RFC 9293 section 3.6.1, TIME-WAIT): start again with a fresh entry.
-      if ((hot[b + TCP_FLAGS]! & BOTH_CLOSE_INIT) !== 0 || (lastDir === dir && lastIndex === TcpPacket.Rst)) {
+      if ((words[b + TCP_FLAGS]! & BOTH_CLOSE_INIT) !== 0 || (lastDir === dir && lastIndex === TcpPacket.Rst)) {
         core.kill(i);
         return Tracked.Repeat;
       }
       return ignore(core, i, dir, packet, oldState);
     case TcpState.Ignore:
-      if (packet === TcpPacket.SynAck && lastIndex === TcpPacket.Syn && lastDir !== dir && s.ack === hot[b + LAST_END]) {
+      if (packet === TcpPacket.SynAck && lastIndex === TcpPacket.Syn && lastDir !== dir && s.ack === words[b + LAST_END]) {
         // It answers a SYN that was let through: both ends are in step, so follow them.
         oldState = TcpState.SynSent;
         newState = TcpState.SynRecv;
-        const o = w + lastDir * COLD_REPLY;
-        cold[o + END] = hot[b + LAST_END]!;
-        cold[o + MAXEND] = hot[b + LAST_END]!;
-        cold[o + MAXWIN] = (last & 0xffff) === 0 ? 1 : last & 0xffff;
-        const d = w + dir * COLD_REPLY;
-        cold[d + END] = 0;
-        cold[d + MAXEND] = 0;
-        cold[d + MAXWIN] = 0;
-        cold[d + MAXACK] = 0;
+        const o = w + lastDir * TCP_REPLY;
+        words[o + END] = words[b + LAST_END]!;
+        words[o + MAXEND] = words[b + LAST_END]!;
+        words[o + MAXWIN] = (last & 0xffff) === 0 ? 1 : last & 0xffff;
+        const d = w + dir * TCP_REPLY;
+        words[d + END] = 0;
+        words[d + MAXEND] = 0;
+        words[d + MAXWIN] = 0;
+        words[d + MAXACK] = 0;
         const flags = lastFlags & ~TcpFlag.ExpChallengeAck;
-        let word = hot[b + TCP_FLAGS]!;
+        let word = words[b + TCP_FLAGS]!;
         word = (word & ~(0xff << LAST_FLAGS)) | (flags << LAST_FLAGS);
         word = (word & ~((0xff << (lastDir << 3)) | (15 << (24 + (lastDir << 2))))) | (flags << (lastDir << 3));
         word |= ((last >>> 28) & 15) << (24 + (lastDir << 2));
         word &= ~(((0xff ^ TcpFlag.BeLiberal) << (dir << 3)) | (15 << (24 + (dir << 2))));
-        hot[b + TCP_FLAGS] = word;
+        words[b + TCP_FLAGS] = word;
         break;
       }
       return ignore(core, i, dir, packet, oldState);
@@ -166,13 +165,13 @@ export function trackTcp(core: Core, p: Packet, i: number, dir: number, hook: Ho
         lastIndex === TcpPacket.Syn &&
         (lastFlags & TcpFlag.ExpChallengeAck) !== 0
       ) {
-        hot[b + TCP_FLAGS]! &= ~(TcpFlag.ExpChallengeAck << LAST_FLAGS);
+        words[b + TCP_FLAGS]! &= ~(TcpFlag.ExpChallengeAck << LAST_FLAGS);
         core.count(Invalid.ChallengeAck);
         return Tracked.Accept;
       }
       break;
     case TcpState.SynSent2:
-      hot[b + TCP_FLAGS]! |= TcpFlag.SimultaneousOpen << LAST_FLAGS;
+      words[b + TCP_FLAGS]! |= TcpFlag.SimultaneousOpen << LAST_FLAGS;
       break;
     case TcpState.SynRecv:
       if (dir === 1 && packet === TcpPacket.Ack && (lastFlags & TcpFlag.SimultaneousOpen) !== 0) newState = TcpState.Established;
@@ -196,14 +195,14 @@ export function trackTcp(core: Core, p: Packet, i: number, dir: number, hook: Ho
     }
   }
 
-  hot[b + TCP_LAST] = (hot[b + TCP_LAST]! & 0xf0ff_ffff) | (packet << 24) | (dir << 27);
-  let status = hot[b + STATUS]!;
+  words[b + TCP_LAST] = (words[b + TCP_LAST]! & 0xf0ff_ffff) | (packet << 24) | (dir << 27);
+  let status = words[b + STATUS]!;
   if (newState !== oldState) {
-    if (newState === TcpState.FinWait) hot[b + TCP_FLAGS]! |= TcpFlag.CloseInit << (dir << 3);
+    if (newState === TcpState.FinWait) words[b + TCP_FLAGS]! |= TcpFlag.CloseInit << (dir << 3);
     if (core.events !== null) core.events.note(i, Event.ProtoInfo);
   }
   status = (status & ~STATE_MASK) | (newState << STATE_SHIFT);
-  hot[b + STATUS] = status;
+  words[b + STATUS] = status;
 
   let ms = timeoutOf(core, b, packet, newState);
   if ((status & Ips.SeenReply) === 0) {
@@ -222,7 +221,7 @@ export function trackTcp(core: Core, p: Packet, i: number, dir: number, hook: Ho
     newState === TcpState.Established &&
     (oldState === TcpState.SynRecv || oldState === TcpState.Established)
   ) {
-    hot[b + STATUS] = status | Ips.Assured;
+    words[b + STATUS] = status | Ips.Assured;
     if (core.events !== null) core.events.note(i, Event.Assured);
   }
   core.refresh(i, ms);
@@ -231,24 +230,24 @@ export function trackTcp(core: Core, p: Packet, i: number, dir: number, hook: Ho
 }
 
 function timeoutOf(core: Core, b: number, packet: number, state: number): number {
-  const hot = core.table.hot;
+  const words = core.table.words;
   const t = core.sysctl.timeouts;
   const ms = t[state]!;
-  const last = hot[b + TCP_LAST]!;
+  const last = words[b + TCP_LAST]!;
   if (((last >>> 16) & 0xff) >= core.sysctl.tcpMaxRetrans && ms > t[Timeout.TcpRetrans]!) return t[Timeout.TcpRetrans]!;
   if (packet === TcpPacket.Rst) return t[TcpState.Close]!;
-  if ((hot[b + TCP_FLAGS]! & BOTH_UNACKNOWLEDGED) !== 0 && ms > t[Timeout.TcpUnack]!) return t[Timeout.TcpUnack]!;
+  if ((words[b + TCP_FLAGS]! & BOTH_UNACKNOWLEDGED) !== 0 && ms > t[Timeout.TcpUnack]!) return t[Timeout.TcpUnack]!;
   if ((last & 0xffff) === 0 && ms > t[Timeout.TcpRetrans]!) return t[Timeout.TcpRetrans]!;
   return ms;
 }
 
 /** The segment passes; what it said is kept, in case the other end turns out to agree with it. */
 function ignore(core: Core, i: number, dir: number, packet: number, state: number): number {
-  const hot = core.table.hot;
-  const b = i << HOT;
-  let last = (hot[b + TCP_LAST]! & 0xf0ff_0000) | (packet << 24) | (dir << 27) | s.window;
-  hot[b + LAST_SEQ] = s.seq;
-  hot[b + LAST_END] = s.end;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  let last = (words[b + TCP_LAST]! & 0xf0ff_0000) | (packet << 24) | (dir << 27) | s.window;
+  words[b + LAST_SEQ] = s.seq;
+  words[b + LAST_END] = s.end;
   if (packet === TcpPacket.Syn && dir === 0) {
     const options = synOptions(s.bytes, s.at);
     let flags = 0;
@@ -259,10 +258,10 @@ function ignore(core: Core, i: number, dir: number, packet: number, state: numbe
     }
     if (state === TcpState.LastAck) flags |= TcpFlag.ExpChallengeAck;
     last = (last & 0x0fff_ffff) | (scale << 28);
-    hot[b + TCP_FLAGS] = (hot[b + TCP_FLAGS]! & ~(0xff << LAST_FLAGS)) | (flags << LAST_FLAGS);
+    words[b + TCP_FLAGS] = (words[b + TCP_FLAGS]! & ~(0xff << LAST_FLAGS)) | (flags << LAST_FLAGS);
   }
-  hot[b + TCP_LAST] = last;
-  if (state === TcpState.SynSent && packet === TcpPacket.Ack && dir === 1) hot[b + LAST_ACK] = s.ack;
+  words[b + TCP_LAST] = last;
+  if (state === TcpState.SynSent && packet === TcpPacket.Ack && dir === 1) words[b + LAST_ACK] = s.ack;
   core.count(Invalid.Ignored);
   return Tracked.Accept;
 }
@@ -272,24 +271,24 @@ const Rst = { Check: 0, Answers: 1, Keep: 2, NoWindow: 3, Invalid: 4 } as const;
 
 /** Is the RST's number the one that its receiver expects (RFC 5961 section 3.2)? */
 function checkRst(core: Core, i: number, dir: number, state: number): number {
-  const { hot, cold } = core.table;
-  const b = i << HOT;
+  const words = core.table.words;
+  const b = i * ENTRY;
   // The tuple may be in use again already: the numbers that were kept are out of date.
   if (isClosing(state)) return Rst.NoWindow;
-  const peerFlags = (hot[b + TCP_FLAGS]! >>> ((1 - dir) << 3)) & 0xff;
-  const last = hot[b + TCP_LAST]!;
+  const peerFlags = (words[b + TCP_FLAGS]! >>> ((1 - dir) << 3)) & 0xff;
+  const last = words[b + TCP_LAST]!;
   const lastIndex = (last >>> 24) & 7;
   if ((peerFlags & TcpFlag.MaxAckSet) === 0 || lastIndex === TcpPacket.Syn) return Rst.Answers;
-  const established = state === TcpState.Established && (hot[b + STATUS]! & Ips.Assured) !== 0;
+  const established = state === TcpState.Established && (words[b + STATUS]! & Ips.Assured) !== 0;
   if (s.seq === 0 && !established) return Rst.Check;
-  const expected = cold[(i << COLD) + (1 - dir) * COLD_REPLY + MAXACK]!;
+  const expected = words[i * ENTRY + (1 - dir) * TCP_REPLY + MAXACK]!;
   if (((s.seq - expected) | 0) < 0 && core.sysctl.tcpIgnoreInvalidRst === 0) {
     core.count(Invalid.TcpRst);
     return Rst.Invalid;
   }
   if (!established || s.seq === expected) return Rst.Check;
   // Part of a train: data, then the RST behind it.
-  if (lastIndex === TcpPacket.Ack && ((last >>> 27) & 1) === dir && s.seq === hot[b + LAST_END]) return Rst.Check;
+  if (lastIndex === TcpPacket.Ack && ((last >>> 27) & 1) === dir && s.seq === words[b + LAST_END]) return Rst.Check;
   return Rst.Keep;
 }
 
@@ -298,48 +297,48 @@ function checkRst(core: Core, i: number, dir: number, state: number): number {
  * That the SYN must be the other side's came with Linux 7.1 and its stable lines (6.18.44 has it).
  */
 function rstAnswers(core: Core, i: number, dir: number, state: number): boolean {
-  const hot = core.table.hot;
-  const b = i << HOT;
-  const status = hot[b + STATUS]!;
-  const last = hot[b + TCP_LAST]!;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  const status = words[b + STATUS]!;
+  const last = words[b + TCP_LAST]!;
   const lastIndex = (last >>> 24) & 7;
   const lastDir = (last >>> 27) & 1;
   if (
     (((status & Ips.SeenReply) !== 0 && lastIndex === TcpPacket.Syn && lastDir !== dir) ||
       ((status & Ips.Assured) === 0 && lastIndex === TcpPacket.Ack)) &&
-    s.ack === hot[b + LAST_END]
+    s.ack === words[b + LAST_END]
   ) {
     return true;
   }
-  return state === TcpState.SynSent && lastIndex === TcpPacket.Ack && lastDir === 1 && s.seq === hot[b + LAST_ACK];
+  return state === TcpState.SynSent && lastIndex === TcpPacket.Ack && lastDir === 1 && s.seq === words[b + LAST_ACK];
 }
 
 /** `nf_tcp_handle_invalid`: FIN or RST out of the window from both sides: the connection is dead, do not keep the entry for days. */
 function shortenIfClosing(core: Core, i: number, dir: number, packet: number): void {
-  const hot = core.table.hot;
-  const b = i << HOT;
-  const status = hot[b + STATUS]!;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  const status = words[b + STATUS]!;
   if ((status & Ips.Assured) === 0 || (status & Ips.FixedTimeout) !== 0) return;
   if (packet !== TcpPacket.Rst && packet !== TcpPacket.Fin) return;
-  const last = hot[b + TCP_LAST]!;
+  const last = words[b + TCP_LAST]!;
   const lastIndex = (last >>> 24) & 7;
   if (((last >>> 27) & 1) !== dir && (lastIndex === TcpPacket.Fin || lastIndex === TcpPacket.Rst)) {
     const left = core.expiresMs(i);
     const unack = core.sysctl.timeouts[Timeout.TcpUnack]!;
     if (left >= HALF_CLOSED_MS && left > unack) core.refresh(i, unack);
   } else {
-    hot[b + TCP_LAST] = (last & 0xf0ff_ffff) | (packet << 24) | (dir << 27);
+    words[b + TCP_LAST] = (last & 0xf0ff_ffff) | (packet << 24) | (dir << 27);
   }
 }
 
 /** `nf_conntrack_tcp_set_closing`: REJECT with a reset has ended the connection; the entry lives on as CLOSE. */
 export function setClosing(core: Core, i: number): void {
-  const hot = core.table.hot;
-  const b = i << HOT;
-  const status = hot[b + STATUS]!;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  const status = words[b + STATUS]!;
   if ((status & Ips.Confirmed) === 0) return;
   const old = (status >>> STATE_SHIFT) & 15;
-  hot[b + STATUS] = (status & ~STATE_MASK) | (TcpState.Close << STATE_SHIFT);
+  words[b + STATUS] = (status & ~STATE_MASK) | (TcpState.Close << STATE_SHIFT);
   if (old === TcpState.Close || (status & Ips.FixedTimeout) !== 0) return;
   core.refresh(i, core.sysctl.timeouts[TcpState.Close]!);
   if (core.events !== null) core.events.note(i, Event.ProtoInfo);

@@ -13,10 +13,8 @@
 import { Flag } from '../../wire/tcp.ts';
 import type { Core } from '../core.ts';
 import {
-  COLD,
-  COLD_REPLY,
   END,
-  HOT,
+  ENTRY,
   LAST_ACK,
   LAST_END,
   LAST_SEQ,
@@ -27,6 +25,7 @@ import {
   STATUS,
   TCP_FLAGS,
   TCP_LAST,
+  TCP_REPLY,
 } from '../layout.ts';
 import { Invalid } from '../statistics.ts';
 import { highestSack, synOptions, TcpFlag } from './options.ts';
@@ -51,52 +50,51 @@ export function setSynOptions(word: number, dir: number, options: number): numbe
 
 /** `tcp_init_sender`: start, or start again, with a SYN or SYN/ACK of this direction. */
 function initSender(core: Core, i: number, dir: number, s: Segment, end: number): void {
-  const cold = core.table.cold;
-  const w = (i << COLD) + dir * COLD_REPLY;
-  cold[w + END] = end;
-  cold[w + MAXEND] = end;
-  cold[w + MAXWIN] = s.window === 0 ? 1 : s.window;
-  const hot = core.table.hot;
-  const f = (i << HOT) + TCP_FLAGS;
-  let word = setSynOptions(hot[f]!, dir, synOptions(s.bytes, s.at));
+  const words = core.table.words;
+  const w = i * ENTRY + dir * TCP_REPLY;
+  words[w + END] = end;
+  words[w + MAXEND] = end;
+  words[w + MAXWIN] = s.window === 0 ? 1 : s.window;
+  const f = i * ENTRY + TCP_FLAGS;
+  let word = setSynOptions(words[f]!, dir, synOptions(s.bytes, s.at));
   // RFC 7323 section 2.2: the shift counts only when both sides sent the option.
   if (dir === 1 && (word & (word >>> 8) & TcpFlag.WindowScale) === 0) word &= 0x00ff_ffff;
-  hot[f] = word;
+  words[f] = word;
 }
 
 export function inWindow(core: Core, i: number, dir: number, packet: number, s: Segment): number {
-  const { hot, cold } = core.table;
-  const b = i << HOT;
-  const snd = (i << COLD) + dir * COLD_REPLY;
-  const rcv = (i << COLD) + (1 - dir) * COLD_REPLY;
+  const words = core.table.words;
+  const b = i * ENTRY;
+  const snd = i * ENTRY + dir * TCP_REPLY;
+  const rcv = i * ENTRY + (1 - dir) * TCP_REPLY;
   const flags = s.flags;
-  const state = (hot[b + STATUS]! >>> STATE_SHIFT) & 15;
+  const state = (words[b + STATUS]! >>> STATE_SHIFT) & 15;
   let seq = s.seq;
   let ack = s.ack;
   let end = s.end;
   let win = s.window;
-  const rcvFlags = (hot[b + TCP_FLAGS]! >>> ((1 - dir) << 3)) & 0xff;
+  const rcvFlags = (words[b + TCP_FLAGS]! >>> ((1 - dir) << 3)) & 0xff;
   let sack = (rcvFlags & TcpFlag.SackPerm) === 0 ? ack : highestSack(s.bytes, s.at, ack);
 
-  if (cold[snd + MAXWIN] === 0) {
+  if (words[snd + MAXWIN] === 0) {
     if ((flags & Flag.Syn) !== 0) {
       initSender(core, i, dir, s, end);
       if ((flags & Flag.Ack) === 0) return InWindow.Accept; // simultaneous open
     } else {
       // In the middle of a connection: take what the segment says.
-      cold[snd + END] = end;
-      const scaled = win << ((hot[b + TCP_FLAGS]! >>> (24 + (dir << 2))) & 15);
-      cold[snd + MAXWIN] = scaled === 0 ? 1 : scaled;
-      cold[snd + MAXEND] = end + cold[snd + MAXWIN]!;
-      if (cold[rcv + MAXWIN] === 0) {
+      words[snd + END] = end;
+      const scaled = win << ((words[b + TCP_FLAGS]! >>> (24 + (dir << 2))) & 15);
+      words[snd + MAXWIN] = scaled === 0 ? 1 : scaled;
+      words[snd + MAXEND] = end + words[snd + MAXWIN]!;
+      if (words[rcv + MAXWIN] === 0) {
         // Nothing was seen of the other side yet: let III and IV pass until then.
-        cold[rcv + END] = sack;
-        cold[rcv + MAXEND] = sack;
-      } else if (sack === ((cold[rcv + END]! + 1) | 0)) {
-        cold[rcv + END] = sack; // the answer to a keep-alive
+        words[rcv + END] = sack;
+        words[rcv + MAXEND] = sack;
+      } else if (sack === ((words[rcv + END]! + 1) | 0)) {
+        words[rcv + END] = sack; // the answer to a keep-alive
       }
     }
-  } else if ((flags & Flag.Syn) !== 0 && after(end, cold[snd + END]!) && (state === TcpState.SynSent || state === TcpState.SynRecv)) {
+  } else if ((flags & Flag.Syn) !== 0 && after(end, words[snd + END]!) && (state === TcpState.SynSent || state === TcpState.SynRecv)) {
     // A TCP that starts anew with higher numbers (RFC 9293 section 3.4.3).
     initSender(core, i, dir, s, end);
     if (dir === 1 && (flags & Flag.Ack) === 0) return InWindow.Accept;
@@ -104,77 +102,77 @@ export function inWindow(core: Core, i: number, dir: number, packet: number, s: 
 
   // No ACK, or the zero of stacks that set ACK in a RST: as if it acknowledged everything.
   if ((flags & Flag.Ack) === 0 || ((flags & Flag.Rst) !== 0 && ack === 0)) {
-    ack = cold[rcv + END]!;
+    ack = words[rcv + END]!;
     sack = ack;
   }
   if ((flags & Flag.Rst) !== 0 && seq === 0 && state === TcpState.SynSent) {
-    seq = cold[snd + END]!; // a RST that answers the SYN
+    seq = words[snd + END]!; // a RST that answers the SYN
     end = seq;
   }
 
-  const sndMaxWin = cold[snd + MAXWIN]! >>> 0;
-  const rcvMaxWin = cold[rcv + MAXWIN]! >>> 0;
-  const ackFloor = (cold[rcv + END]! - Math.max(sndMaxWin, MAX_ACK_WINDOW) - 1) | 0;
-  const seqFloor = (cold[snd + END]! - rcvMaxWin - 1) | 0;
-  const liberal = core.sysctl.tcpBeLiberal !== 0 || ((hot[b + TCP_FLAGS]! >>> (dir << 3)) & TcpFlag.BeLiberal) !== 0;
+  const sndMaxWin = words[snd + MAXWIN]! >>> 0;
+  const rcvMaxWin = words[rcv + MAXWIN]! >>> 0;
+  const ackFloor = (words[rcv + END]! - Math.max(sndMaxWin, MAX_ACK_WINDOW) - 1) | 0;
+  const seqFloor = (words[snd + END]! - rcvMaxWin - 1) | 0;
+  const liberal = core.sysctl.tcpBeLiberal !== 0 || ((words[b + TCP_FLAGS]! >>> (dir << 3)) & TcpFlag.BeLiberal) !== 0;
 
-  if (after(seq, cold[snd + MAXEND]!)) {
-    const overshot = (end - cold[snd + MAXEND]! + 1) >>> 0;
-    if (rcvMaxWin !== 0 && after(end, seqFloor) && after(sack, ackFloor) && overshot <= rcvMaxWin && !after(sack, cold[rcv + END]!)) {
+  if (after(seq, words[snd + MAXEND]!)) {
+    const overshot = (end - words[snd + MAXEND]! + 1) >>> 0;
+    if (rcvMaxWin !== 0 && after(end, seqFloor) && after(sack, ackFloor) && overshot <= rcvMaxWin && !after(sack, words[rcv + END]!)) {
       // A little more than the window: note it, or the ACK for it would be found over the upper bound.
-      cold[snd + END] = end;
-      hot[b + TCP_FLAGS]! |= TcpFlag.DataUnacknowledged << (dir << 3);
+      words[snd + END] = end;
+      words[b + TCP_FLAGS]! |= TcpFlag.DataUnacknowledged << (dir << 3);
       return refuse(core, liberal, InWindow.Ignore, Invalid.Overshot);
     }
     return refuse(core, liberal, InWindow.Invalid, Invalid.SeqOverUpper);
   }
-  if (after(sack, cold[rcv + END]!)) return refuse(core, liberal, InWindow.Invalid, Invalid.AckOverUpper);
+  if (after(sack, words[rcv + END]!)) return refuse(core, liberal, InWindow.Invalid, Invalid.AckOverUpper);
   if (rcvMaxWin !== 0 && !after(end, seqFloor)) return refuse(core, liberal, InWindow.Ignore, Invalid.SeqUnderLower);
   if (!after(sack, ackFloor)) return refuse(core, liberal, InWindow.Ignore, Invalid.AckUnderLower);
 
-  if ((flags & Flag.Syn) === 0) win = win << ((hot[b + TCP_FLAGS]! >>> (24 + (dir << 2))) & 15);
+  if ((flags & Flag.Syn) === 0) win = win << ((words[b + TCP_FLAGS]! >>> (24 + (dir << 2))) & 15);
   const swin = (win + ((sack - ack) | 0)) >>> 0;
-  if (sndMaxWin < swin) cold[snd + MAXWIN] = swin;
-  let word = hot[b + TCP_FLAGS]!;
+  if (sndMaxWin < swin) words[snd + MAXWIN] = swin;
+  let word = words[b + TCP_FLAGS]!;
   const at = dir << 3;
-  if (after(end, cold[snd + END]!)) {
-    cold[snd + END] = end;
+  if (after(end, words[snd + END]!)) {
+    words[snd + END] = end;
     word |= TcpFlag.DataUnacknowledged << at;
   }
   if ((flags & Flag.Ack) !== 0) {
     if ((word & (TcpFlag.MaxAckSet << at)) === 0) {
-      cold[snd + MAXACK] = ack;
+      words[snd + MAXACK] = ack;
       word |= TcpFlag.MaxAckSet << at;
-    } else if (after(ack, cold[snd + MAXACK]!)) {
-      cold[snd + MAXACK] = ack;
+    } else if (after(ack, words[snd + MAXACK]!)) {
+      words[snd + MAXACK] = ack;
     }
   }
-  if (rcvMaxWin !== 0 && after(end, cold[snd + MAXEND]!)) cold[rcv + MAXWIN]! += (end - cold[snd + MAXEND]!) | 0;
+  if (rcvMaxWin !== 0 && after(end, words[snd + MAXEND]!)) words[rcv + MAXWIN]! += (end - words[snd + MAXEND]!) | 0;
   const right = (sack + win) | 0;
-  if (!after(cold[rcv + MAXEND]!, right)) cold[rcv + MAXEND] = win === 0 ? right + 1 : right;
-  if (ack === cold[rcv + END]) word &= ~(TcpFlag.DataUnacknowledged << ((1 - dir) << 3));
-  hot[b + TCP_FLAGS] = word;
+  if (!after(words[rcv + MAXEND]!, right)) words[rcv + MAXEND] = win === 0 ? right + 1 : right;
+  if (ack === words[rcv + END]) word &= ~(TcpFlag.DataUnacknowledged << ((1 - dir) << 3));
+  words[b + TCP_FLAGS] = word;
 
-  if (packet === TcpPacket.Ack) noteRetransmission(hot, b, dir, seq, ack, end, s.window);
+  if (packet === TcpPacket.Ack) noteRetransmission(words, b, dir, seq, ack, end, s.window);
   return InWindow.Accept;
 }
 
 /** Counts the same ACK segment again and again: past `nf_conntrack_tcp_max_retrans` the entry lives for a shorter time. */
-function noteRetransmission(hot: Int32Array, b: number, dir: number, seq: number, ack: number, end: number, window: number): void {
-  const last = hot[b + TCP_LAST]!;
+function noteRetransmission(words: Int32Array, b: number, dir: number, seq: number, ack: number, end: number, window: number): void {
+  const last = words[b + TCP_LAST]!;
   if (
     ((last >>> 27) & 1) === dir &&
-    hot[b + LAST_SEQ] === seq &&
-    hot[b + LAST_ACK] === ack &&
-    hot[b + LAST_END] === end &&
+    words[b + LAST_SEQ] === seq &&
+    words[b + LAST_ACK] === ack &&
+    words[b + LAST_END] === end &&
     (last & 0xffff) === window
   ) {
-    hot[b + TCP_LAST] = (last & 0xff00_ffff) | ((last + 0x1_0000) & 0x00ff_0000); // u8: wraps, as in the kernel
+    words[b + TCP_LAST] = (last & 0xff00_ffff) | ((last + 0x1_0000) & 0x00ff_0000); // u8: wraps, as in the kernel
   } else {
-    hot[b + TCP_LAST] = (last & 0xf700_0000) | (dir << 27) | window;
-    hot[b + LAST_SEQ] = seq;
-    hot[b + LAST_ACK] = ack;
-    hot[b + LAST_END] = end;
+    words[b + TCP_LAST] = (last & 0xf700_0000) | (dir << 27) | window;
+    words[b + LAST_SEQ] = seq;
+    words[b + LAST_ACK] = ack;
+    words[b + LAST_END] = end;
   }
 }
 
