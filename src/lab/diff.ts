@@ -15,8 +15,9 @@ export interface RunsCompared {
   same: boolean;
   /** Where the two part first, along the way and in time. */
   first: { hop: string; field: string; userspace: string; kernel: string } | undefined;
-  /** For people, by line. */
+  /** For people, by line: all of it, and what is said of runs that are the same. */
   text: string[];
+  summary: string[];
   /** The content of `diff.json`. */
   data: unknown;
 }
@@ -36,12 +37,12 @@ export function compareFolder(folder: string): RunsCompared {
   const userspace = readRun(join(folder, 'userspace'));
   const kernel = readRun(join(folder, 'kernel'));
   const nat = { userspace: natEntries(join(folder, 'userspace')), kernel: natEntries(join(folder, 'kernel')) };
-  const comparisons = userspace.phases.flatMap((phase, i) => {
-    const other = kernel.phases[i];
-    return other === undefined
-      ? []
-      : [comparePhase(runOf(userspace, phase, nat.userspace), runOf(kernel, other, nat.kernel), phase, userspace.order)];
-  });
+  const pairs = userspace.phases.flatMap((phase, i) =>
+    kernel.phases[i] === undefined || phase.kind === 'arp' ? [] : [[phase, kernel.phases[i]] as const],
+  );
+  const comparisons = pairs.map(([u, k]) =>
+    comparePhase(runOf(userspace, u, nat.userspace), runOf(kernel, k, nat.kernel), u, userspace.order),
+  );
   const same = comparisons.length > 0 && userspace.phases.length === kernel.phases.length && comparisons.every(c => c.same);
   const first = comparisons.flatMap(c => c.differences)[0];
   const json = diffJson(comparisons);
@@ -49,7 +50,9 @@ export function compareFolder(folder: string): RunsCompared {
   const text = `${head}\n\n${diffText(comparisons)}`;
   writeFileSync(join(folder, 'diff.txt'), text);
   writeFileSync(join(folder, 'diff.json'), json);
-  return { same, first: first && plainDifference(first), text: text.trimEnd().split('\n'), data: JSON.parse(json) };
+  const lines = text.trimEnd().split('\n');
+  const summary = same ? [head, ...pairs.map(([phase], i) => `  ${phase.what}: ${comparedText(comparisons[i]!)}`)] : lines;
+  return { same, first: first && plainDifference(first), text: lines, summary, data: JSON.parse(json) };
 }
 
 const comparePhase = (userspace: Run, kernel: Run, phase: Phase, hops: readonly string[]): Comparison =>
@@ -62,6 +65,9 @@ const runOf = (evidence: RunEvidence, phase: Phase, nat: NatEntry[]): Run => ({
   macs: evidence.macs,
   nat,
 });
+
+const comparedText = ({ compared: { hops, packets, fields } }: Comparison): string =>
+  `same in ${fields} fields of ${packets} packets at ${hops} hops`;
 
 const shown = (value: Difference['kernel']): string => (value === null ? 'not there' : String(value));
 const plainDifference = (d: Difference) => ({ hop: d.hop, field: d.field, userspace: shown(d.userspace), kernel: shown(d.kernel) });

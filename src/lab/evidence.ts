@@ -6,7 +6,8 @@ import type { Topology } from './topology/model.ts';
 
 /** One probe or conversation: what a hop saw between two moments belongs to it. */
 export interface Phase {
-  kind: 'probe' | 'conversation';
+  /** `arp`: a question by hand; when neighbours ask depends on time, so it is checked and not compared. */
+  kind: 'probe' | 'conversation' | 'arp';
   /** In words. */
   what: string;
   /** Hop where its packets come onto the wires. */

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../base/errors.ts';
-import { Capture } from '../capture/capture.ts';
+import { Capture, type CaptureReport } from '../capture/capture.ts';
 import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
 import type { LabStep } from './definition.ts';
 import { FOREVER, inPhase, type Phase, writeRunFacts } from './evidence.ts';
@@ -31,7 +31,8 @@ interface WireCheck {
 export async function perform(instance: Instance, out: string, say: Say): Promise<RunResult> {
   mkdirSync(out, { recursive: true });
   const hops = instance.topology.hops;
-  const capture = await Capture.start({
+  // Each socket costs the kernel a grace period of its RCU: the two sets are opened, and closed, beside each other.
+  const starting = Capture.start({
     hops: hops
       .filter(hop => !hop.logical)
       .map(hop => ({ name: hop.name, netns: netnsPath(hop.namespace), interface: hop.interface, promiscuous: true })),
@@ -41,14 +42,16 @@ export async function perform(instance: Instance, out: string, say: Say): Promis
     comment: instance.lab.title,
   });
   const performer = new Performer(instance, say);
+  const capture = await starting;
+  let stopping: Promise<CaptureReport> | undefined;
   try {
     await performer.begin();
     await performer.steps(instance.lab.steps);
   } finally {
+    stopping = capture.stop();
     performer.close();
-    await capture.stop();
   }
-  const report = await capture.stop();
+  const report = await stopping;
   await dump(instance, out);
   const frames = readHops(join(out, 'hops'));
   writeRunFacts(out, instance.topology, performer.phases);
@@ -76,7 +79,7 @@ class Performer {
   constructor(instance: Instance, say: Say) {
     this.#instance = instance;
     this.#say = say;
-    this.#watcher = new Watcher(instance.topology.hops);
+    this.#watcher = new Watcher(instance.topology.hops.filter(hop => waitedFor(instance.lab.steps).has(hop.name)));
   }
 
   get phases(): readonly Phase[] {
@@ -101,7 +104,11 @@ class Performer {
   async #step(step: LabStep): Promise<void> {
     switch (step.do) {
       case 'probe':
-        this.#begin('probe', step.from, `probe from ${step.from}: ${step.packet.protocol} to ${step.packet.dst}`);
+        this.#begin(
+          step.packet.protocol === 'arp' ? 'arp' : 'probe',
+          step.from,
+          `probe from ${step.from}: ${step.packet.protocol} to ${step.packet.dst}`,
+        );
         inject(netnsPath(step.from), 'eth0', probeFrame(this.#instance.topology, step.from, step.packet));
         return;
       case 'converse':
@@ -212,6 +219,10 @@ function packetsOf(rule: RegExp, text: string): number | undefined {
   const line = text.split('\n').find(l => rule.test(l));
   return line === undefined ? undefined : Number(/^\[(\d+):/.exec(line)?.[1] ?? 0);
 }
+/** Hops where a step waits for something. */
+const waitedFor = (steps: readonly LabStep[]): Set<string> =>
+  new Set(steps.flatMap(step => (step.do === 'expect hop' ? [step.hop] : step.do === 'converse' ? [`${step.from}/eth0`] : [])));
+
 /** Real time, never later than the kernel's stamp of what is sent after it. */
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
 const fits = (sight: Sight, expected: Expectation): boolean => mismatches(sight, expected).length === 0;

@@ -14,7 +14,7 @@ export function reportLines(report: RunReport): ReportLine[] {
     lines.push({ text: '' }, { text: `The first packet, hop by hop (${label})`, tone: 'title' }, ...walkLines(result.walk));
   lines.push({ text: '' });
   for (const { label, result } of report.runs) lines.push(...checkLines(label, result), ...captureLines(label, result));
-  if (report.comparison !== undefined) lines.push({ text: '' }, ...report.comparison.text.map(text => ({ text })));
+  if (report.comparison !== undefined) lines.push({ text: '' }, ...comparisonLines(report.comparison));
   lines.push({ text: '' }, { text: `captures: ${report.runs.map(run => join(report.folder, run.label)).join(' and ')}`, tone: 'quiet' });
   return lines;
 }
@@ -44,6 +44,9 @@ function checkLines(label: string, result: RunResult): ReportLine[] {
     ]),
   ];
 }
+
+const comparisonLines = ({ same, summary }: NonNullable<RunReport['comparison']>): ReportLine[] =>
+  summary.map((text, i) => (i === 0 ? { text, tone: same ? 'good' : 'bad' } : { text }));
 
 /** A capture with holes is no evidence. */
 const captureLines = (label: string, result: RunResult): ReportLine[] =>

@@ -7,7 +7,7 @@ import type { Hop } from './topology/model.ts';
 
 /** Way in only: packets of the kind that was injected. Nothing for an exercise without a probe. */
 export function walkOf(phase: Phase | undefined, hops: readonly Hop[], frames: ReadonlyMap<string, CapturedFrame[]>): WalkStep[] {
-  if (phase?.kind !== 'probe') return [];
+  if (phase === undefined || phase.kind === 'conversation') return [];
   const seen = hops
     .flatMap((hop, order) => (frames.get(hop.name) ?? []).filter(f => inPhase(phase, f)).map(f => ({ hop: hop.name, order, f })))
     .sort((a, b) => (a.f.timeNs < b.f.timeNs ? -1 : a.f.timeNs > b.f.timeNs ? 1 : a.order - b.order));

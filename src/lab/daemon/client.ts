@@ -1,9 +1,10 @@
 /** The command line's end of a lab's control socket. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { LabError } from '../../base/errors.ts';
-import { type Reply, type Request, type RequestResult, SOCKET_NAME } from './protocol.ts';
+import { LOG_NAME, type Reply, type Request, type RequestResult, SOCKET_NAME } from './protocol.ts';
 
 export interface Progress {
   line: string;
@@ -15,11 +16,11 @@ export class DaemonClient {
   readonly #socket: Socket;
   #waiting: { progress: (p: Progress) => void; resolve: (value: unknown) => void; reject: (error: unknown) => void } | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, directory: string) {
     this.#socket = socket;
     createInterface({ input: socket }).on('line', line => this.#take(JSON.parse(line)));
     socket.on('error', () => undefined); // `close` follows
-    socket.on('close', () => this.#end(new LabError('DAEMON', 'the lab ended before it answered')));
+    socket.on('close', () => this.#end(new LabError('DAEMON', `the lab ended before it answered: ${lastWords(directory)}`)));
   }
 
   /** @throws LabError DAEMON when nobody listens there. */
@@ -28,7 +29,7 @@ export class DaemonClient {
     const fd = openSync(directory, 'r');
     return new Promise<DaemonClient>((resolve, reject) => {
       const socket = createConnection(`/proc/self/fd/${fd}/${SOCKET_NAME}`);
-      socket.once('connect', () => resolve(new DaemonClient(socket)));
+      socket.once('connect', () => resolve(new DaemonClient(socket, directory)));
       socket.once('error', cause => reject(new LabError('DAEMON', `cannot reach the lab at ${directory}: ${cause.message}`, { cause })));
     }).finally(() => closeSync(fd));
   }
@@ -65,5 +66,14 @@ export class DaemonClient {
   #end(error: LabError): void {
     this.#waiting?.reject(error);
     this.#waiting = undefined;
+  }
+}
+
+/** What a daemon wrote before it died: nothing when it was killed. */
+function lastWords(directory: string): string {
+  try {
+    return readFileSync(join(directory, LOG_NAME), 'utf8').trim() || 'it was killed';
+  } catch {
+    return 'it was ended by another command';
   }
 }

@@ -22,7 +22,7 @@ import {
   startTimeOf,
   writeInstance,
 } from './directories.ts';
-import type { DaemonOptions } from './protocol.ts';
+import { type DaemonOptions, LOG_NAME } from './protocol.ts';
 
 const INIT = fileURLToPath(new URL('init.sh', import.meta.url));
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -41,7 +41,7 @@ export async function launch(options: DaemonOptions): Promise<Launched> {
   const directory = join(runtimeRoot(), options.transient ? `${options.lab}.${process.pid}` : options.lab);
   if (!makeInstanceDirectory(directory))
     throw new LabError('BAD_INPUT', `lab ${options.lab} is up: \`kubehop lab down ${options.lab}\` ends it`);
-  const log = openSync(join(directory, 'daemon.log'), 'w', 0o600);
+  const log = openSync(join(directory, LOG_NAME), 'w', 0o600);
   const child = spawn('unshare', unshareArguments(options), { cwd: directory, detached: true, stdio: ['ignore', 'pipe', log] });
   closeSync(log);
   try {
@@ -100,7 +100,7 @@ function ready(child: ChildProcess, directory: string): Promise<void> {
     });
     child.once('exit', (code, signal) => {
       clearTimeout(timer);
-      reject(startFailure(readFileSync(join(directory, 'daemon.log'), 'utf8').trim(), signal ?? `exit ${code}`));
+      reject(startFailure(readFileSync(join(directory, LOG_NAME), 'utf8').trim(), signal ?? `exit ${code}`));
     });
   });
 }

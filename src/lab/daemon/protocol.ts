@@ -4,6 +4,8 @@ import type { RouterDescription } from '../../node/description.ts';
 import type { RunResult } from '../result.ts';
 
 export const SOCKET_NAME = 'control.sock';
+/** stderr of everything in the lab. */
+export const LOG_NAME = 'daemon.log';
 
 /** One request per connection at a time; the answer is any number of `progress` lines and one `done` or `error`. */
 export type Request =
