@@ -87,5 +87,5 @@ export const icmp = defineMatch('icmp', {
     return `${bang(m.not)} --icmp-type ${m.type === ANY && every ? 'any' : every ? m.type : `${m.type}/${m.code.low}`}`;
   },
   list: (m, { numeric }) => list(m, numeric),
-  places: () => ({ protocols: [1] }),
+  places: { protocols: [1] },
 });

@@ -14,5 +14,5 @@ export const mac = defineMatch('mac', {
   read: ({ 'mac-source': source }) => ({ kind: 'mac', source: source!.value, not: source!.not }),
   print: m => `${bang(m.not)} --mac-source ${formatMac(m.source)}`,
   list: m => ` MAC ${m.not ? '! ' : ''}${formatMac(m.source)}`,
-  places: () => ({ hooks: ['PREROUTING', 'INPUT', 'FORWARD'] }),
+  places: { hooks: ['PREROUTING', 'INPUT', 'FORWARD'] },
 });

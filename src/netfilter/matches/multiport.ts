@@ -47,5 +47,5 @@ export const multiport = defineMatch('multiport', {
       p.low === p.high ? portText(p.low, name, numeric) : `${portText(p.low, name, numeric)}:${portText(p.high, name, numeric)}`;
     return ` multiport ${m.which} ${bang(m.not)}${m.ports.map(text).join(',')}`;
   },
-  places: () => ({ protocols }),
+  places: { protocols },
 });

@@ -56,5 +56,5 @@ export const owner = defineMatch('owner', {
     const gid = list('owner GID match', m.gid, numeric ? nobody : systemNames.groupName);
     return `${socket}${uid}${gid}${m.supplGroups ? ' incl. suppl. groups' : ''}`;
   },
-  places: () => ({ hooks: ['OUTPUT', 'POSTROUTING'] }),
+  places: { hooks: ['OUTPUT', 'POSTROUTING'] },
 });

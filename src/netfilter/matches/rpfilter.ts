@@ -19,5 +19,5 @@ export const rpfilter = defineMatch('rpfilter', {
   }),
   print: m => text(m, '--'),
   list: m => ` rpfilter${text(m, '')}`,
-  places: () => ({ tables: ['raw', 'mangle'], hooks: ['PREROUTING'] }),
+  places: { tables: ['raw', 'mangle'], hooks: ['PREROUTING'] },
 });

@@ -102,5 +102,5 @@ export const sctp = defineMatch('sctp', {
     const chunks = m.chunkTypes ? bang(m.chunkTypes.not) + printChunks(m.chunkTypes, numeric) : '';
     return ` sctp${listPorts('spt', m.srcPort, 'sctp', numeric)}${listPorts('dpt', m.dstPort, 'sctp', numeric)}${chunks}`;
   },
-  places: () => ({ protocols: [132] }),
+  places: { protocols: [132] },
 });

@@ -69,5 +69,5 @@ export const tcp = defineMatch('tcp', {
     const flags = m.flags ? ` flags:${m.flags.not ? '!' : ''}${show(m.flags.mask)}/${show(m.flags.value)}` : '';
     return ` tcp${listPorts('spt', m.srcPort, 'tcp', numeric)}${listPorts('dpt', m.dstPort, 'tcp', numeric)}${option}${flags}`;
   },
-  places: () => ({ protocols: [6] }),
+  places: { protocols: [6] },
 });

@@ -11,5 +11,5 @@ export const tcpmss = defineMatch('tcpmss', {
   },
   print: m => `${bang(m.not)} --mss ${printRange(m)}`,
   list: m => ` tcpmss match ${m.not ? '!' : ''}${printRange(m)}`,
-  places: () => ({ protocols: [6] }),
+  places: { protocols: [6] },
 });

@@ -15,5 +15,5 @@ export const udp = defineMatch('udp', {
   }),
   print: m => printPorts('--sport', m.srcPort) + printPorts('--dport', m.dstPort),
   list: (m, { numeric }) => ` udp${listPorts('spt', m.srcPort, 'udp', numeric)}${listPorts('dpt', m.dstPort, 'udp', numeric)}`,
-  places: () => ({ protocols: [17] }),
+  places: { protocols: [17] },
 });

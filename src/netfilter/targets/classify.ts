@@ -13,5 +13,5 @@ export const classify = defineTarget('CLASSIFY', {
   read: given => ({ kind: 'CLASSIFY', classId: given['set-class']!.value }),
   print: t => ` --set-class ${(t.classId >>> 16).toString(16).padStart(4, '0')}:${(t.classId & 0xffff).toString(16).padStart(4, '0')}`,
   list: t => ` CLASSIFY set ${(t.classId >>> 16).toString(16)}:${(t.classId & 0xffff).toString(16)}`,
-  places: () => ({ hooks: ['FORWARD', 'OUTPUT', 'POSTROUTING'] }),
+  places: { hooks: ['FORWARD', 'OUTPUT', 'POSTROUTING'] },
 });

@@ -41,7 +41,7 @@ function words(t: CtTarget, p: string): string {
     (zone === undefined || zone.id === 0 ? '' : ` ${p}zone${direction} ${zone.id}`)
   );
 }
-const raw = () => ({ tables: ['raw'] });
+const raw = { tables: ['raw'] };
 
 export const ct = defineTarget('CT', {
   options: {

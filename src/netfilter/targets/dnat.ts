@@ -22,5 +22,5 @@ export const dnat = defineTarget('DNAT', {
   },
   print: t => ` --to-destination ${printNatTo(t)}${natFlags(t, '--')}`,
   list: t => ` to:${printNatTo(t)}${natFlags(t, '')}`,
-  places: () => ({ tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] }),
+  places: { tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] },
 });

@@ -12,5 +12,5 @@ export const dscp = defineTarget('DSCP', {
   },
   print: t => ` --set-dscp ${hex2(t.dscp)}`,
   list: t => ` DSCP set ${hex2(t.dscp)}`,
-  places: () => ({ tables: ['mangle'] }),
+  places: { tables: ['mangle'] },
 });

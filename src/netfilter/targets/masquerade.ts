@@ -13,5 +13,5 @@ export const masquerade = defineTarget('MASQUERADE', {
   }),
   print: t => (t.ports ? ` --to-ports ${printNatPorts(t.ports)}` : '') + natFlags(t, '--'),
   list: t => (t.ports ? ` masq ports: ${printNatPorts(t.ports)}` : '') + natFlags(t, ''),
-  places: () => ({ tables: ['nat'], hooks: ['POSTROUTING'] }),
+  places: { tables: ['nat'], hooks: ['POSTROUTING'] },
 });

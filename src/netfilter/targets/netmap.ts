@@ -8,5 +8,5 @@ export const netmap = defineTarget('NETMAP', {
   read: ({ to }) => ({ kind: 'NETMAP', address: to!.value.address & to!.value.mask, mask: to!.value.mask }),
   print: t => ` --to ${formatIpv4(t.address)}${printMask(t.mask)}`,
   list: t => ` to:${formatIpv4(t.address)}${printMask(t.mask)}`,
-  places: () => ({ tables: ['nat'] }),
+  places: { tables: ['nat'] },
 });

@@ -12,5 +12,5 @@ export const redirect = defineTarget('REDIRECT', {
   }),
   print: t => (t.ports ? ` --to-ports ${printNatPorts(t.ports)}` : '') + natFlags(t, '--'),
   list: t => (t.ports ? ` redir ports ${printNatPorts(t.ports)}` : '') + natFlags(t, ''),
-  places: () => ({ tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] }),
+  places: { tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] },
 });

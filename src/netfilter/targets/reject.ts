@@ -31,5 +31,5 @@ export const reject = defineTarget('REJECT', {
   },
   print: t => ` --reject-with ${t.with}`,
   list: t => ` reject-with ${t.with}`,
-  places: () => ({ tables: ['filter'], hooks: ['INPUT', 'FORWARD', 'OUTPUT'] }),
+  places: { tables: ['filter'], hooks: ['INPUT', 'FORWARD', 'OUTPUT'] },
 });

@@ -23,5 +23,5 @@ export const snat = defineTarget('SNAT', {
   },
   print: t => ` --to-source ${printNatTo(t)}${natFlags(t, '--')}`,
   list: t => ` to:${printNatTo(t)}${natFlags(t, '')}`,
-  places: () => ({ tables: ['nat'], hooks: ['INPUT', 'POSTROUTING'] }),
+  places: { tables: ['nat'], hooks: ['INPUT', 'POSTROUTING'] },
 });

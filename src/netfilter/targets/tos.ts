@@ -40,5 +40,5 @@ export const tos = defineTarget('TOS', {
   },
   print: t => ` --set-tos ${hex2(t.value)}/${hex2(t.mask)}`,
   list: (t, { numeric }) => ` TOS ${list(t, numeric)}`,
-  places: () => ({ tables: ['mangle'] }),
+  places: { tables: ['mangle'] },
 });

@@ -20,5 +20,5 @@ export const ttl = defineTarget('TTL', {
   },
   print: t => ` --ttl-${t.op} ${t.value}`,
   list: t => ` TTL ${listed[t.op]} ${t.value}`,
-  places: () => ({ tables: ['mangle'] }),
+  places: { tables: ['mangle'] },
 });

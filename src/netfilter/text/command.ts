@@ -5,7 +5,8 @@
 import type { Rule, TableName } from '../ruleset.ts';
 import { builtinChains } from '../ruleset.ts';
 import { parseUnsigned } from './numbers.ts';
-import { isUnsupported, type RuleSpec, readRule } from './rule-reader.ts';
+import type { RuleDraft } from './rule-draft.ts';
+import { isUnsupported, readRule } from './rule-reader.ts';
 import { chainNameProblem } from './table-draft.ts';
 import type { Words } from './words.ts';
 
@@ -89,23 +90,20 @@ export function readCommand(words: Words, context: CommandContext): Command {
   const draft: Draft = { flags: { numeric: false, verbose: false, exact: false, lineNumbers: false }, ruleAt: 0 };
   const other = (option: string, w: Words, not: boolean): boolean => takeOption(option, w, not, draft, context);
   const isChain = (name: string): boolean => context.isChain(name, draft.table);
-  let specs: RuleSpec[];
+  let rules: RuleDraft[];
   let verbatim: string | undefined;
   try {
-    specs = readRule(words, isChain, other, options);
+    rules = readRule(words, isChain, other, options);
   } catch (error) {
     verbatim = isUnsupported(error) && context.lenient ? keep(words, draft, context) : undefined;
     if (verbatim === undefined) throw error;
     context.lenient!(error as Error);
-    specs = [{ matches: [] }];
+    rules = [{ matches: [], verbatim, packets: 0, bytes: 0, line: words.line }];
   }
   const name = draft.name ?? words.fail('no command: expected one of -A -I -D -R -N -X -F -P -Z -E');
-  checkCommand(name, specs[0]!, draft, words);
-  const { packets, bytes } = draft.counters ?? { packets: 0, bytes: 0 };
-  const hasRule = withRule.has(name) && !(name === 'delete' && draft.number !== undefined);
-  const rules = hasRule
-    ? specs.map(spec => ({ ...spec, packets, bytes, ...(verbatim !== undefined && { verbatim }), line: words.line }))
-    : [];
+  checkCommand(name, rules[0]!, draft, words);
+  if (draft.counters) for (const rule of rules) Object.assign(rule, draft.counters);
+  if (!withRule.has(name) || (name === 'delete' && draft.number !== undefined)) rules = [];
   if (name === 'replace' && rules.length > 1) words.fail('-R takes one source and one destination');
   const { chain, number, value, counters, table } = draft;
   return {
@@ -219,7 +217,7 @@ export function readCounter(text: string): number | undefined {
 const noOutput = ['PREROUTING', 'INPUT'];
 const noInput = ['POSTROUTING', 'OUTPUT'];
 
-function checkCommand(name: CommandName, spec: RuleSpec, draft: Draft, words: Words): void {
+function checkCommand(name: CommandName, spec: RuleDraft, draft: Draft, words: Words): void {
   const { chain } = draft;
   const empty =
     spec.matches.length === 0 &&

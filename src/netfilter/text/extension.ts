@@ -72,7 +72,7 @@ interface Extension<Data> {
   print(data: Data): string;
   /** The same for `iptables -L`, with a space in front. */
   list(data: Data, style: ListStyle): string;
-  places?(data: Data): Places;
+  readonly places?: Places | ((data: Data) => Places);
 }
 export interface MatchExtension<M extends Match = Match> extends Extension<M> {
   readonly side: 'match';
@@ -91,7 +91,7 @@ type Described<Data, O extends OptionTable> = {
   read(given: Given<O>, words: Words, head: RuleHead): Data;
   print(data: Data): string;
   list(data: Data, style: ListStyle): string;
-  places?(data: Data): Places;
+  readonly places?: Places | ((data: Data) => Places);
 };
 
 export function defineMatch<K extends Match['kind'], const O extends OptionTable>(

@@ -59,9 +59,7 @@ function parts(name: string, d: ExtraDescribed) {
     read: read as never,
     print: (data: { options: readonly ExtraOption[] }) => print(data.options, '--'),
     list: (data: { options: readonly ExtraOption[] }) => ` ${name}${print(data.options, '')}`,
-    ...(places && {
-      places: (data: { options: readonly ExtraOption[] }) => (typeof places === 'function' ? places(data.options) : places),
-    }),
+    ...(places && { places: typeof places === 'function' ? (data: { options: readonly ExtraOption[] }) => places(data.options) : places }),
   };
 }
 

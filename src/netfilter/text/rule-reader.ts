@@ -4,25 +4,12 @@
  */
 import { TextError } from '../../base/errors.ts';
 import { findMatch, matchNames } from '../matches/index.ts';
-import type { Match, NotAddress, NotInterface, Target } from '../ruleset.ts';
-import { findTarget } from '../targets/index.ts';
-import { type GivenOption, type MatchExtension, type NamedOption, optionsByName, type TargetExtension } from './extension.ts';
+import { type NamedOption, optionsByName } from './extension.ts';
 import { systemNames } from './names.ts';
 import { parseUnsigned } from './numbers.ts';
-import { dotted, interfaceName, netmask, protocolNumber } from './values.ts';
+import { type Draft, finish, type Loaded, load, type RuleDraft } from './rule-draft.ts';
+import { readHead } from './rule-head.ts';
 import type { Words } from './words.ts';
-
-/** A rule without its place; more than one when addresses were given as a list. */
-export interface RuleSpec {
-  readonly source?: NotAddress;
-  readonly destination?: NotAddress;
-  readonly inInterface?: NotInterface;
-  readonly outInterface?: NotInterface;
-  readonly protocol?: { readonly number: number; readonly not: boolean };
-  readonly fragment?: { readonly not: boolean };
-  readonly matches: readonly Match[];
-  readonly target?: Target;
-}
 
 /** What else a line may hold, for whoever reads commands (`-A`, `-t`, `-c` ...). Gets the option; true = it was taken. */
 export type OtherOption = (option: string, words: Words, not: boolean) => boolean;
@@ -47,29 +34,6 @@ const headOptions = new Set('-s -d -p -i -o -f -m -j -g -4 -6'.split(' '));
 /** Options that take a value which must be a word of its own: 1.8.9 reads `-ptcp` and `--jump=DROP` as the value `-ptcp`. */
 const separate = new Set('-s -d -p -i -o -j -g'.split(' '));
 
-interface Loaded {
-  readonly extension: MatchExtension | TargetExtension;
-  readonly given: Record<string, GivenOption>;
-}
-
-interface Draft {
-  source?: AddressList;
-  destination?: AddressList;
-  inInterface?: NotInterface;
-  outInterface?: NotInterface;
-  protocol?: { number: number; not: boolean };
-  protocolWord?: string;
-  protocolLoaded: boolean;
-  fragment?: { not: boolean };
-  target?: Target;
-  /** In the order in which they were named; at most one of them is a target. */
-  loaded: Loaded[];
-}
-interface AddressList {
-  readonly list: readonly { readonly address: number; readonly mask: number }[];
-  readonly not: boolean;
-}
-
 /**
  * Reads all words that are left. `isChain` says which jumps are known.
  * @throws TextError RULES or RULES_UNSUPPORTED
@@ -79,7 +43,7 @@ export function readRule(
   isChain: (name: string) => boolean,
   other: OtherOption,
   others: ReadonlyMap<string, string>,
-): RuleSpec[] {
+): RuleDraft[] {
   const draft: Draft = { loaded: [], protocolLoaded: false };
   let not = false;
   while (!words.done) {
@@ -111,7 +75,7 @@ function short(word: string, not: boolean, words: Words, draft: Draft, isChain: 
     words.list[--words.at] = option === '-m' || option === '-t' || option === '-A' || option === '-c' ? word.slice(2) : `-${word.slice(2)}`;
   }
   words.option = option;
-  if (headOptions.has(option)) head(option, not, words, draft, isChain);
+  if (headOptions.has(option)) readHead(option, not, words, draft, isChain);
   else if (!other(option, words, not)) words.fail(`unknown option "${option}"`);
 }
 
@@ -139,7 +103,7 @@ function long(
       if (separate.has(own)) words.fail(`"${word}": write the value as a word of its own: --${name} ${word.slice(equals + 1)}`);
       words.list[--words.at] = word.slice(equals + 1);
     }
-    if (headOptions.has(own)) head(own, not, words, draft, isChain);
+    if (headOptions.has(own)) readHead(own, not, words, draft, isChain);
     else if (!other(own, words, not)) words.fail(`unknown option "--${name}"`);
     return;
   }
@@ -191,12 +155,6 @@ function loadProtocol(draft: Draft): Loaded | undefined {
   return load(extension, draft);
 }
 
-function load(extension: MatchExtension | TargetExtension, draft: Draft): Loaded {
-  const loaded = { extension, given: {} };
-  draft.loaded.push(loaded);
-  return loaded;
-}
-
 function unknownOption(name: string, draft: Draft, words: Words): never {
   const owners = matchNames.filter(n => optionsByName(findMatch(n)!).has(name));
   const names = draft.loaded.map(l => l.extension.name);
@@ -219,141 +177,6 @@ function take({ loaded, option }: Found, word: string, equals: number, not: bool
   if (before === undefined) loaded.given[name] = { not, value, at };
   else if (spec.repeat) loaded.given[name] = { not, value, at, earlier: [...(before.earlier ?? []), before] };
   else words.fail(`--${name} of ${loaded.extension.name} can only be given once`);
-}
-
-function head(option: string, not: boolean, words: Words, draft: Draft, isChain: (name: string) => boolean): void {
-  switch (option) {
-    case '-s':
-      if (draft.source) words.fail('-s can only be given once');
-      draft.source = { list: addresses(words), not };
-      return;
-    case '-d':
-      if (draft.destination) words.fail('-d can only be given once');
-      draft.destination = { list: addresses(words), not };
-      return;
-    case '-p': {
-      if (draft.protocolWord !== undefined) words.fail('-p can only be given once');
-      const word = words.value().toLowerCase();
-      const number = protocolNumber(word, words);
-      if (number === 0 && not) words.fail('"! -p all" would never match');
-      draft.protocolWord = word;
-      words.protocol = number;
-      words.protocolNot = not;
-      if (number !== 0) draft.protocol = { number, not };
-      return;
-    }
-    case '-i':
-      if (draft.inInterface) words.fail('-i can only be given once');
-      draft.inInterface = device(words, not);
-      return;
-    case '-o':
-      if (draft.outInterface) words.fail('-o can only be given once');
-      draft.outInterface = device(words, not);
-      return;
-    case '-f':
-      if (draft.fragment) words.fail('-f can only be given once');
-      draft.fragment = { not };
-      return;
-    case '-m': {
-      if (not) words.fail('-m cannot be inverted');
-      const name = words.value();
-      load(findMatch(name) ?? words.unsupported(`no match named "${name}"`), draft);
-      return;
-    }
-    case '-4':
-      return;
-    case '-6':
-      words.unsupported('-6: IPv6 rules are not read');
-      return;
-    default:
-      jump(option, not, words, draft, isChain);
-  }
-}
-
-function jump(option: string, not: boolean, words: Words, draft: Draft, isChain: (name: string) => boolean): void {
-  if (not) words.fail(`${option} cannot be inverted`);
-  if (draft.target || draft.loaded.some(l => l.extension.side === 'target')) words.fail('a rule has one -j or -g');
-  const name = words.value();
-  if (name === '' || /\s/.test(name) || name.length > 28) words.bad('a target, or a chain of at most 28 characters');
-  if (option === '-g') {
-    if (!isChain(name)) words.fail(`there is no chain "${name}" to go to: expected a chain that was declared before`);
-    draft.target = { kind: 'goto', chain: name };
-    return;
-  }
-  const extension = findTarget(name);
-  if (extension !== undefined) load(extension, draft);
-  else if (isChain(name)) draft.target = { kind: 'jump', chain: name };
-  else words.unsupported(`no target named "${name}", and no chain of that name was declared before`);
-}
-
-/** `a/mask,b` with short networks such as `10/8`. A mask of 0 makes the address 0. */
-function addresses(words: Words): AddressList['list'] {
-  const word = words.value();
-  return word.split(',').map(item => {
-    const slash = item.lastIndexOf('/');
-    const mask = slash < 0 ? -1 : netmask(item.slice(slash + 1));
-    if (mask === undefined) return words.bad('an address with /prefix 0..32 or /netmask');
-    if (mask === 0) return { address: 0, mask: 0 };
-    const address = dotted((slash < 0 ? item : item.slice(0, slash)).trimStart(), true);
-    if (address === undefined) return words.bad('an IPv4 address or network such as 10.0.0.0/8 (names are not resolved)');
-    return { address: address & mask, mask };
-  });
-}
-
-function device(words: Words, not: boolean): NotInterface {
-  const word = words.value();
-  if (word === '') words.bad('the name of an interface: an empty one is likely a mistake');
-  const { name, prefix } = interfaceName(word, words);
-  return { name, prefix, not };
-}
-
-function finish(words: Words, draft: Draft): RuleSpec[] {
-  const ruleHead = { protocol: words.protocol, protocolNot: words.protocolNot };
-  const matches: Match[] = [];
-  let target = draft.target;
-  for (const loaded of draft.loaded) {
-    checkOptions(loaded, words);
-    if (loaded.extension.side === 'match') matches.push(loaded.extension.read(loaded.given, words, ruleHead));
-    else target = loaded.extension.read(loaded.given, words, ruleHead);
-  }
-  const { inInterface, outInterface, protocol, fragment } = draft;
-  const rest = {
-    ...(inInterface && !(inInterface.prefix && inInterface.name === '' && !inInterface.not) && { inInterface }),
-    ...(outInterface && !(outInterface.prefix && outInterface.name === '' && !outInterface.not) && { outInterface }),
-    ...(protocol && { protocol }),
-    ...(fragment && { fragment }),
-    matches,
-    ...(target && { target }),
-  };
-  return withAddresses(draft, rest, words);
-}
-
-/** One rule for each pair of a source and a destination. */
-function withAddresses(draft: Draft, rest: RuleSpec, words: Words): RuleSpec[] {
-  const { source, destination } = draft;
-  if (!source && !destination) return [rest];
-  const several = (source?.list.length ?? 1) > 1 || (destination?.list.length ?? 1) > 1;
-  if (several && (source?.not || destination?.not)) words.fail('! cannot stand before a list of addresses');
-  const ends = (given: AddressList | undefined): (NotAddress | undefined)[] =>
-    given ? given.list.map(a => (a.mask === 0 && !given.not ? undefined : { ...a, not: given.not })) : [undefined];
-  const rules: RuleSpec[] = [];
-  for (const s of ends(source))
-    for (const d of ends(destination)) rules.push({ ...(s && { source: s }), ...(d && { destination: d }), ...rest });
-  return rules;
-}
-
-function checkOptions({ extension, given }: Loaded, words: Words): void {
-  const { name, options } = extension;
-  for (const option in options) {
-    const spec = options[option]!;
-    if (given[option] === undefined) {
-      if (spec.required) words.fail(`${name}: --${option} is missing`);
-      continue;
-    }
-    for (const other of spec.excludes ?? [])
-      if (given[other] !== undefined) words.fail(`${name}: --${option} and --${other} exclude each other`);
-    for (const other of spec.needs ?? []) if (given[other] === undefined) words.fail(`${name}: --${option} wants --${other} too`);
-  }
 }
 
 /** Is this the complaint about something that is simply not known here? */

@@ -1,9 +1,11 @@
 /**
  * What the kernel looks at when a whole table arrives: jumps that lead somewhere and never in a circle, and extensions only where
  * they work. A rule of a user's chain stands at every hook from which the chain can be reached.
+ *
+ * Chains are numbered here and the graph of jumps is a few typed arrays: a table may have tens of thousands of chains.
  */
 import { matchOf } from '../matches/index.ts';
-import { builtinChains, type Rule, type Table } from '../ruleset.ts';
+import { builtinChains, type Chain, type Rule, type Table } from '../ruleset.ts';
 import { targetOf } from '../targets/index.ts';
 import type { Hook, Places } from './extension.ts';
 import { printRule, protocolText } from './rule-printer.ts';
@@ -14,98 +16,117 @@ export interface TableProblem {
   readonly message: string;
 }
 
+/** Jumps of chain `i`, in the order of its rules: `to[start[i]]` up to `to[start[i + 1]]`. */
+interface Graph {
+  readonly chains: readonly Chain[];
+  readonly start: Int32Array;
+  readonly to: readonly number[];
+}
+
 /** The first thing in the table that the kernel would refuse. */
 export function checkTable(table: Table): TableProblem | undefined {
-  const jumps = new Map<string, Set<string>>();
-  for (const chain of table.chains.values()) {
+  const chains = [...table.chains.values()];
+  const numbers = new Map<string, number>();
+  for (const [i, chain] of chains.entries()) numbers.set(chain.name, i);
+  const start = new Int32Array(chains.length + 1);
+  const to: number[] = [];
+  for (const [i, chain] of chains.entries()) {
+    start[i] = to.length;
     for (const rule of chain.rules) {
       const t = rule.target;
       if (t?.kind !== 'jump' && t?.kind !== 'goto') continue;
-      const to = table.chains.get(t.chain);
-      const message =
-        to === undefined
-          ? `there is no chain "${t.chain}"`
-          : to.policy !== undefined
-            ? `"${t.chain}" is built in: rules cannot jump to it`
-            : undefined;
-      if (message !== undefined) return { chain: chain.name, rule, message };
-      const set = jumps.get(chain.name);
-      if (set) set.add(t.chain);
-      else jumps.set(chain.name, new Set([t.chain]));
+      const target = numbers.get(t.chain);
+      if (target === undefined) return { chain: chain.name, rule, message: `there is no chain "${t.chain}"` };
+      if (chains[target]!.policy !== undefined)
+        return { chain: chain.name, rule, message: `"${t.chain}" is built in: rules cannot jump to it` };
+      to.push(target);
     }
   }
-  return findLoop(table, jumps) ?? findMisplaced(table, hooksOf(table, jumps));
+  start[chains.length] = to.length;
+  const graph = { chains, start, to };
+  return findLoop(graph) ?? findMisplaced(table, graph, reachable(table, graph, numbers));
 }
 
-function findLoop(table: Table, jumps: ReadonlyMap<string, ReadonlySet<string>>): TableProblem | undefined {
-  const done = new Set<string>();
-  // Depth first with a stack of its own: chains may be thousands deep.
-  for (const start of jumps.keys()) {
-    if (done.has(start)) continue;
-    const path = new Set<string>([start]);
-    const stack = [{ name: start, next: [...(jumps.get(start) ?? [])] }];
+function findLoop({ chains, start, to }: Graph): TableProblem | undefined {
+  // Depth first with a stack of its own: chains may be thousands deep. 1 = on the way, 2 = done.
+  const state = new Uint8Array(chains.length);
+  const stack: number[] = [];
+  const next = start.slice();
+  for (let first = 0; first < chains.length; first++) {
+    if (state[first] !== 0) continue;
+    stack.push(first);
+    state[first] = 1;
     while (stack.length > 0) {
-      const top = stack.at(-1)!;
-      const to = top.next.pop();
-      if (to === undefined) {
-        path.delete(top.name);
-        done.add(top.name);
+      const at = stack.at(-1)!;
+      if (next[at]! === start[at + 1]!) {
+        state[at] = 2;
         stack.pop();
-      } else if (path.has(to)) {
-        const rule = table.chains.get(top.name)!.rules.find(r => (r.target as { chain?: string } | undefined)?.chain === to)!;
-        return { chain: top.name, rule, message: `the jump to "${to}" makes a loop: ${[...path, to].join(' > ')}` };
-      } else if (!done.has(to)) {
-        path.add(to);
-        stack.push({ name: to, next: [...(jumps.get(to) ?? [])] });
+        continue;
+      }
+      const child = to[next[at]!++]!;
+      if (state[child] === 1) {
+        const names = [...stack.slice(stack.indexOf(child)), child].map(i => chains[i]!.name);
+        const rule = chains[at]!.rules.find(
+          r => (r.target?.kind === 'jump' || r.target?.kind === 'goto') && r.target.chain === names.at(-1),
+        )!;
+        return { chain: chains[at]!.name, rule, message: `the jump to "${names.at(-1)}" makes a loop: ${names.join(' > ')}` };
+      }
+      if (state[child] === 0) {
+        state[child] = 1;
+        stack.push(child);
       }
     }
   }
   return undefined;
 }
 
-/** The hooks from which each chain can be reached. */
-function hooksOf(table: Table, jumps: ReadonlyMap<string, ReadonlySet<string>>): Map<string, Set<Hook>> {
-  const hooks = new Map<string, Set<Hook>>();
-  for (const hook of builtinChains[table.name]) {
-    const queue: string[] = [hook];
-    const seen = new Set(queue);
-    for (const name of queue) {
-      const set = hooks.get(name);
-      if (set) set.add(hook);
-      else hooks.set(name, new Set([hook]));
-      for (const to of jumps.get(name) ?? []) if (!seen.has(to)) queue.push(...(seen.add(to) && [to]));
+/** For each chain a bit for each of the table's built-in chains from which it can be reached. */
+function reachable(table: Table, { chains, start, to }: Graph, numbers: ReadonlyMap<string, number>): Uint8Array {
+  const hooks = new Uint8Array(chains.length);
+  for (const [bit, hook] of builtinChains[table.name].entries()) {
+    const queue = [numbers.get(hook)!];
+    hooks[queue[0]!]! |= 1 << bit;
+    for (let i = 0; i < queue.length; i++) {
+      const from = queue[i]!;
+      for (let e = start[from]!; e < start[from + 1]!; e++) {
+        const child = to[e]!;
+        if (hooks[child]! & (1 << bit)) continue;
+        hooks[child]! |= 1 << bit;
+        queue.push(child);
+      }
     }
   }
   return hooks;
 }
 
-function findMisplaced(table: Table, hooks: ReadonlyMap<string, ReadonlySet<Hook>>): TableProblem | undefined {
-  for (const chain of table.chains.values()) {
-    const reached = hooks.get(chain.name);
+function findMisplaced(table: Table, { chains }: Graph, hooks: Uint8Array): TableProblem | undefined {
+  const names = builtinChains[table.name];
+  for (const [i, chain] of chains.entries()) {
+    const reached: Hook[] = names.filter((_, bit) => hooks[i]! & (1 << bit));
     for (const rule of chain.rules) {
       for (const match of rule.matches) {
-        const extension = matchOf(match);
-        const message = extension.places && misplaced(`match ${extension.name}`, extension.places(match), table.name, reached, rule);
+        const { places, name } = matchOf(match);
+        const message =
+          places && misplaced('match', name, typeof places === 'function' ? places(match) : places, table.name, reached, rule);
         if (message) return { chain: chain.name, rule, message };
       }
       const t = rule.target;
       if (t === undefined || t.kind === 'jump' || t.kind === 'goto') continue;
-      const extension = targetOf(t);
-      const message = extension.places && misplaced(`target ${extension.name}`, extension.places(t), table.name, reached, rule);
+      const { places, name } = targetOf(t);
+      const message = places && misplaced('target', name, typeof places === 'function' ? places(t) : places, table.name, reached, rule);
       if (message) return { chain: chain.name, rule, message };
     }
   }
   return undefined;
 }
 
-function misplaced(what: string, places: Places, table: string, reached: ReadonlySet<Hook> | undefined, rule: Rule): string | undefined {
+function misplaced(side: string, name: string, places: Places, table: string, reached: readonly Hook[], rule: Rule): string | undefined {
   const { tables, hooks, protocols } = places;
-  if (tables && !tables.includes(table)) return `${what} only works in table ${tables.join(', ')}`;
+  if (tables && !tables.includes(table)) return `${side} ${name} only works in table ${tables.join(', ')}`;
   if (protocols && (rule.protocol === undefined || rule.protocol.not || !protocols.includes(rule.protocol.number)))
-    return `${what} wants -p ${protocols.map(protocolText).join(', ')}`;
-  if (hooks && reached)
-    for (const hook of reached) if (!hooks.includes(hook)) return `${what} does not work in ${hook}, only in ${hooks.join(', ')}`;
-  return undefined;
+    return `${side} ${name} wants -p ${protocols.map(protocolText).join(', ')}`;
+  const bad = hooks && reached.find(hook => !hooks.includes(hook));
+  return bad && hooks ? `${side} ${name} does not work in ${bad}, only in ${hooks.join(', ')}` : undefined;
 }
 
 export const describeProblem = (p: TableProblem): string => `${p.message} (-A ${p.chain}${printRule(p.rule)})`;

@@ -12,6 +12,9 @@ const MAX_LINE = 10_239;
 const MAX_WORD = 1023;
 const MAX_WORDS = 250;
 
+/** Slots for words that may come again; a power of two. */
+const SHARED = 8192;
+
 const SPACE = 32;
 const TAB = 9;
 const QUOTE = 34;
@@ -41,7 +44,11 @@ export class Words {
   /** Things that are accepted though they do nothing. */
   readonly warnings: TextError[] = [];
 
+  /** The last data of each extension, to be shared by rules that say the same. */
+  readonly last = new Map<object, object>();
   private readonly objects: NamedObjects;
+  private readonly seen: (string | undefined)[] = new Array(SHARED);
+  private lastPiece = '';
 
   constructor(file: string, objects: NamedObjects = {}) {
     this.file = file;
@@ -60,11 +67,31 @@ export class Words {
         continue;
       }
       const start = i;
-      while (i < to && c !== SPACE && c !== TAB && c !== QUOTE) c = text.charCodeAt(++i);
+      let hash = 0;
+      while (i < to && c !== SPACE && c !== TAB && c !== QUOTE) {
+        hash = (Math.imul(hash, 31) + c) | 0;
+        c = text.charCodeAt(++i);
+      }
       const place = column + start - from;
       if (i < to && c === QUOTE) i = this.quoted(text, start, i, to, place);
-      else this.push(text.slice(start, i), place);
+      else this.push(this.shared(text, start, i, hash), place);
     }
+  }
+
+  /** Most words of a file stand there many times: they share one string, which saves most of the memory that reading takes. */
+  private shared(text: string, start: number, end: number, hash: number): string {
+    const slot = (hash ^ (hash >>> 16)) & (SHARED - 1);
+    const known = this.seen[slot];
+    if (known !== undefined && known.length === end - start && text.startsWith(known, start)) return known;
+    const word = text.slice(start, end);
+    this.seen[slot] = word;
+    return word;
+  }
+
+  /** Comments come in runs of equal ones. */
+  private sharedPiece(text: string, start: number, end: number): string {
+    if (this.lastPiece.length !== end - start || !text.startsWith(this.lastPiece, start)) this.lastPiece = text.slice(start, end);
+    return this.lastPiece;
   }
 
   /** A word with a quoted piece: `start` is where the word starts, `quote` where the quote opens. Returns the offset after the word. */
@@ -77,7 +104,7 @@ export class Words {
         word += text.slice(piece, i);
         piece = ++i;
       } else if (c === QUOTE) {
-        this.push(word + text.slice(piece, i), column);
+        this.push(word === '' ? this.sharedPiece(text, piece, i) : word + text.slice(piece, i), column);
         return i + 1;
       }
     }
