@@ -84,7 +84,7 @@ export const icmp = defineMatch('icmp', {
   print(m) {
     const every = m.code.low === 0 && m.code.high === MAX_U8;
     // A range of codes is kept and matched, but iptables writes only its first.
-    return `${bang(m.not)} --icmp-type ${m.type === ANY && every ? 'any' : every ? m.type : `${m.type}/${m.code.low}`}`;
+    return `${bang(m.not)} --icmp-type ${m.type === ANY ? 'any' : every ? m.type : `${m.type}/${m.code.low}`}`;
   },
   list: (m, { numeric }) => list(m, numeric),
   places: { protocols: [1] },

@@ -48,14 +48,14 @@ const otherProtocols =
   'ax.25 93 ipip 94 etherip 97 encap 98 pim 103 vrrp 112 l2tp 115 isis 124 fc 133 mpls-in-ip 137 manet 138 hip 139 shim6 140 ' +
   'wesp 141 rohc 142 ethernet 143';
 
-/** Services that stand in for a missing /etc/services. */
+/** Services that stand in for a missing /etc/services: `t` for tcp, `u` for udp, `b` for both. */
 const services =
-  'echo 7 discard 9 daytime 13 chargen 19 ftp-data 20 ftp 21 ssh 22 telnet 23 smtp 25 time 37 whois 43 tacacs 49 domain 53 bootps 67 ' +
-  'bootpc 68 tftp 69 gopher 70 finger 79 http 80 kerberos 88 pop3 110 sunrpc 111 auth 113 nntp 119 ntp 123 netbios-ns 137 ' +
-  'netbios-dgm 138 netbios-ssn 139 imap2 143 snmp 161 snmp-trap 162 bgp 179 ldap 389 https 443 microsoft-ds 445 submissions 465 ' +
-  'isakmp 500 syslog 514 printer 515 route 520 submission 587 ipp 631 ldaps 636 rsync 873 ftps 990 imaps 993 pop3s 995 socks 1080 ' +
-  'openvpn 1194 radius 1812 radius-acct 1813 nfs 2049 gds-db 3050 mysql 3306 rdp 3389 svn 3690 ipsec-nat-t 4500 sip 5060 ' +
-  'xmpp-client 5222 postgresql 5432 amqp 5672 vnc 5900 x11 6000 redis 6379 http-alt 8080';
+  'echo b7 discard b9 daytime b13 chargen b19 ftp-data t20 ftp t21 ssh t22 telnet t23 smtp t25 time b37 whois t43 tacacs b49 domain b53 ' +
+  'bootps u67 bootpc u68 tftp u69 gopher t70 finger t79 http t80 kerberos b88 pop3 t110 sunrpc b111 auth t113 nntp t119 ntp u123 ' +
+  'netbios-ns u137 netbios-dgm u138 netbios-ssn t139 imap2 t143 snmp b161 snmp-trap b162 bgp t179 ldap b389 https b443 ' +
+  'microsoft-ds b445 submissions t465 isakmp u500 syslog u514 printer t515 route u520 submission t587 ipp t631 ldaps b636 rsync t873 ' +
+  'ftps t990 imaps t993 pop3s t995 socks t1080 openvpn b1194 radius b1812 radius-acct b1813 nfs b2049 mysql t3306 svn t3690 ' +
+  'ipsec-nat-t u4500 sip b5060 xmpp-client t5222 postgresql t5432 amqp b5672 x11 t6000 redis t6379 http-alt b8080';
 
 interface Table {
   /** `name/protocol` and `name` alone to number; `number/protocol` to name. */
@@ -106,8 +106,11 @@ const serviceTable = lazy((): Table => {
     const [port, protocol] = where!.split('/');
     enter([name!, ...aliases], Number(port), protocol!);
   }
-  const words = services.split(' ');
-  for (let i = 0; i < words.length; i += 2) for (const p of ['tcp', 'udp']) enter([words[i]!], Number(words[i + 1]), p);
+  const words = table.byName.size > 0 ? [] : services.split(' ');
+  for (let i = 0; i < words.length; i += 2) {
+    const protocols = { t: ['tcp'], u: ['udp'], b: ['tcp', 'udp'] }[words[i + 1]![0] as 't' | 'u' | 'b'];
+    for (const p of protocols) enter([words[i]!], Number(words[i + 1]!.slice(1)), p);
+  }
   return table;
 });
 
