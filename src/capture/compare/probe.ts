@@ -82,7 +82,14 @@ class ProbeComparison {
     this.#findings.compared.packets++;
     const flow = this.#flowOf(s, this.#seen[where]);
     const text = packetText(s);
-    this.#findings.differ(hop, flow, 'packet', where === 'userspace' ? text : null, where === 'kernel' ? text : null);
+    this.#findings.differ(
+      hop,
+      flow,
+      'packet',
+      where === 'userspace' ? text : null,
+      where === 'kernel' ? text : null,
+      where === 'kernel' ? s.frame.timeNs : undefined,
+    );
   }
 
   /** Sightings of packets that are partners; what is left is paired with its like, so that a changed payload is found as one. */
@@ -120,9 +127,16 @@ class ProbeComparison {
       const uv = u.get(field) ?? null;
       const kv = k.get(field) ?? null;
       findings.compared.fields++;
-      if (uv === null || kv === null) findings.differ(pair.hop, flow, field, uv, kv);
+      if (uv === null || kv === null) findings.differ(pair.hop, flow, field, uv, kv, pair.kernel.frame.timeNs);
       else if (!this.#agree(field, uv, kv, pair)) {
-        findings.differ(pair.hop, flow, field, this.#text(field, uv, this.#seen.userspace), this.#text(field, kv, this.#seen.kernel));
+        findings.differ(
+          pair.hop,
+          flow,
+          field,
+          this.#text(field, uv, this.#seen.userspace),
+          this.#text(field, kv, this.#seen.kernel),
+          pair.kernel.frame.timeNs,
+        );
       }
     }
   }

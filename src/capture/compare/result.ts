@@ -27,6 +27,8 @@ export interface Difference {
   /** null: not there. */
   userspace: DifferenceValue;
   kernel: DifferenceValue;
+  /** Of a probe: when the kernel run showed what the userspace run did not, since 1970. Tells which of many differences came first. */
+  timeNs?: string;
   /** The hop where the same difference was found first: a consequence of it, most likely. */
   repeats?: string;
 }
@@ -57,11 +59,19 @@ export class Findings {
   readonly #ignored = new Map<string, Ignored>();
   readonly #first = new Map<string, string>();
 
-  differ(hop: string, flow: string, field: string, userspace: DifferenceValue, kernel: DifferenceValue): void {
+  differ(hop: string, flow: string, field: string, userspace: DifferenceValue, kernel: DifferenceValue, timeNs?: bigint): void {
     const key = JSON.stringify([flow, field, userspace, kernel]);
     const before = this.#first.get(key);
     if (before === undefined) this.#first.set(key, hop);
-    this.differences.push({ hop, flow, field, userspace, kernel, ...(before === undefined || before === hop ? {} : { repeats: before }) });
+    this.differences.push({
+      hop,
+      flow,
+      field,
+      userspace,
+      kernel,
+      ...(timeNs === undefined ? {} : { timeNs: String(timeNs) }),
+      ...(before === undefined || before === hop ? {} : { repeats: before }),
+    });
   }
   ignore(what: string, why: string, userspace: number, kernel: number): void {
     const i = this.#ignored.get(what) ?? { what, why, userspace: 0, kernel: 0 };
