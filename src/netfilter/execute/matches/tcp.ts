@@ -15,6 +15,9 @@ export function tcpDstPort(x: Execution, _p: Packet, code: Int32Array, at: numbe
   return x.dstPort === code[at + 1]!;
 }
 
+/** Without options of its own the match still wants a whole header. */
+export const tcpWhole = (x: Execution): boolean => x.header(tcpHeader.HEADER_LEN, true);
+
 /** Operands: source range, destination range, inversions. */
 export function tcpPorts(x: Execution, _p: Packet, code: Int32Array, at: number): boolean {
   if (!x.header(tcpHeader.HEADER_LEN, true)) return false;
@@ -51,13 +54,14 @@ function hasOption(b: Uint8Array, at: number, end: number, kind: number): boolea
 }
 
 export const tcp: MatchExtension<MatchOf<'tcp'>> = {
-  tests: [tcpDstPort, tcpPorts, tcpFlags, tcpOption],
+  tests: [tcpDstPort, tcpWhole, tcpPorts, tcpFlags, tcpOption],
   emit(m, out) {
     const { srcPort, dstPort, flags, option } = m;
     if (!asks(srcPort) && dstPort && !dstPort.not && dstPort.low === dstPort.high) {
       out.test(tcpDstPort, false, dstPort.low);
+    } else if (!asks(srcPort) && !asks(dstPort)) {
+      if (!flags && !option) out.test(tcpWhole, false);
     } else {
-      // Also without any option: a cut header is dropped all the same.
       out.test(tcpPorts, false, packRange(srcPort), packRange(dstPort));
       out.operand((srcPort?.not ? NOT_SRC : 0) | (dstPort?.not ? NOT_DST : 0));
     }

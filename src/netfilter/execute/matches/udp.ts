@@ -13,6 +13,9 @@ export function udpDstPort(x: Execution, _p: Packet, code: Int32Array, at: numbe
   return x.dstPort === code[at + 1]!;
 }
 
+/** Without options the match still wants a whole header. */
+export const udpWhole = (x: Execution): boolean => x.header(udpHeader.HEADER_LEN, false);
+
 /** Operands: source range, destination range, inversions. */
 export function udpPorts(x: Execution, _p: Packet, code: Int32Array, at: number): boolean {
   if (!x.header(udpHeader.HEADER_LEN, false)) return false;
@@ -21,11 +24,13 @@ export function udpPorts(x: Execution, _p: Packet, code: Int32Array, at: number)
 }
 
 export const udp: MatchExtension<MatchOf<'udp'>> = {
-  tests: [udpDstPort, udpPorts],
+  tests: [udpDstPort, udpWhole, udpPorts],
   emit(m, out) {
     const { srcPort, dstPort } = m;
     if (!asks(srcPort) && dstPort && !dstPort.not && dstPort.low === dstPort.high) {
       out.test(udpDstPort, false, dstPort.low);
+    } else if (!asks(srcPort) && !asks(dstPort)) {
+      out.test(udpWhole, false);
     } else {
       out.test(udpPorts, false, packRange(srcPort), packRange(dstPort));
       out.operand((srcPort?.not ? NOT_SRC : 0) | (dstPort?.not ? NOT_DST : 0));
