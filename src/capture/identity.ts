@@ -110,20 +110,27 @@ function deal(group: readonly Sighting[], flows: FlowTable): TravelledPacket[] {
   for (const s of group) {
     const place = placeOf(s);
     const possible = packets.filter(p => !p.places.has(place) && ttlAllows(p.sightings.at(-1)!, s));
-    const traced = possible.filter(p => p.sightings.some(q => sameTrace(q, s)));
-    const related = traced.length > 0 ? traced : possible.filter(p => sameFlow(p.sightings.at(-1)!, s, flows));
-    // With another tuple that no flow joins to it, it may still be the packet after a rewrite that was never seen unambiguously.
-    const startsHere = traced.length === 0 && related.length === 0 && possible.every(p => p.sightings[0]!.frame.hop === s.frame.hop);
-    const chosen = startsHere ? undefined : (related[0] ?? possible[0]);
+    const candidates = narrow(possible, s, flows);
+    // Seen at the first hop only, and of another flow: it may be a packet of its own that sets out here.
+    const startsHere = candidates === possible && possible.every(p => p.sightings[0]!.frame.hop === s.frame.hop);
+    const chosen = startsHere ? undefined : candidates[0];
     if (!chosen) {
       packets.push({ id: 0, sightings: [s], certain: true, places: new Set([place]) });
       continue;
     }
-    if (traced.length !== 1 && related.length !== 1) for (const p of related.length > 0 ? related : possible) p.certain = false;
+    if (candidates.length > 1) for (const p of candidates) p.certain = false;
     chosen.sightings.push(s);
     chosen.places.add(place);
   }
   return packets.map(({ id, sightings, certain }) => ({ id, sightings, certain }));
+}
+
+/** Of the packets that could have this sighting, those that the router numbered alike, else those of its flow, else all. */
+function narrow<P extends TravelledPacket>(possible: P[], s: Sighting, flows: FlowTable): P[] {
+  const traced = possible.filter(p => p.sightings.some(q => sameTrace(q, s)));
+  if (traced.length > 0) return traced;
+  const related = possible.filter(p => sameFlow(p.sightings.at(-1)!, s, flows));
+  return related.length > 0 ? related : possible;
 }
 
 /** A router takes from the TTL and never adds. */

@@ -2,5 +2,7 @@
 import type { ConformanceSet } from '../set.ts';
 import { iptablesRules, iptablesRulesExtra } from './iptables-rules.ts';
 import { chainNames } from './kubeproxy-chain-names.ts';
+import { rfcChecksum } from './rfc-checksum.ts';
+import { rfcVxlan } from './rfc-vxlan.ts';
 
-export const sets: readonly ConformanceSet[] = [iptablesRules, iptablesRulesExtra, chainNames];
+export const sets: readonly ConformanceSet[] = [iptablesRules, iptablesRulesExtra, chainNames, rfcChecksum, rfcVxlan];
