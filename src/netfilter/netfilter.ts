@@ -6,9 +6,11 @@ import { Hook, Verdict } from '../packet/verdict.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import type { Environment } from './environment.ts';
 import { Execution } from './execute/execution.ts';
-import { Installed } from './execute/installed.ts';
+import { ExplainingWalker, type Onlooker } from './execute/explain.ts';
+import { Installed, type MakeWalker } from './execute/installed.ts';
 import type { Program } from './execute/program.ts';
 import type { Tracer } from './execute/tracer.ts';
+import { Walker } from './execute/walk.ts';
 import { hooks, type Stage, type StageName } from './hooks.ts';
 import { type TableName, tableNames } from './ruleset.ts';
 
@@ -17,6 +19,13 @@ const Table = { raw: 0, mangle: 1, nat: 2, filter: 3 } as const satisfies Record
 export interface NetfilterOptions {
   /** False: long chains are walked rule by rule, as the kernel does. The meaning is the same. */
   readonly indexed?: boolean;
+  /** Is told of every rule that is tried, and may settle tests: nothing for a router that carries traffic. */
+  readonly onlooker?: Onlooker;
+}
+
+function walkerMaker({ indexed = true, onlooker }: NetfilterOptions): MakeWalker {
+  if (onlooker) return (x, { code, counters, depth }) => new ExplainingWalker(x, code, counters, depth, onlooker);
+  return (x, { code, counters, depth, index }) => new Walker(x, code, counters, depth, indexed ? index : null);
 }
 
 export class Netfilter {
@@ -30,7 +39,7 @@ export class Netfilter {
   constructor(env: Environment, options: NetfilterOptions = {}) {
     this.#env = env;
     this.#execution = new Execution(env);
-    this.#installed = new Installed(this.#execution, options.indexed ?? true);
+    this.#installed = new Installed(this.#execution, walkerMaker(options));
     this.#stages = [Hook.Prerouting, Hook.Input, Hook.Forward, Hook.Output, Hook.Postrouting].map(hook =>
       hooks[hook].map(name => this.#stage(name, hook)),
     );

@@ -6,7 +6,7 @@ import { HOOKS, type Program, sharedFloat64, sharedInt32, TABLES } from './progr
 import type { StateSpec } from './state/spec.ts';
 import { keepState, makeState } from './state/table.ts';
 import type { Tracer } from './tracer.ts';
-import { Walker } from './walk.ts';
+import type { Walker } from './walk.ts';
 
 const EMPTY: Program = {
   id: 0,
@@ -24,19 +24,21 @@ const EMPTY: Program = {
   depth: 0,
 };
 
+/** Makes the walker of a program. */
+export type MakeWalker = (x: Execution, program: Program) => Walker;
+
 export class Installed {
   readonly #x: Execution;
-  readonly #indexed: boolean;
+  readonly #make: MakeWalker;
   #program = EMPTY;
   #entries = EMPTY.entries;
   #walker: Walker;
   #generation = -1;
 
-  /** @param indexed false: every rule is tried */
-  constructor(x: Execution, indexed: boolean) {
+  constructor(x: Execution, make: MakeWalker) {
     this.#x = x;
-    this.#indexed = indexed;
-    this.#walker = new Walker(x, EMPTY.code, EMPTY.counters, 0, null);
+    this.#make = make;
+    this.#walker = make(x, EMPTY);
   }
 
   get tracer(): Tracer | null {
@@ -66,7 +68,7 @@ export class Installed {
     this.#x.data = program.data;
     this.#x.counters = program.counters;
     this.#x.objects = 2 * program.firstObject;
-    const walker = new Walker(this.#x, program.code, program.counters, program.depth, this.#indexed ? program.index : null);
+    const walker = this.#make(this.#x, program);
     walker.tracer = this.#walker.tracer;
     this.#walker = walker;
     this.#program = program;

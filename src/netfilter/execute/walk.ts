@@ -97,7 +97,7 @@ export class Walker {
 }
 
 /** Whoever dropped it for a reason of its own has noted that. */
-function drop(p: Packet): Verdict {
+export function drop(p: Packet): Verdict {
   if (p.reason === DropReason.None) p.reason = DropReason.NetfilterDrop;
   return Verdict.Drop;
 }
