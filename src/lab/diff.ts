@@ -1,5 +1,5 @@
 /** Both runs of an exercise side by side: each probe exactly, each conversation by flow. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LabError } from '../base/errors.ts';
 import { compareConversation } from '../capture/compare/conversation.ts';
@@ -8,7 +8,7 @@ import { compareProbe } from '../capture/compare/probe.ts';
 import type { Comparison, Difference, Run } from '../capture/compare/result.ts';
 import type { NatEntry } from '../capture/flow-table.ts';
 import { findLab } from './catalog.ts';
-import { inPhase, type Phase, type RunEvidence, readRun } from './evidence.ts';
+import { inPhase, natEntries, type Phase, type RunEvidence, readRun } from './evidence.ts';
 import { lastFolder } from './state.ts';
 
 export interface RunsCompared {
@@ -86,22 +86,3 @@ const firstText = (d: Difference | undefined): string =>
   d === undefined
     ? 'the runs have not the same steps'
     : `first at ${d.hop}, ${d.field}: userspace ${shown(d.userspace)}, kernel ${shown(d.kernel)}`;
-
-const ENTRY = /^\s*\w+\s+(\d+) .*?src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+).*?src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)/;
-
-/** What conntrack(8) said at the end of the run: tells which tuples are one flow. */
-function natEntries(folder: string): NatEntry[] {
-  const lines = readFileSync(join(folder, 'conntrack.txt'), 'utf8').split('\n');
-  return lines.flatMap(line => {
-    const m = ENTRY.exec(line);
-    if (m === null) return [];
-    const tuple = (at: number) => ({
-      protocol: Number(m[1]),
-      src: m[at]!,
-      dst: m[at + 1]!,
-      srcPort: Number(m[at + 2]),
-      dstPort: Number(m[at + 3]),
-    });
-    return [{ original: tuple(2), reply: tuple(6) }];
-  });
-}

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
+import type { NatEntry } from '../capture/flow-table.ts';
 import type { Topology } from './topology/model.ts';
 
 /** One probe or conversation: what a hop saw between two moments belongs to it. */
@@ -60,7 +61,7 @@ export function readRun(folder: string): RunEvidence {
 }
 
 /** MAC to interface. The bridge's own and the tap's stand only under a userspace node and never in a frame. */
-function pinnedMacs(topology: Topology): Record<string, string> {
+export function pinnedMacs(topology: Topology): Record<string, string> {
   const macs: Record<string, string> = {};
   for (const end of topology.wires.flatMap(wire => wire.ends)) if (end.bridge === undefined) macs[end.mac] = `${end.namespace}/${end.name}`;
   for (const ns of topology.namespaces) {
@@ -70,4 +71,23 @@ function pinnedMacs(topology: Topology): Record<string, string> {
     macs[ns.node.vtepMac] = `${ns.name}/flannel.1`;
   }
   return macs;
+}
+
+const ENTRY = /^\s*\w+\s+(\d+) .*?src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+).*?src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)/;
+
+/** What conntrack(8) said at the end of the run: tells which tuples are one flow. */
+export function natEntries(folder: string): NatEntry[] {
+  const lines = readFileSync(join(folder, 'conntrack.txt'), 'utf8').split('\n');
+  return lines.flatMap(line => {
+    const m = ENTRY.exec(line);
+    if (m === null) return [];
+    const tuple = (at: number) => ({
+      protocol: Number(m[1]),
+      src: m[at]!,
+      dst: m[at + 1]!,
+      srcPort: Number(m[at + 2]),
+      dstPort: Number(m[at + 3]),
+    });
+    return [{ original: tuple(2), reply: tuple(6) }];
+  });
 }

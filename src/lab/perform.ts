@@ -7,6 +7,7 @@ import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
 import type { LabStep } from './definition.ts';
 import { FOREVER, inPhase, type Phase, writeRunFacts } from './evidence.ts';
 import type { Instance } from './instance.ts';
+import { writeRunJourney } from './journey.ts';
 import type { CheckResult, RunResult } from './result.ts';
 import { inNetns, netnsPath, run } from './shell.ts';
 import { describeExpectation, describeSight, type Expectation, mismatches, type Sight, sightOfFrame } from './sight.ts';
@@ -54,6 +55,7 @@ export async function perform(instance: Instance, out: string, say: Say): Promis
   const report = await stopping;
   await dump(instance, out);
   const frames = readHops(join(out, 'hops'));
+  writeRunJourney(out, instance, frames);
   writeRunFacts(out, instance.topology, performer.phases);
   return {
     checks: performer.judge(frames),

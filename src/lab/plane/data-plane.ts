@@ -6,6 +6,8 @@ export interface DataPlane {
   rulesText(counters: boolean): Promise<string>;
   /** iptables-save text; connections go on. @throws LabError RULES, and the old rules stay */
   loadRules(text: string): Promise<void>;
+  /** `nat KUBE-SERVICES rule 2: -d 10.96.0.10/32 ...`, by the number that the node's trace gives; the kernel has no such numbers. */
+  ruleText(counter: number): string | undefined;
   stop(): Promise<void>;
   /** Settles when it ends by itself. */
   readonly failed: Promise<Error | undefined>;

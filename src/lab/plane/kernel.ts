@@ -34,6 +34,10 @@ export class KernelPlane implements DataPlane {
     await runCommand(restoreCommand(this.#node, text));
   }
 
+  ruleText(): undefined {
+    return undefined;
+  }
+
   async stop(): Promise<void> {
     // nothing runs for it
   }

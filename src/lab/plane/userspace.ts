@@ -1,4 +1,6 @@
 /** A node whose packets the TypeScript router carries, on the same wires. */
+
+import { printRule } from '../../netfilter/text/rule-printer.ts';
 import type { RouterDescription } from '../../node/description.ts';
 import { type RunningNode, startNode } from '../../node/node.ts';
 import { netnsPath } from '../shell.ts';
@@ -48,6 +50,13 @@ export class UserspacePlane implements DataPlane {
 
   async loadRules(text: string): Promise<void> {
     this.running.loadRules(text, { file: `the rules of ${this.#node}` });
+  }
+
+  ruleText(counter: number): string | undefined {
+    const found = this.running.programText?.of(counter);
+    if (found === undefined) return undefined;
+    const { table, chain, number, rule } = found;
+    return rule === undefined ? `${table} ${chain} policy` : `${table} ${chain} rule ${number}: ${printRule(rule).trim()}`;
   }
 
   async stop(): Promise<void> {
