@@ -20,9 +20,10 @@ import {
   type TableName,
   type Target,
 } from '../../../src/netfilter/ruleset.ts';
+import { readRuleSet } from '../../../src/netfilter/text/read.ts';
 import { plainMemory } from '../../../src/packet/memory.ts';
 import { CtInfo, Packet } from '../../../src/packet/packet.ts';
-import { Verdict } from '../../../src/packet/verdict.ts';
+import { Hook, hookNames, Verdict } from '../../../src/packet/verdict.ts';
 import * as icmp from '../../../src/wire/icmp.ts';
 import * as ipv4 from '../../../src/wire/ipv4.ts';
 import * as tcp from '../../../src/wire/tcp.ts';
@@ -322,4 +323,29 @@ export function tracked(p: Packet, ctinfo: number = CtInfo.New): Packet {
   p.ct = 0;
   p.ctinfo = ctinfo;
   return p;
+}
+
+/** Rules from text: lines as iptables-restore takes them, tables by `*name`, without COMMIT. */
+export function rulesOf(...lines: string[]): RuleSet {
+  const text: string[] = [];
+  for (const line of lines) {
+    if (line.startsWith('*') && text.length > 0) text.push('COMMIT');
+    text.push(line);
+  }
+  return readRuleSet(`${[...text, 'COMMIT'].join('\n')}\n`).ruleSet;
+}
+
+/** A node whose only rule, in a chain of a table, has the words `args`; tells whether a packet passes its tests. */
+export function matcher(args: string, hook: Hook = Hook.Input, tableName: TableName = 'filter', options: CompileOptions = {}) {
+  const chain = hookNames[hook];
+  const n = node(rulesOf(`*${tableName}`, `-A ${chain} ${args}`), options);
+  const at0 = n.text.chains.find(c => c.chain.name === chain)!.first;
+  return {
+    ...n,
+    hits(p: Packet): boolean {
+      const before = n.text.counters(at0).packets;
+      n.netfilter.run(tableName, hook, p);
+      return n.text.counters(at0).packets > before;
+    },
+  };
 }
