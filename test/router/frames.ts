@@ -68,13 +68,24 @@ export function udpFrame(e: Ends & { sport: number; dport: number; data?: Uint8A
 }
 
 export function tcpFrame(
-  e: Ends & { sport: number; dport: number; flags: string; seq?: number; ack?: number; window?: number; data?: Uint8Array },
+  e: Ends & {
+    sport: number;
+    dport: number;
+    flags: string;
+    seq?: number;
+    ack?: number;
+    window?: number;
+    /** Padded to a multiple of four bytes. */
+    tcpOptions?: Uint8Array;
+    data?: Uint8Array;
+  },
 ): Uint8Array {
   const letters: Record<string, number> = { F: 1, S: 2, R: 4, P: 8, A: 16, U: 32 };
   let flags = 0;
   for (const letter of e.flags) flags |= letters[letter]!;
   const data = e.data ?? new Uint8Array(0);
-  const b = new Uint8Array(tcp.HEADER_LEN + data.length);
+  const options = e.tcpOptions ?? new Uint8Array(0);
+  const b = new Uint8Array(tcp.HEADER_LEN + options.length + data.length);
   tcp.encode(
     {
       srcPort: e.sport,
@@ -85,11 +96,11 @@ export function tcpFrame(
       window: e.window ?? 64_240,
       checksum: 0,
       urgentPointer: 0,
-      options: new Uint8Array(0),
+      options,
     },
     b,
   );
-  b.set(data, tcp.HEADER_LEN);
+  b.set(data, tcp.HEADER_LEN + options.length);
   return ip(e, ipv4.Protocol.Tcp, withTransportSum(e, ipv4.Protocol.Tcp, b, tcp.CHECKSUM_OFFSET));
 }
 

@@ -6,8 +6,10 @@ import type { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { MemoryDevice } from '../../src/device/memory-pair.ts';
 import { memoryPair } from '../../src/device/memory-pair.ts';
 import { compile } from '../../src/netfilter/execute/compile.ts';
+import type { ProgramText } from '../../src/netfilter/execute/program-text.ts';
 import { needsConntrack } from '../../src/netfilter/needs-conntrack.ts';
 import { Netfilter } from '../../src/netfilter/netfilter.ts';
+import type { RuleSet } from '../../src/netfilter/ruleset.ts';
 import { readRuleSet } from '../../src/netfilter/text/read.ts';
 import { buildNode } from '../../src/node/build.ts';
 import { checkDescription, type RouterDescriptionInput } from '../../src/node/description.ts';
@@ -17,6 +19,9 @@ import type { Plane } from '../../src/router/plane.ts';
 import { RulesEnvironment } from '../../src/router/rules-environment.ts';
 import { RulesHooks } from '../../src/router/rules-hooks.ts';
 import { tell, tellIp } from './frames.ts';
+
+/** A segment of the largest kind, and headers around it. */
+const LARGEST = 65_553 + 200;
 
 export interface World {
   plane: Plane;
@@ -29,13 +34,23 @@ export interface World {
   /** Lets time pass; what timers send. */
   advance(ms: number): string[];
   load(rules: string): void;
+  /** The same from a rule set; rules that stay go on counting. @returns what reads the counters */
+  install(ruleSet: RuleSet): ProgramText;
+  netfilter: Netfilter;
   drops(): Record<string, number>;
   /** The frames of the last call as bytes. */
   last: { port: string; bytes: Uint8Array }[];
 }
 
-/** @param description as in a file for `kubehop router run`, as an object; a port's `mac` is required */
-export function world(description: RouterDescriptionInput, rules = ''): World {
+/**
+ * @param description as in a file for `kubehop router run`, as an object; a port's `mac` is required
+ * @param size of the wires: how many frames wait on one, and the longest frame
+ */
+export function world(
+  description: RouterDescriptionInput,
+  rules = '',
+  size: { slots?: number; frameSize?: number; connections?: number } = {},
+): World {
   const checked = checkDescription(description);
   const clock = new VirtualClock(1000);
   const random = new SeededRandom(1);
@@ -43,11 +58,12 @@ export function world(description: RouterDescriptionInput, rules = ''): World {
   const { plane, conntrack, ports } = buildNode(checked, {
     clock,
     random,
-    connections: 4096,
+    connections: size.connections ?? 4096,
     open: port => {
       const tun = port.kind === 'tun';
       const options = { name: port.name, mtu: port.mtu ?? 1500, ...(port.mac ? { mac: parseMac(port.mac) } : {}) };
-      const [near, far] = memoryPair(options, {}, { bare: tun, frameSize: 65_553 + 200, slots: 128 });
+      const frameSize = tun ? LARGEST : (size.frameSize ?? LARGEST);
+      const [near, far] = memoryPair(options, {}, { bare: tun, frameSize, slots: size.slots ?? 128 });
       wires.set(port.name, far);
       return near;
     },
@@ -56,14 +72,21 @@ export function world(description: RouterDescriptionInput, rules = ''): World {
   plane.hooks = new RulesHooks(netfilter, conntrack, plane.reassembly);
   const batch = Array.from({ length: 64 }, () => new Packet());
   const pick = Array.from({ length: 64 }, () => new Packet());
+  let text: ProgramText | undefined;
   const w: World = {
     plane,
+    netfilter,
     conntrack,
     clock,
     last: [],
-    load: text => {
-      const { ruleSet } = readRuleSet(text, { file: 'rules' });
-      netfilter.install(compile(ruleSet).program, netfilter.tracks || needsConntrack(ruleSet));
+    load: rules => {
+      w.install(readRuleSet(rules, { file: 'rules' }).ruleSet);
+    },
+    install: ruleSet => {
+      const compiled = compile(ruleSet, text ? { previous: text } : {});
+      netfilter.install(compiled.program, netfilter.tracks || needsConntrack(ruleSet));
+      text = compiled.text;
+      return text;
     },
     send: (port, frame, segment) => put(wires.get(port)!, frame, segment?.gsoSize),
     fromSocket: packet => put(wires.get(checked.ports.find(p => p.kind === 'tun')!.name)!, packet),
