@@ -13,6 +13,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import { confirm } from './clash.ts';
 import { Core, type CoreOptions } from './core.ts';
 import { Event, EventRing } from './events.ts';
+import { trackGre } from './gre.ts';
 import { IcmpKind, icmpError, trackIcmp } from './icmp.ts';
 import { DST, ENTRY, IPS_BITS, KEY, KEY_ACCT, KEY_TSTAMP, MARK, PORTS, REPLY, SRC, STATE_SHIFT, STATUS, zoneOf } from './layout.ts';
 import { Nat } from './nat/nat.ts';
@@ -139,8 +140,9 @@ export class Conntrack {
       case ipv4.Protocol.Icmp:
         return trackIcmp(core, p, i, dir) ? Tracked.Accept : Tracked.Invalid;
     }
-    // `generic_packet`. Differs from Linux: SCTP and GRE are tracked by tuple alone, without states and keys.
-    core.refresh(i, core.sysctl.timeouts[Timeout.Generic]!);
+    if (proto === ipv4.Protocol.Gre) trackGre(core, i);
+    // `generic_packet`. Differs from Linux: SCTP, DCCP and UDP-Lite are tracked by tuple alone, without states of their own.
+    else core.refresh(i, core.sysctl.timeouts[Timeout.Generic]!);
     core.account(p, i, dir);
     return Tracked.Accept;
   }
