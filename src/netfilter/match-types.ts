@@ -193,7 +193,7 @@ export interface HashlimitMatch {
   readonly gcIntervalMs: number;
   readonly expireMs: number;
   readonly rateMatch: boolean;
-  /** Only with `rateMatch`, else 0. */
+  /** Means nothing without `rateMatch`; 0 = not given. */
   readonly rateIntervalS: number;
 }
 /** Of the IPv4 packet, header included. */

@@ -1,9 +1,10 @@
 /** Token buckets, one for each address, port or pair of them (`xt_hashlimit` revision 3). */
+import { prefixOf } from '../../base/address.ts';
 import { type HashlimitMatch, HashlimitMode } from '../ruleset.ts';
 import { defineMatch } from '../text/extension.ts';
-import { leadingDecimal, parseUnsigned, scanEnd, scanUnsigned } from '../text/numbers.ts';
+import { leadingDecimal, scanEnd, scanUnsigned } from '../text/numbers.ts';
 import { listRate, readRate } from '../text/rate.ts';
-import { u32 } from '../text/values.ts';
+import { netmask, u32 } from '../text/values.ts';
 import type { Words } from '../text/words.ts';
 
 /** Units of time per second (XT_HASHLIMIT_SCALE_v2). */
@@ -56,8 +57,8 @@ function readMode(word: string, words: Words): number {
 }
 
 function readPrefix(word: string, words: Words): number {
-  const v = parseUnsigned(word, 0, 32);
-  return v < 0 ? words.bad('a prefix length 0..32') : v;
+  const prefix = prefixOf(netmask(word) ?? words.bad('a prefix length 0..32'));
+  return prefix < 0 ? words.bad('a netmask without gaps') : prefix;
 }
 const readName = (word: string, words: Words): string =>
   word === '' || /[/\s]/.test(word) ? words.bad('a name without / and white space') : word.slice(0, MAX_NAME);
@@ -158,7 +159,7 @@ export const hashlimit = defineMatch('hashlimit', {
       gcIntervalMs,
       expireMs,
       rateMatch,
-      rateIntervalS: rateMatch ? interval || (unit === 'bytes' ? 1 : unitS) : 0,
+      rateIntervalS: rateMatch ? interval || (unit === 'bytes' ? 1 : unitS) : interval,
     };
   },
   print: m => text(m, '--hashlimit-', ` --hashlimit-${m.above ? 'above' : 'upto'}`, ','),

@@ -10,7 +10,7 @@ const operations = [...sets, 'save-mark', 'restore-mark'] as const;
 const others = (own: string): string[] => operations.filter(n => n !== own);
 
 function shiftText(shift: number, p: string): string {
-  return shift === 0 ? '' : ` ${p}${shift > 0 ? 'left' : 'right'}-shift-mark ${Math.abs(shift)}`;
+  return !shift ? '' : ` ${p}${shift > 0 ? 'left' : 'right'}-shift-mark ${Math.abs(shift)}`;
 }
 
 function list(t: ConnmarkTarget): string {
@@ -38,7 +38,10 @@ export const connmark = defineTarget('CONNMARK', {
     mask: { parse: u32 },
   },
   read(given, words): ConnmarkTarget {
-    const shift = (given['left-shift-mark']?.value ?? 0) || -(given['right-shift-mark']?.value ?? 0) || 0;
+    const left = given['left-shift-mark'];
+    const right = given['right-shift-mark'];
+    // The later one of the two counts.
+    const shift = right && right.at > (left?.at ?? 0) ? -right.value : (left?.value ?? 0);
     for (const name of sets) {
       const g = given[name];
       if (!g) continue;

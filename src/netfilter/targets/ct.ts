@@ -50,13 +50,15 @@ export const ct = defineTarget('CT', {
     timeout: { parse: name(31) },
     ctevents: { parse: readEvents(ctEvents) },
     expevents: { parse: readEvents(expEvents) },
-    'zone-orig': { parse: readZone, excludes: ['zone-reply', 'zone'] },
-    'zone-reply': { parse: readZone, excludes: ['zone'] },
+    'zone-orig': { parse: readZone },
+    'zone-reply': { parse: readZone },
     zone: { parse: readZone },
   },
   read(given): CtTarget {
-    const zone = given.zone ?? given['zone-orig'] ?? given['zone-reply'];
-    const direction = given.zone ? 'both' : given['zone-orig'] ? 'orig' : 'reply';
+    const { 'zone-orig': orig, 'zone-reply': reply } = given;
+    // The last one counts, and each leaves its direction behind.
+    const zone = [given.zone, orig, reply].reduce((a, b) => ((b?.at ?? -1) > (a?.at ?? -1) ? b : a));
+    const direction = (orig !== undefined) === (reply !== undefined) ? 'both' : orig ? 'orig' : 'reply';
     return {
       kind: 'CT',
       notrack: given.notrack !== undefined,
@@ -78,5 +80,6 @@ export const notrack = defineTarget('NOTRACK', {
   read: () => ({ kind: 'NOTRACK' }),
   print: () => '',
   list: () => ' NOTRACK',
+  listName: 'CT',
   places: raw,
 });

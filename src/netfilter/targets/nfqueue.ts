@@ -5,7 +5,7 @@ import { MAX_U16, range, u16 } from '../text/values.ts';
 import type { Words } from '../text/words.ts';
 
 function readBalance(word: string, words: Words): { first: number; count: number } {
-  const { low, high, parts } = range(MAX_U16 - 1)(word, words);
+  const { low, high, parts } = range(word.endsWith(':') ? MAX_U16 : MAX_U16 - 1)(word, words);
   return parts === 2 && low < high ? { first: low, count: high - low + 1 } : words.bad('queues first:last, last above first');
 }
 

@@ -14,11 +14,10 @@ const changes = {
 const names = ['set-tos', 'and-tos', 'or-tos', 'xor-tos'] as const;
 const others = (own: string): string[] => names.filter(n => n !== own);
 
-function list(t: TosTarget, numeric: boolean): string {
+/** A change in words; the numeric listing knows only one form. */
+function change(t: TosTarget, numeric: boolean): string {
   const set = `set ${hex2(t.value)}/${hex2(t.mask)}`;
   if (numeric) return set;
-  const name = tosName(t);
-  if (name !== undefined) return `set${name}`;
   if (t.value === 0) return `and ${hex2(~t.mask & 0xff)}`;
   if (t.value === t.mask) return `or ${hex2(t.value)}`;
   return t.mask === 0 ? `xor ${hex2(t.value)}` : set;
@@ -39,6 +38,10 @@ export const tos = defineTarget('TOS', {
     return words.fail(`TOS wants one of ${names.map(n => `--${n}`).join(' ')}`);
   },
   print: t => ` --set-tos ${hex2(t.value)}/${hex2(t.mask)}`,
-  list: (t, { numeric }) => ` TOS ${list(t, numeric)}`,
+  list(t, { numeric }) {
+    const name = numeric ? undefined : tosName(t);
+    // Two spaces, and none before the name: so iptables 1.8.9 prints it.
+    return name === undefined ? ` TOS ${change(t, numeric)}` : `  TOS set${name}`;
+  },
   places: { tables: ['mangle'] },
 });

@@ -230,6 +230,8 @@ function checkCommand(name: CommandName, spec: RuleDraft, draft: Draft, words: W
     !spec.fragment;
   if ((!withRule.has(name) || (name === 'delete' && draft.number !== undefined)) && !empty) words.fail(`-${name} takes no rule`);
   if (draft.counters && !['append', 'insert', 'replace', 'policy'].includes(name)) words.fail(`--set-counters means nothing with ${name}`);
+  if (name !== 'list' && (draft.flags.numeric || draft.flags.exact || draft.flags.lineNumbers))
+    words.fail(`-n, -x and --line-numbers mean nothing with ${name}`);
   if (chain !== undefined && name !== 'new-chain') {
     const problem = chain.length > 28 || chain === '' ? chainNameProblem(chain) : undefined;
     if (problem !== undefined) words.fail(problem);

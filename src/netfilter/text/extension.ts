@@ -72,6 +72,8 @@ interface Extension<Data> {
   print(data: Data): string;
   /** The same for `iptables -L`, with a space in front. */
   list(data: Data, style: ListStyle): string;
+  /** Name of the target in a listing, where it is another. */
+  readonly listName?: string;
   readonly places?: Places | ((data: Data) => Places);
 }
 export interface MatchExtension<M extends Match = Match> extends Extension<M> {
@@ -91,6 +93,7 @@ type Described<Data, O extends OptionTable> = {
   read(given: Given<O>, words: Words, head: RuleHead): Data;
   print(data: Data): string;
   list(data: Data, style: ListStyle): string;
+  readonly listName?: string;
   readonly places?: Places | ((data: Data) => Places);
 };
 

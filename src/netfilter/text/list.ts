@@ -73,7 +73,7 @@ function chainHead(c: Chain, { verbose, exact, lineNumbers }: ListFlags, referen
 function listRule(rule: Rule, number: number, { verbose, exact, lineNumbers, numeric }: ListFlags): string {
   const t = rule.target;
   const isChain = t?.kind === 'jump' || t?.kind === 'goto';
-  const name = rule.verbatim !== undefined || t === undefined ? '' : isChain ? t.chain : targetOf(t).name;
+  const name = rule.verbatim !== undefined || t === undefined ? '' : isChain ? t.chain : (targetOf(t).listName ?? targetOf(t).name);
   let s = lineNumbers ? `${String(number).padEnd(4)} ` : '';
   if (verbose) s += `${count(rule.packets, exact, exact ? 8 : 5)} ${count(rule.bytes, exact, exact ? 8 : 5)} `;
   s += `${name.padEnd(9)} ${rule.protocol?.not ? '!' : ' '}${protocol(rule, numeric).padEnd(4)} `;

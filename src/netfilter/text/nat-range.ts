@@ -17,7 +17,7 @@ export interface NatPorts {
 
 /** `80`, `http`, `1000-2000`, `1000-2000/500`. */
 export function readNatPorts(text: string, words: Words, shifted: boolean): NatPorts {
-  if (words.protocolNot || !withPorts.includes(words.protocol)) words.fail('ports want one of -p tcp, udp, sctp, dccp, icmp before them');
+  if (!withPorts.includes(words.protocol)) words.fail('ports want one of -p tcp, udp, sctp, dccp, icmp before them');
   const low = scanUnsigned(text);
   if (!(low <= MAX_U16)) {
     const named = systemNames.servicePort(text) ?? words.bad('a port 0..65535, a range low-high or the name of a service');
