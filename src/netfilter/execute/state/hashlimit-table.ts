@@ -18,13 +18,13 @@ const FIRST_CAPACITY = 64;
 
 /** `user2credits`; the kernel divides the constants first. */
 const credits = (user: number): number => user * Math.floor((HZ * CREDITS_PER_JIFFY) / SCALE);
-/** The command line's form of a rate in bytes: larger is slower (`bytes_to_cost`, `cost_to_bytes`). */
-const byteCost = (rate: number): number => Math.floor(U32 / (Math.floor(rate / 16) + 1));
+/** Bytes per second of a rate that is kept as a cost: larger is slower (`user2rate_bytes`). */
 const costBytes = (cost: number): number => (Math.floor(U32 / cost) - 1) * 16;
 
 export interface HashlimitConfig {
   readonly bytes: boolean;
   readonly above: boolean;
+  /** As in `HashlimitMatch`. */
   readonly average: number;
   readonly burst: number;
   /** Bits of `HashlimitMode`. */
@@ -58,11 +58,10 @@ export class HashlimitTable {
   constructor(config: HashlimitConfig) {
     this.config = config;
     const { average, burst } = config;
-    const cost = config.bytes ? byteCost(average) : 0;
-    this.#cost = config.bytes ? Math.floor((cost * HZ * CREDITS_PER_JIFFY_BYTES) / 2 ** 32) : credits(average);
+    this.#cost = config.bytes ? Math.floor((average * HZ * CREDITS_PER_JIFFY_BYTES) / 2 ** 32) : credits(average);
     this.#cap = config.bytes ? BYTE_CAP : credits(average * burst);
-    this.#byteBursts = config.bytes && burst > 0 ? Math.ceil(burst / costBytes(cost)) : 0;
-    this.#rate = config.bytes ? costBytes(cost) : Math.floor(SCALE / average);
+    this.#byteBursts = config.bytes ? burst : 0;
+    this.#rate = config.bytes ? costBytes(average) : Math.floor(SCALE / average);
     this.#rateBurst = config.bytes ? this.#rate * (this.#byteBursts || 1) : this.#rate + burst;
   }
 
