@@ -122,7 +122,7 @@ describe("a journey with a router's trace", () => {
       'conntrack NEW',
       'PREROUTING nat KUBE-NODEPORTS rule 4 of node1',
       'destination NAT: 192.168.56.11:30080 becomes 10.244.2.2:8080',
-      'FORWARD nat KUBE-NODEPORTS rule 8 of node1 (policy DROP)',
+      'FORWARD nat KUBE-NODEPORTS rule 8 of node1: DROP',
       'dropped: NETFILTER_DROP',
     ]);
     expect(record.traced).toEqual({ node: 'node1', packet: 9 });

@@ -3,8 +3,8 @@
  * packets: at each hop and in each direction the handshake, the bytes, the closing flags, rewrites, encapsulation, TTL and MACs. What is
  * left out is counted.
  */
-import { compareNs, type TravelledPacket } from '../identity.ts';
-import { type FieldValue, type Sighting, type Tuple, tupleText } from '../sighting.ts';
+import { encapsulation, type FieldValue, protocolWord, type Sighting, type Tuple, tupleText } from '../sighting.ts';
+import { type Conversation, conversations, pairUp, type Way, ways } from './connections.ts';
 import { appearances, type Observation, observe } from './observation.ts';
 import { Pairing } from './pairing.ts';
 import { type PayloadRule, payloadRules } from './payload.ts';
@@ -16,23 +16,6 @@ export interface ConversationOptions {
   hops: readonly string[];
   /** Replace what must differ in payloads. Default `payloadRules`. */
   payloadRules?: readonly PayloadRule[];
-}
-
-const ways = ['original', 'reply'] as const;
-type Way = (typeof ways)[number];
-
-/** One connection of one run, with all its sightings. */
-interface Conversation {
-  /** Tuple of the first packet where it was first seen. */
-  opened: Tuple;
-  openedAt: string;
-  startNs: bigint;
-  /** By `hop|way`, in order of time; errors about the flow by `hop|way|error`. */
-  at: Map<string, Sighting[]>;
-  /** Sequence number of the first byte. */
-  firstByte: Record<Way, number>;
-  /** Ports of who opened it, at all hops: chosen by systems. */
-  ephemeralPorts: Set<number>;
 }
 
 export function compareConversation(userspace: Run, kernel: Run, options: ConversationOptions): Comparison {
@@ -68,6 +51,7 @@ class ConversationComparison {
           this.#compareAt(hop, way, `${hop}|${way}|error`, i, userspace, kernel);
         }
       }
+      this.#compareFragments(hop);
     }
     this.#countIgnored();
     return this.#findings.result('conversation');
@@ -84,6 +68,18 @@ class ConversationComparison {
       const a = this.#observe(seenU[i]!, way, u);
       const b = this.#observe(seenK[i]!, way, k);
       this.#compareObservations(hop, flow, way, pair, a, b);
+    }
+  }
+
+  /** Fragments behind the first carry no ports, so they belong to no flow: from whom to whom, and how they were cut. */
+  #compareFragments(hop: string): void {
+    const us = fragmentsAt(this.#seen.userspace, hop);
+    const ks = fragmentsAt(this.#seen.kernel, hop);
+    for (const flow of new Set([...us.keys(), ...ks.keys()])) {
+      const u = us.get(flow) ?? null;
+      const k = ks.get(flow) ?? null;
+      this.#findings.compared.fields++;
+      if (u !== k) this.#findings.differ(hop, flow, 'fragments', u, k);
     }
   }
 
@@ -173,78 +169,16 @@ const pinned = (macs: readonly string[], seen: SeenRun): string =>
 const appearanceText = (seen: readonly Sighting[][]): string | null =>
   seen.length === 0 ? null : seen.map(s => `${tupleText(s[0]!.tuple!)}${s[0]!.envelope.length > 0 ? ' in an envelope' : ''}`).join('; ');
 
-/** The connections of a run in order of their start. The same tuple used again with a new SYN is a new one. */
-function conversations(seen: SeenRun): Conversation[] {
-  const flows = Map.groupBy(
-    seen.packets.filter(p => p.sightings[0]!.tuple !== undefined),
-    p => seen.flows.flowKey(p.sightings[0]!.tuple!),
-  );
-  const all = [...flows.values()].flatMap(packets => epochs(packets).map(epoch => conversation(epoch, seen)));
-  return all.sort((a, b) => compareNs(a.startNs, b.startNs));
-}
-
-function epochs(packets: readonly TravelledPacket[]): TravelledPacket[][] {
-  const list: TravelledPacket[][] = [[]];
-  let isn: number | undefined;
-  for (const p of packets) {
-    const tcp = p.sightings[0]!.tcp;
-    if (tcp?.flags === 'SYN' && tcp.seq !== isn) {
-      if (isn !== undefined) list.push([]);
-      isn = tcp.seq;
-    }
-    list.at(-1)!.push(p);
-  }
-  return list;
-}
-
-function conversation(packets: readonly TravelledPacket[], seen: SeenRun): Conversation {
-  const first = packets[0]!.sightings[0]!;
-  const c: Conversation = {
-    opened: first.tuple!,
-    openedAt: first.frame.hop,
-    startNs: first.frame.timeNs,
-    at: new Map(),
-    firstByte: { original: 0, reply: 0 },
-    ephemeralPorts: new Set(),
-  };
-  const known = { original: false, reply: false };
-  const sightings = packets.flatMap(p => p.sightings).sort((a, b) => compareNs(a.frame.timeNs, b.frame.timeNs));
-  for (const s of sightings) {
-    const way: Way = seen.flows.isOriginal(s.tuple!) ? 'original' : 'reply';
-    const key = `${s.frame.hop}|${way}${s.isError ? '|error' : ''}`;
-    const list = c.at.get(key);
-    if (list) list.push(s);
-    else c.at.set(key, [s]);
-    const opener = way === 'original' ? s.tuple!.srcPort : s.tuple!.dstPort;
-    if (opener >= 1024) c.ephemeralPorts.add(opener);
-    if (!s.tcp) continue;
-    // SYN says it; a capture that came later takes the lowest that it sees.
-    const syn = s.tcp.flags.includes('SYN');
-    const start = (s.tcp.seq + (syn ? 1 : 0)) >>> 0;
-    if (syn || (!known[way] && (c.firstByte[way] === 0 || ((start - c.firstByte[way]) | 0) < 0))) c.firstByte[way] = start;
-    if (syn) known[way] = true;
-  }
-  return c;
-}
-
-/** Flows that open alike, in order of time: at the same hop, to the same end; then whatever has the same protocol and port. */
-function pairUp(us: readonly Conversation[], ks: readonly Conversation[]) {
-  const pairs: { userspace: Conversation; kernel: Conversation }[] = [];
-  const keys = [
-    (c: Conversation) => `${c.openedAt}|${c.opened.protocol}|${c.opened.src}|${c.opened.dst}:${c.opened.dstPort}`,
-    (c: Conversation) => `${c.opened.protocol}|${c.opened.dstPort}`,
-  ];
-  let extra = [...us];
-  let missing = [...ks];
-  for (const key of keys) {
-    const waiting = Map.groupBy(missing, key);
-    extra = extra.filter(u => {
-      const k = waiting.get(key(u))?.shift();
-      if (k) pairs.push({ userspace: u, kernel: k });
-      return k === undefined;
-    });
-    missing = [...waiting.values()].flat();
-  }
-  pairs.sort((a, b) => compareNs(a.kernel.startNs, b.kernel.startNs));
-  return { pairs, extra, missing };
+/** By ends and direction: offset and length of each fragment, in order of the offset. */
+function fragmentsAt(seen: SeenRun, hop: string): Map<string, string> {
+  const fragments = seen.at.get(hop)!.filter(s => s.tuple === undefined && s.ipv4 !== undefined);
+  const ends = (s: Sighting): string =>
+    `${protocolWord(s.ipv4!.protocol)} ${s.ipv4!.src} > ${s.ipv4!.dst}, fragments, ${s.frame.direction ?? 'hook'}, encapsulation ${encapsulation(s)}, TTL ${s.ipv4!.ttl}`;
+  const cut = (list: readonly Sighting[]): string =>
+    list
+      .map(s => [s.ipv4!.fragmentOffset, s.ipv4!.totalLength] as const)
+      .sort((a, b) => a[0] - b[0] || a[1] - b[1])
+      .map(([offset, length]) => `${offset}+${length}`)
+      .join(' ');
+  return new Map([...Map.groupBy(fragments, ends)].map(([flow, list]) => [flow, cut(list)]));
 }

@@ -7,6 +7,7 @@ import { compareNs, type TravelledPacket } from '../identity.ts';
 import type { Direction } from '../pcapng/format.ts';
 import { type FieldValue, fieldsOf, find, reverse, type Sighting, tupleText } from '../sighting.ts';
 import { Offsets, Pairing } from './pairing.ts';
+import { likeness, partners } from './partners.ts';
 import { hopsOfBoth, macText, type SeenRun, sameMac, see } from './relevant.ts';
 import { type Comparison, Findings, type Run } from './result.ts';
 
@@ -28,6 +29,7 @@ export function compareProbe(userspace: Run, kernel: Run, options: ProbeOptions)
   return new ProbeComparison(userspace, kernel, options).result();
 }
 
+const MOST_LIKENESSES = 100_000;
 const directionsOfFrames: readonly (Direction | undefined)[] = ['in', 'out', undefined];
 
 class ProbeComparison {
@@ -103,6 +105,8 @@ class ProbeComparison {
       if (i < 0) unpaired.push(u);
       else pairs.push({ hop, userspace: u, kernel: left.splice(i, 1)[0]! });
     }
+    // Whole streams that are missing are not looked through for likeness: every one against every other would take too long.
+    if (unpaired.length * left.length > MOST_LIKENESSES) return { pairs, extra: unpaired, missing: left };
     const extra: Sighting[] = [];
     for (const u of unpaired) {
       const scores = left.map(k => likeness(u, k));
@@ -239,50 +243,6 @@ class ProbeComparison {
 }
 
 const isMacField = (field: string): boolean => /(^|\.)ethernet\.(src|dst)$/.test(field);
-
-/** Packets of the two runs that set out alike: at the same hop, with the same tuple, flags and payload; else without the tuple. */
-function partners(us: readonly TravelledPacket[], ks: readonly TravelledPacket[]): Map<TravelledPacket, TravelledPacket> {
-  const found = new Map<TravelledPacket, TravelledPacket>();
-  const keys = [
-    (s: Sighting) => `${originKey(s)}|${s.tuple ? tupleText(s.tuple) : ''}|${s.ipv4!.identification}`,
-    (s: Sighting) => `${originKey(s)}|${s.tuple ? tupleText(s.tuple) : ''}`,
-    (s: Sighting) => originKey(s),
-  ];
-  let leftU = [...us];
-  let leftK = [...ks];
-  for (const key of keys) {
-    const waiting = Map.groupBy(leftK, p => key(p.sightings[0]!));
-    leftU = leftU.filter(u => {
-      const k = waiting.get(key(u.sightings[0]!))?.shift();
-      if (k) found.set(u, k);
-      return k === undefined;
-    });
-    leftK = [...waiting.values()].flat();
-  }
-  return found;
-}
-
-function originKey(s: Sighting): string {
-  const payload = find(s.packet, 'payload');
-  const kind = s.tcp?.flags ?? (s.icmp ? `${s.icmp.type}/${s.icmp.code}` : '');
-  return `${s.frame.hop}|${s.frame.direction}|${s.ipv4!.protocol}|${kind}|${payload?.hash ?? ''}`;
-}
-
-/** Share of the fields that are equal, of those that say what a packet is. */
-function likeness(a: Sighting, b: Sighting): number {
-  if (a.ipv4!.protocol !== b.ipv4!.protocol || a.isError !== b.isError) return 0;
-  const fa = fieldsOf(a);
-  const fb = fieldsOf(b);
-  let same = 0;
-  let all = 0;
-  for (const [field, value] of fa) {
-    if (!telling.test(field)) continue;
-    all++;
-    if (fb.get(field) === value) same++;
-  }
-  return all === 0 ? 0 : same / all;
-}
-const telling = /^(encapsulation|ipv4\.(src|dst|totalLength|ttl|identification)|(tcp|udp)\.(srcPort|dstPort|seq|flags)|icmp\.|payload\.)/;
 
 /** `tcp 10.244.1.5:40000 > 10.96.0.10:80 SYN, 0 bytes, TTL 64` */
 export function packetText(s: Sighting): string {

@@ -71,7 +71,8 @@ function recordOf(
   names: ReadonlyMap<string, string>,
 ): JourneyRecord {
   const before = p.sightings[i - 1];
-  const rewrites = before ? rewritesBetween(before, s) : [];
+  const link = p.sightings.slice(0, i).findLast(earlier => earlier.ethernet !== undefined);
+  const rewrites = before ? rewritesBetween(before, link, s) : [];
   const dropped = events.find(e => e.kind === 'drop')?.text;
   const words = [
     `packet ${p.id}${p.certain ? '' : ' (a guess)'}, ${i + 1} of ${p.sightings.length}`,
@@ -133,7 +134,7 @@ function eventOf(line: TraceLine, startNs: bigint, input: JourneyInput): Journey
     case 'rule': {
       if (line.event === 'end') return undefined; // going back to the calling chain decides nothing
       const rule = input.ruleText?.(line.node, line.counter!) ?? `rule ${line.counter}`;
-      return { ...common, kind: 'rule', text: `${line.hook} ${rule}${line.verdict === undefined ? '' : ` (policy ${line.verdict})`}` };
+      return { ...common, kind: 'rule', text: `${line.hook} ${rule}${line.verdict === undefined ? '' : `: ${line.verdict}`}` };
     }
     case 'nat':
       return { ...common, kind: 'nat', text: `${line.rewrite} NAT: ${line.from} becomes ${line.to}` };

@@ -5,9 +5,14 @@ import type { Rewrite } from './record.ts';
 /** Fields that no reader wants to see as a change: they follow from others. */
 const derived = /(^|\.)(ipv4\.(totalLength|headerChecksum)|(tcp|udp|icmp)\.checksum|payload\.|ethernet\.type)|^cut$/;
 
-/** Fields of the packet that differ, and of the envelope when there is one on both sides. */
-export function rewritesBetween(before: Sighting, now: Sighting): Rewrite[] {
+/**
+ * Fields of the packet that differ, and of the envelope when there is one on both sides.
+ *
+ * @param link the last sighting before with an Ethernet header: a hook shows none
+ */
+export function rewritesBetween(before: Sighting, link: Sighting | undefined, now: Sighting): Rewrite[] {
   const a = fieldsOf(before);
+  if (link && now.ethernet) for (const [field, value] of fieldsOf(link)) if (field.startsWith('ethernet.')) a.set(field, value);
   const b = fieldsOf(now);
   const sameEnvelope = encapsulation(before) === encapsulation(now);
   const rewrites: Rewrite[] = [];
@@ -15,7 +20,7 @@ export function rewritesBetween(before: Sighting, now: Sighting): Rewrite[] {
     if (derived.test(field) || (!sameEnvelope && /^(outer|vxlan)\./.test(field))) continue;
     const from = a.get(field) ?? null;
     const to = b.get(field) ?? null;
-    // A hook shows no Ethernet header: that is not a change.
+    // That a hook shows no Ethernet header is not a change.
     if ((from === null || to === null) && /ethernet\./.test(field)) continue;
     if (from !== to) rewrites.push({ field, from, to });
   }

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { compareConversation } from '../../../src/capture/compare/conversation.ts';
 import { diffJson, diffText } from '../../../src/capture/compare/print.ts';
-import { text } from '../support/frames.ts';
+import * as ipv4 from '../../../src/wire/ipv4.ts';
+import { captured, text } from '../support/frames.ts';
 import { chosenByKernel, chosenByUserspace, hops, runOf, type Sent, type Spoil } from '../support/node-port-path.ts';
 
 const request = text('GET / HTTP/1.1\r\nHost: web\r\n\r\n');
@@ -163,6 +164,27 @@ describe('the conversation comparison', () => {
     const c = compareConversation({ ...run, hops: both }, kernel(), { hops });
     expect(c.differences).toMatchObject([
       { hop: 'client/eth0', field: 'flow', userspace: 'tcp 203.0.113.9:40001 > 192.168.56.11:30080', kernel: null },
+    ]);
+  });
+
+  test('finds a datagram that was cut into other fragments', () => {
+    const fragment = (run: typeof userspaceRun, offset: number, length: number) => {
+      const frames = run.hops.get('pod-b/eth0')!;
+      const b = Uint8Array.from(frames[0]!.bytes).subarray(0, 34 + length);
+      ipv4.setTotalLength(b, 14, 20 + length);
+      ipv4.setFragmentWord(b, 14, offset >> 3);
+      return captured('pod-b/eth0', 'in', frames[0]!.timeNs + 1n, b);
+    };
+    const whole: readonly Sent[] = [{ by: 'client', protocol: 'udp', payload: text('x'.repeat(64)) }];
+    const userspaceRun = runOf(whole, chosenByUserspace);
+    const kernelRun = runOf(whole, chosenByKernel);
+    const withFragment = (run: typeof userspaceRun, offset: number) => ({
+      ...run,
+      hops: new Map(run.hops).set('pod-b/eth0', [...run.hops.get('pod-b/eth0')!, fragment(run, offset, 24)]),
+    });
+    expect(compareConversation(withFragment(userspaceRun, 1400), withFragment(kernelRun, 1400), { hops }).differences).toEqual([]);
+    expect(compareConversation(withFragment(userspaceRun, 1376), withFragment(kernelRun, 1400), { hops }).differences).toMatchObject([
+      { hop: 'pod-b/eth0', field: 'fragments', userspace: '1376+44', kernel: '1400+44' },
     ]);
   });
 
