@@ -1,8 +1,9 @@
 /** Every set by name: a new one is a new file and one word here. */
 import type { ConformanceSet } from '../set.ts';
+import { gvisorReject } from './gvisor-reject.ts';
 import { iptablesRules, iptablesRulesExtra } from './iptables-rules.ts';
 import { chainNames } from './kubeproxy-chain-names.ts';
 import { rfcChecksum } from './rfc-checksum.ts';
 import { rfcVxlan } from './rfc-vxlan.ts';
 
-export const sets: readonly ConformanceSet[] = [iptablesRules, iptablesRulesExtra, chainNames, rfcChecksum, rfcVxlan];
+export const sets: readonly ConformanceSet[] = [iptablesRules, iptablesRulesExtra, chainNames, rfcChecksum, rfcVxlan, gvisorReject];

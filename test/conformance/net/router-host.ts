@@ -1,0 +1,134 @@
+/** The router under test as a host: rules by commands of iptables, its own sockets behind the TUN, and a view of each hook. */
+import { formatIpv4, parseIpv4 } from '../../../src/base/address.ts';
+import type { ProgramText } from '../../../src/netfilter/execute/program-text.ts';
+import { EMPTY_RULE_SET, type RuleSet } from '../../../src/netfilter/ruleset.ts';
+import { runCommandLine } from '../../../src/netfilter/text/command-line.ts';
+import { CtInfo } from '../../../src/packet/packet.ts';
+import { type Hook, Verdict } from '../../../src/packet/verdict.ts';
+import { RouteType } from '../../../src/router/fib.ts';
+import { type World, world } from '../../router/world.ts';
+import type { Host, HostSpec, Out } from './host.ts';
+import { type Sight, sightOf } from './sight.ts';
+import { Stack } from './stack.ts';
+
+/** A packet as it left a hook. */
+export interface HookSight {
+  readonly hook: Hook;
+  readonly verdict: Verdict;
+  readonly packet: Sight;
+  readonly mark: number;
+  /** Interface ids. */
+  readonly iif: number;
+  readonly oif: number;
+  readonly ctstate: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED';
+  /** Zone id of the packet's entry in its original direction, 0 without entry. */
+  readonly zone: number;
+}
+
+export class RouterHost implements Host {
+  readonly name: string;
+  readonly spec: HostSpec;
+  readonly stack = new Stack();
+  readonly world: World;
+  /** What passed the hooks since it was emptied. */
+  hooks: HookSight[] = [];
+  ruleSet: RuleSet = EMPTY_RULE_SET;
+  #text: ProgramText | undefined;
+  readonly #tun = 'tun0';
+
+  /** @param sockets false: a router without a TUN, which answers for its addresses itself */
+  constructor(spec: HostSpec, { sockets = true, connections = 4096 }: { sockets?: boolean; connections?: number } = {}) {
+    this.name = spec.name;
+    this.spec = spec;
+    const ports = spec.interfaces.map(i => ({
+      name: i.name,
+      kind: 'packet' as const,
+      mac: i.mac,
+      addresses: [...i.addresses],
+      mtu: i.mtu ?? 1500,
+    }));
+    const tun = sockets ? [{ name: this.#tun, kind: 'tun' as const, mtu: 65_535 }] : [];
+    const routes = spec.routes.map(r => ({ ...r }));
+    const size = { slots: 64, frameSize: 2048, connections };
+    this.world = world({ ports: [...ports, ...tun], routes, sysctl: { ...spec.sysctl } }, '', size);
+    this.#watch();
+  }
+
+  /**
+   * `iptables ARGS`; in force after `commit`.
+   * @throws TextError as the command line does
+   */
+  iptables(args: readonly string[]): void {
+    this.ruleSet = runCommandLine(args, this.ruleSet).ruleSet;
+  }
+  /** @throws LabError when the rules cannot be executed */
+  commit(): void {
+    this.#text = this.world.install(this.ruleSet);
+  }
+  /** The rules with what they have counted. */
+  counted(): RuleSet {
+    return this.#text?.snapshot() ?? this.ruleSet;
+  }
+
+  sourceFor(dst: string): string {
+    const { fib } = this.world.plane;
+    const route = fib.lookup(parseIpv4(dst));
+    if (route === -1) return this.spec.interfaces[0]?.addresses[0]?.split('/')[0] ?? '127.0.0.1';
+    if (fib.type[route] === RouteType.Local && dst.startsWith('127.')) return '127.0.0.1';
+    if (fib.prefSrc[route] !== 0) return formatIpv4(fib.prefSrc[route]!);
+    const via = fib.via[route]! === 0 ? parseIpv4(dst) : fib.via[route]!;
+    return formatIpv4(this.world.plane.interface(fib.oif[route]!).sourceFor(via));
+  }
+
+  frame(port: string, bytes: Uint8Array): Out[] {
+    this.world.send(port, bytes);
+    return this.#take();
+  }
+  packet(bytes: Uint8Array): Out[] {
+    this.world.fromSocket(bytes);
+    return this.#take();
+  }
+  advance(ms: number): Out[] {
+    this.world.advance(ms);
+    return this.#take();
+  }
+
+  #take(): Out[] {
+    return this.world.last.flatMap(({ port, bytes }): Out[] =>
+      port === this.#tun ? this.stack.receive(bytes).map(answer => ({ kind: 'packet', bytes: answer })) : [{ kind: 'frame', port, bytes }],
+    );
+  }
+
+  #watch(): void {
+    const { plane, conntrack } = this.world;
+    const { hooks } = plane;
+    plane.hooks = {
+      run: (hook, p) => {
+        const verdict = hooks.run(hook, p);
+        // Who took the packet may have used its bytes for something else.
+        if (verdict === Verdict.Stolen) return verdict;
+        const info = p.ctinfo % 3;
+        this.hooks.push({
+          hook,
+          verdict,
+          packet: sightOf(p.bytes.slice(p.l3, p.end)),
+          mark: p.mark >>> 0,
+          iif: p.iif,
+          oif: p.oif,
+          ctstate: p.untracked
+            ? 'UNTRACKED'
+            : p.ctinfo === CtInfo.None
+              ? 'INVALID'
+              : info === CtInfo.New
+                ? 'NEW'
+                : info === CtInfo.Related
+                  ? 'RELATED'
+                  : 'ESTABLISHED',
+          zone: p.ct < 0 ? 0 : conntrack.zone(p.ct, 0),
+        });
+        return verdict;
+      },
+      end: p => hooks.end(p),
+    };
+  }
+}
