@@ -46,7 +46,8 @@ export class NodeRules {
   load(text: string, options: LoadOptions = {}): { program: Program; warnings: readonly string[] } {
     const read = readRuleSet(text, { base: options.noflush ? this.#ruleSet : EMPTY_RULE_SET, ...options });
     const ruleSet = this.#skipMasquerade ? withoutMasquerade(read.ruleSet) : read.ruleSet;
-    const previous = this.#text === undefined ? {} : { previous: this.#text };
+    // A whole text starts its counters anew, as iptables-restore does; beside `--noflush` what stays goes on counting.
+    const previous = this.#text === undefined || !options.noflush ? {} : { previous: this.#text };
     const compiled = compile(ruleSet, {
       ...previous,
       ...(options.file === undefined ? {} : { file: options.file }),

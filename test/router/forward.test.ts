@@ -178,7 +178,7 @@ describe('fragments', () => {
   });
 
   test('with conntrack the datagram is put together for the rules and leaves in fragments no larger than it came', () => {
-    const w = world(plain, '*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n');
+    const w = world(plain, '*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate INVALID\nCOMMIT\n');
     expect(w.send('eth0', second)).toEqual([]);
     expect(w.send('eth0', first)).toEqual([
       `cni0: ${R1}>${B} udp 203.0.113.9:5>10.244.1.5:6 ttl 63 frag 0+ of 9`,

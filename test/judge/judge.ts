@@ -1,0 +1,36 @@
+/** Plays cases on both sides and says where they differ. */
+import type { Case } from './case.ts';
+import { compareConnections, compareCounters, compareOutputs, type Difference, Renaming } from './compare.ts';
+import { type Played, play } from './play.ts';
+import type { Side } from './sides.ts';
+
+export interface Verdict {
+  difference: Difference | undefined;
+  kernel: Played;
+  userspace: Played;
+  renamed: number;
+  frames: number;
+}
+
+/** @param userspace the side that is judged; kernel against kernel proves the judge */
+export async function judge(kernel: Side, userspace: Side, c: Case): Promise<Verdict> {
+  const rules = `${c.rules.join('\n')}\n`;
+  for (const side of [kernel, userspace]) {
+    await side.load(rules);
+    await side.forget();
+  }
+  const k = await play(kernel, c);
+  const u = await play(userspace, c);
+  const renaming = new Renaming();
+  const difference =
+    compareOutputs(c, k, u, renaming) ??
+    compareConnections(await kernel.connections(), await userspace.connections(), renaming) ??
+    compareCounters(await kernel.rules(), await userspace.rules());
+  for (const side of [kernel, userspace]) await undoSysctls(side, c);
+  return { difference, kernel: k, userspace: u, renamed: renaming.count, frames: k.frames.filter(Boolean).length };
+}
+
+/** Switches that a case turned go back to 0: none of those that cases turn has another value at the start. */
+async function undoSysctls(side: Side, c: Case): Promise<void> {
+  for (const step of c.steps) if (step.kind === 'sysctl') await side.sysctl(step.name, 0);
+}

@@ -1,0 +1,99 @@
+/**
+ * `scripts/judge`: random cases on the kernel and on the router until they differ or the packets are used up. It runs in namespaces of
+ * its own that `scripts/judge` made. Results on stdout; exit 1 when a difference was found.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { SeededRandom } from '../../src/base/random.ts';
+import { tell } from '../router/frames.ts';
+import type { Case } from './case.ts';
+import { Chooser } from './generate/choose.ts';
+import { randomRules } from './generate/rules.ts';
+import { randomTraffic } from './generate/traffic.ts';
+import { judge, type Verdict } from './judge.ts';
+import { shrink } from './shrink.ts';
+import { buildWorld, KernelSide, type Side, UserspaceSide } from './sides.ts';
+
+const { values } = parseArgs({
+  options: {
+    packets: { type: 'string', default: '10000' },
+    seed: { type: 'string' },
+    case: { type: 'string', multiple: true },
+    legacy: { type: 'boolean', default: false },
+    out: { type: 'string' },
+    'keep-going': { type: 'boolean', default: false },
+  },
+});
+
+const STEPS_PER_CASE = 100;
+
+async function main(): Promise<number> {
+  buildWorld();
+  const seed = values.seed === undefined ? crypto.getRandomValues(new Uint32Array(1))[0]! : Number(values.seed);
+  const kernel = new KernelSide(values.legacy);
+  const userspace = await UserspaceSide.start(seed);
+  try {
+    return values.case ? await runFiles(kernel, userspace, values.case) : await runRandom(kernel, userspace, seed, Number(values.packets));
+  } finally {
+    await kernel.close();
+    await userspace.close();
+  }
+}
+
+async function runFiles(kernel: Side, userspace: Side, files: readonly string[]): Promise<number> {
+  let failed = 0;
+  for (const file of files) {
+    const c = JSON.parse(readFileSync(file, 'utf8')) as Case;
+    const verdict = await judge(kernel, userspace, c);
+    console.log(`${verdict.difference ? 'DIFFERENT' : 'same     '}  ${c.name ?? file}`);
+    if (!verdict.difference) continue;
+    failed++;
+    report(c, verdict);
+  }
+  console.log(`${files.length - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function runRandom(kernel: Side, userspace: Side, seed: number, packets: number): Promise<number> {
+  const started = performance.now();
+  let sent = 0;
+  let cases = 0;
+  let different = 0;
+  while (sent < packets) {
+    const c = randomCase(seed + cases);
+    cases++;
+    const verdict = await judge(kernel, userspace, c);
+    sent += verdict.frames;
+    if (!verdict.difference) continue;
+    different++;
+    console.error(`case of seed ${c.seed}: different; making it small`);
+    const small = await shrink(c, each => judge(kernel, userspace, each));
+    report(small, await judge(kernel, userspace, small));
+    if (values.out) writeFileSync(`${values.out}/seed-${c.seed}.json`, `${JSON.stringify(small, null, 1)}\n`);
+    if (!values['keep-going']) break;
+  }
+  const seconds = (performance.now() - started) / 1000;
+  console.log(
+    `seed ${seed}: ${cases} rule sets, ${sent} packets in ${seconds.toFixed(0)} s (${Math.round(sent / seconds)} a second), ${different} different`,
+  );
+  return different === 0 ? 0 : 1;
+}
+
+function randomCase(seed: number): Case {
+  const c = new Chooser(new SeededRandom(seed));
+  return { seed, rules: randomRules(c), steps: randomTraffic(c, STEPS_PER_CASE) };
+}
+
+function report(c: Case, { difference, kernel, userspace }: Verdict): void {
+  console.log(c.rules.join('\n'));
+  for (const [i, step] of c.steps.entries()) {
+    console.log(`step ${i}: ${JSON.stringify(step)}`);
+    if (kernel.frames[i]) console.log(`    sent      ${tell(kernel.frames[i]!)}`);
+    for (const o of kernel.outputs[i]!) console.log(`    kernel    ${o.link}: ${tell(o.frame)}`);
+    for (const o of userspace.outputs[i]!) console.log(`    userspace ${o.link}: ${tell(o.frame)}`);
+  }
+  if (difference)
+    console.log(`${difference.where}, ${difference.field}\n    kernel:    ${difference.kernel}\n    userspace: ${difference.userspace}\n`);
+}
+
+process.exitCode = await main();

@@ -1,0 +1,49 @@
+/** A difference reduced: steps and rules are left out as long as both sides still differ. */
+import type { Case, Step } from './case.ts';
+import type { Verdict } from './judge.ts';
+
+/** @param differs plays a case; only its verdict counts. @returns the smallest case found */
+export async function shrink(c: Case, differs: (c: Case) => Promise<Verdict>): Promise<Case> {
+  let best = c;
+  for (let again = true; again; ) {
+    again = false;
+    for (let size = Math.max(1, best.steps.length >> 1); size >= 1; size = size === 1 ? 0 : size >> 1) {
+      for (let at = best.steps.length - size; at >= 0; at -= size) {
+        const smaller = { ...best, steps: without(best.steps, at, size) };
+        if (smaller.steps.length > 0 && (await differs(smaller)).difference) {
+          best = smaller;
+          again = true;
+        }
+      }
+    }
+    for (let at = best.rules.length - 1; at >= 0; at--) {
+      if (!best.rules[at]!.startsWith('-A') || /-p 253/.test(best.rules[at]!)) continue;
+      const smaller = { ...best, rules: best.rules.toSpliced(at, 1) };
+      if ((await differs(smaller)).difference) {
+        best = smaller;
+        again = true;
+      }
+    }
+  }
+  return best;
+}
+
+/** Steps refer to others by number: the numbers follow, and who referred to one that is gone goes too. */
+function without(steps: readonly Step[], at: number, size: number): Step[] {
+  const gone = new Set<number>();
+  for (let i = at; i < at + size; i++) gone.add(i);
+  for (const [i, s] of steps.entries()) {
+    const to = s.kind === 'answer' ? s.to : s.kind === 'error' ? s.about : -1;
+    if (gone.has(to)) gone.add(i);
+  }
+  const place = new Map<number, number>();
+  const kept: Step[] = [];
+  for (const [i, s] of steps.entries()) {
+    if (gone.has(i)) continue;
+    place.set(i, kept.length);
+    if (s.kind === 'answer') kept.push({ ...s, to: place.get(s.to)! });
+    else if (s.kind === 'error') kept.push({ ...s, about: place.get(s.about)! });
+    else kept.push(s);
+  }
+  return kept;
+}

@@ -1,0 +1,77 @@
+/**
+ * The two routers' common world: three interfaces, a few hosts on each whose MACs both sides know, and the driver at the far ends of
+ * the wires. Addresses come from a small pool, so that tuples collide.
+ */
+import { formatMac } from '../../src/base/address.ts';
+import type { RouterDescriptionInput } from '../../src/node/description.ts';
+
+export interface Link {
+  name: string;
+  /** 10.0.N.0/24. */
+  net: number;
+  mtu: number;
+  /** The router's own. */
+  mac: string;
+}
+
+const mac = (a: number, b: number): string => formatMac(Uint8Array.of(2, 0, 0, 0, a, b));
+
+export const links = [
+  { name: 'a', net: 1, mtu: 1500, mac: mac(1, 1) },
+  { name: 'b', net: 2, mtu: 1500, mac: mac(2, 1) },
+  { name: 'c', net: 3, mtu: 1400, mac: mac(3, 1) },
+] as const satisfies readonly Link[];
+export type LinkName = (typeof links)[number]['name'];
+
+/** Hosts .2 to .6 stand on each link; .5 and .6 of `c` are the gateways to 198.51.100.0/24 and the default. .250 sends sentinels. */
+export const hosts = [2, 3, 4, 5, 6] as const;
+export const SENTINEL_HOST = 250;
+export const hostMac = (net: number, host: number): string => mac(net, host);
+export const address = (net: number, host: number): string => `10.0.${net}.${host}`;
+export const routerAddress = (link: Link): string => address(link.net, 1);
+
+const routes = [
+  { to: '198.51.100.0/24', via: '10.0.3.5', dev: 'c' },
+  { to: '203.0.113.0/24', via: '10.0.2.5', dev: 'b' },
+  { to: '192.0.2.0/25', type: 'unreachable' as const },
+  { to: '192.0.2.128/25', type: 'blackhole' as const },
+];
+
+/** What both sides start with. Error limits are off: they are a matter of time, not of packets. */
+export const sysctl: Record<string, number> = {
+  'net.ipv4.ip_forward': 1,
+  'net.ipv4.icmp_ratelimit': 0,
+  'net.ipv4.icmp_ratemask': 0,
+};
+
+export const description = (): RouterDescriptionInput => ({
+  ports: links.map(l => ({
+    name: l.name,
+    kind: 'packet' as const,
+    addresses: [`${routerAddress(l)}/24`],
+    offload: false,
+  })),
+  neighbours: links.flatMap(l => [...hosts, SENTINEL_HOST].map(h => ({ ip: address(l.net, h), mac: hostMac(l.net, h), dev: l.name }))),
+  routes,
+  sysctl: { ...sysctl },
+});
+
+/** `ip -batch` lines inside the kernel router's namespace. */
+export const kernelCommands = (): string[] => [
+  ...links.flatMap(l => [
+    `address add ${routerAddress(l)}/24 brd + dev ${l.name}`,
+    ...[...hosts, SENTINEL_HOST].map(h => `neigh add ${address(l.net, h)} lladdr ${hostMac(l.net, h)} nud permanent dev ${l.name}`),
+  ]),
+  ...routes.map(r => ('via' in r ? `route add ${r.to} via ${r.via} dev ${r.dev}` : `route add ${r.type} ${r.to}`)),
+];
+
+/** Wires from the driver's namespace into both sides: the driver's end of link `a` is `ka` for the kernel and `ua` for the router. */
+export const driverEnd = (side: 'kernel' | 'userspace', link: LinkName): string => `${side[0]}${link}`;
+
+export const wireCommands = (): string[] =>
+  (['kernel', 'userspace'] as const).flatMap(side =>
+    links.flatMap(l => [
+      `link add ${driverEnd(side, l.name)} mtu 9000 type veth peer name ${l.name} address ${l.mac} mtu ${l.mtu} netns ${side}`,
+      `link set dev ${driverEnd(side, l.name)} up`,
+    ]),
+  );
