@@ -1,6 +1,6 @@
 /** An exercise from start to end: on one data plane or on both, one lab after the other, each in namespaces of its own. */
 import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { LabError } from '../base/errors.ts';
 import type { RouterDescription } from '../node/description.ts';
 import { findLab, loadLab } from './catalog.ts';
@@ -157,13 +157,20 @@ export async function resetLab(instance: Instance, signal: AbortSignal, say: Run
 function outFolder(out: string): string {
   const folder = resolve(out);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (cause) {
     throw new LabError('BAD_INPUT', `--out ${out}: cannot make this folder: ${(cause as NodeJS.ErrnoException).code}`, { cause });
   }
   if (`${realpathSync(folder)}/`.startsWith('/run/'))
     throw new LabError('BAD_INPUT', `--out ${out}: a lab has its own /run: choose another folder`);
   return folder;
+}
+
+/** With those above it. Not `recursive`: Node does not come back from that in /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder) || dirname(folder) === folder) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
 }
 
 /** What an earlier run left in a folder of evidence, and nothing else. */

@@ -69,10 +69,13 @@ export class DaemonClient {
   }
 }
 
+/** The log without what unshare 2.38 says of itself when its child was killed. */
+export const wordsOf = (log: string): string => log.replace(/^unshare: sigprocmask .*$/m, '').trim();
+
 /** What a daemon wrote before it died: nothing when it was killed. */
 function lastWords(directory: string): string {
   try {
-    return readFileSync(join(directory, LOG_NAME), 'utf8').trim() || 'it was killed';
+    return wordsOf(readFileSync(join(directory, LOG_NAME), 'utf8')) || 'it was killed';
   } catch {
     return 'it was ended by another command';
   }

@@ -12,7 +12,7 @@ import { accessSync, closeSync, constants, openSync, readFileSync, rmSync } from
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LabError } from '../../base/errors.ts';
-import { DaemonClient } from './client.ts';
+import { DaemonClient, wordsOf } from './client.ts';
 import {
   childrenOf,
   type Instance,
@@ -100,24 +100,36 @@ function ready(child: ChildProcess, directory: string): Promise<void> {
     });
     child.once('exit', (code, signal) => {
       clearTimeout(timer);
-      reject(startFailure(readFileSync(join(directory, LOG_NAME), 'utf8').trim(), signal ?? `exit ${code}`));
+      reject(startFailure(readFileSync(join(directory, LOG_NAME), 'utf8'), signal ?? `exit ${code}`));
     });
   });
 }
 
-function startFailure(said: string, how: string): LabError {
+function startFailure(log: string, how: string): LabError {
+  const said = wordsOf(log);
   if (said.startsWith('unshare:')) {
     const who = process.getuid!() === 0 ? 'root in this container' : 'this user';
     return new LabError('NETNS_EPERM', `${who} may not create namespaces: ${said}`);
   }
-  return new LabError('DAEMON', `the lab did not start (${how}): ${said || 'nothing in its log'}`);
+  return new LabError('DAEMON', `the lab did not start (${how}): ${said || 'it was killed'}`);
 }
 
 /**
  * End a lab at once and wait until none of its processes is left. PID 1 is killed, not `unshare`: the kernel then kills and reaps the
  * whole PID namespace before `unshare`'s wait returns, so its end is the end of everything.
  */
-export async function end(instance: Instance): Promise<void> {
+export function end(instance: Instance): Promise<void> {
+  const before = ending.get(instance);
+  if (before !== undefined) return before;
+  const promise = endOnce(instance);
+  ending.set(instance, promise);
+  return promise;
+}
+
+/** An interrupt and the end of a run may both ask for it. */
+const ending = new WeakMap<Instance, Promise<void>>();
+
+async function endOnce(instance: Instance): Promise<void> {
   const alive = () => startTimeOf(instance.pid) === instance.startTime;
   const deadline = performance.now() + GONE_WITHIN_MS;
   while (alive() && performance.now() < deadline) {

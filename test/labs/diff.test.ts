@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Kubehop, lacking, title } from './support.ts';
+
+interface Difference {
+  hop: string;
+  field: string;
+  userspace: unknown;
+  kernel: unknown;
+}
+
+describe.skipIf(lacking !== '')(title('a router that is broken on purpose'), () => {
+  const kubehop = new Kubehop();
+  beforeAll(async () => {
+    expect(await kubehop.run('lab', 'run', '07', '--on', 'kernel')).toMatchObject({ code: 0 });
+  });
+  afterAll(() => kubehop.close());
+
+  test.each([
+    ['wrong-ttl', 'different: first at node1/flannel.1, ipv4.ttl: userspace 61, kernel 62', 'ipv4.ttl'],
+    ['skip-masquerade', 'different: first at node1/flannel.1, ipv4.src: userspace 203.0.113.9, kernel 10.244.1.0', 'ipv4.src'],
+  ])('%s: the checks fail, and diff names hop and field', async (fault, first, field) => {
+    expect(await kubehop.run('lab', 'run', '07', '--on', 'userspace', '--fault', fault)).toMatchObject({ code: 1 });
+    const { code, stdout } = await kubehop.run('diff', '07');
+    expect(code).toBe(1);
+    expect(stdout.split('\n')[0]).toBe(first);
+    const json = await kubehop.run('diff', '07', '--json');
+    expect(json.code).toBe(1);
+    const { same, comparisons } = JSON.parse(json.stdout) as { same: boolean; comparisons: { differences: Difference[] }[] };
+    expect(same).toBe(false);
+    expect(comparisons[0]!.differences.some(d => d.hop === 'node1/flannel.1' && d.field === field)).toBe(true);
+  });
+
+  test('mended, it is the same again', async () => {
+    expect(await kubehop.run('lab', 'run', '07', '--on', 'userspace')).toMatchObject({ code: 0 });
+    expect(await kubehop.run('diff', '07')).toMatchObject({ code: 0 });
+  });
+});

@@ -1,0 +1,68 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { catalog } from '../../src/lab/catalog.ts';
+import { hostState, Kubehop, lacking, title } from './support.ts';
+
+describe.skipIf(lacking !== '')(title('an exercise from start to end'), () => {
+  const kubehop = new Kubehop();
+  const before = hostState();
+  afterAll(() => kubehop.close());
+
+  test.each(catalog().map(entry => [entry.number]))('%s holds on both data planes, and both do the same', async number => {
+    const { code, stdout, stderr } = await kubehop.run('lab', 'run', number);
+    expect({ code, stdout, stderr }).toMatchObject({ code: 0 });
+    expect(stdout).toContain('same: userspace and kernel did the same to every packet');
+    await kubehop.empty();
+    expect(hostState()).toEqual(before);
+    expect(kubehop.sockets()).toEqual([]);
+  });
+
+  test('the next exercise is the first that was not passed', async () => {
+    const { code, stdout } = await kubehop.run('lab', 'next', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toBe(null);
+  });
+});
+
+describe.skipIf(lacking !== '')(title('what a run leaves in --out'), () => {
+  const kubehop = new Kubehop();
+  const out = join(kubehop.home, 'out');
+  beforeAll(async () => {
+    expect(await kubehop.run('lab', 'run', '07', '--out', out, '--json')).toMatchObject({ code: 0 });
+  });
+  afterAll(() => kubehop.close());
+
+  test('captures, journey, conntrack and rules of each data plane, and the comparison', () => {
+    for (const plane of ['userspace', 'kernel'])
+      expect(readdirSync(join(out, plane))).toEqual(
+        expect.arrayContaining(['conntrack.txt', 'hops', 'journey.jsonl', 'journey.pcapng', 'rules.txt']),
+      );
+    expect(existsSync(join(out, 'diff.txt'))).toBe(true);
+    expect(JSON.parse(readFileSync(join(out, 'diff.json'), 'utf8'))).toMatchObject({ same: true });
+  });
+
+  test('interface hops under the same names on both', () => {
+    const hops = (plane: string) => readdirSync(join(out, plane, 'hops'));
+    expect(hops('userspace')).toEqual(expect.arrayContaining(hops('kernel')));
+    expect(hops('kernel')).toEqual(
+      expect.arrayContaining(['client_eth0.pcapng', 'lan0.pcapng', 'node1_flannel.1.pcapng', 'node2_cni0.pcapng', 'pod-b_eth0.pcapng']),
+    );
+  });
+
+  test('the same again: kubehop diff reads what stands there', async () => {
+    const { code, stdout } = await kubehop.run('diff', '07', '--out', out);
+    expect({ code, stdout }).toMatchObject({ code: 0 });
+    expect(stdout).toMatch(/^same: /);
+  });
+});
+
+describe.skipIf(lacking !== '')(title('nodes on different data planes'), () => {
+  const kubehop = new Kubehop();
+  afterAll(() => kubehop.close());
+  test.each(['userspace:node1', 'userspace:node2'])('--on %s: the other is the kernel, and every check holds', async on => {
+    const { code, stdout, stderr } = await kubehop.run('lab', 'run', '07', '--on', on);
+    expect({ code, stdout, stderr }).toMatchObject({ code: 0 });
+    expect(stdout).toMatch(/mixed: (\d+) of \1 checks hold/);
+  });
+});

@@ -1,0 +1,150 @@
+/** Runs the command line as a user would, with a state directory of its own, and looks for what it leaves behind. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const KUBEHOP = fileURLToPath(new URL('../../bin/kubehop', import.meta.url));
+
+export interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export class Kubehop {
+  /** State, runtime directory and results. */
+  readonly home = mkdtempSync(join(tmpdir(), 'kubehop-labs-'));
+
+  readonly #runtime = join(this.home, 'runtime');
+
+  constructor() {
+    mkdirSync(this.#runtime);
+  }
+
+  start(...args: string[]): { process: ChildProcess; done: Promise<Result> } {
+    const child = spawn(KUBEHOP, args, {
+      env: { ...process.env, XDG_STATE_HOME: this.home, XDG_RUNTIME_DIR: this.#runtime, NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const result: Result = { code: null, stdout: '', stderr: '' };
+    child.stdout.on('data', chunk => {
+      result.stdout += chunk;
+    });
+    child.stderr.on('data', chunk => {
+      result.stderr += chunk;
+    });
+    const done = new Promise<Result>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', code => resolve({ ...result, code }));
+    });
+    return { process: child, done };
+  }
+
+  run(...args: string[]): Promise<Result> {
+    return this.start(...args).done;
+  }
+
+  /** Everything in a lab is born with the lab's directory as its working directory. */
+  processes(): number[] {
+    return readdirSync('/proc').flatMap(name => {
+      try {
+        return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`).startsWith(this.home) ? [Number(name)] : [];
+      } catch {
+        return []; // it ended meanwhile, or is somebody else's
+      }
+    });
+  }
+
+  /** Process that runs the daemon itself, if one does. */
+  daemon(): number | undefined {
+    return this.processes().find(pid => {
+      try {
+        return (
+          readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] !== 'unshare' &&
+          /node[^\0]*\0.*daemon\/main\.ts/s.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+        );
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  /** Waits until no process of a lab is left. @throws with what is left after 10 s */
+  async empty(): Promise<void> {
+    const deadline = performance.now() + 10_000;
+    while (this.processes().length > 0) {
+      if (performance.now() > deadline)
+        throw new Error(`still there: ${execFileSync('ps', ['-o', 'pid,args', '-p', this.processes().join()]).toString()}`);
+      await new Promise(resolve => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Names under the directory where running labs keep their sockets. */
+  sockets(): string[] {
+    try {
+      return readdirSync(join(this.#runtime, 'kubehop'));
+    } catch {
+      return []; // nothing ever ran
+    }
+  }
+
+  close(): void {
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+/** Of the host, without what belongs to others who work on it: the names that a lab uses, and its mounts. */
+export function hostState(): { namespaces: string[]; interfaces: string[]; mounts: number } {
+  const ours = new Set([
+    'client',
+    'host',
+    'upstream',
+    'lan0',
+    'node1',
+    'node2',
+    'pod-a',
+    'pod-b',
+    'pod-c',
+    'cni0',
+    'flannel.1',
+    'tap0',
+    'tun0',
+  ]);
+  const names = (text: string) => text.split('\n').flatMap(line => line.split(/[ :@]+/).filter(word => ours.has(word)));
+  return {
+    namespaces: names(execFileSync('ip', ['netns', 'list']).toString()),
+    interfaces: names(execFileSync('ip', ['-o', 'link']).toString()),
+    mounts: readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .filter(line => !line.startsWith('nsfs')).length,
+  };
+}
+
+const can = (argv: [string, ...string[]]): boolean => {
+  try {
+    execFileSync(argv[0], argv.slice(1), { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+const tun = (): boolean => {
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+const user = process.getuid!() === 0 ? [] : ['--user', '--map-root-user'];
+
+/** Why labs cannot run here, or ''. */
+export const lacking: string = !can(['unshare', ...user, '--mount', '--net', '--pid', '--fork', '--mount-proc', 'true'])
+  ? 'namespaces are not allowed here'
+  : tun()
+    ? ''
+    : '/dev/net/tun cannot be opened';
+export const title = (what: string): string => (lacking === '' ? what : `${what} (skipped: ${lacking})`);
