@@ -9,7 +9,7 @@ import { actOps } from './targets/table.ts';
 import { Words } from './words.ts';
 
 export class Emitter {
-  readonly #code = new Words(1 << 16);
+  readonly #code = new Words(1 << 10);
   readonly #data = new Words(1 << 8);
   /** Words of the index; none stands at 0, so that a list's place can be told by its sign. */
   readonly index = new Words(1 << 8);

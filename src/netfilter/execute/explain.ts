@@ -9,7 +9,17 @@ import type { Match, Rule } from '../ruleset.ts';
 import { Emitter } from './emitter.ts';
 import { CONTINUE, type Execution } from './execution.ts';
 import type { IpSets } from './extension.ts';
-import { destination, emitHeader, fragment, inInterface, outInterface, protocol, source } from './matches/header.ts';
+import {
+  destination,
+  destinationIs,
+  emitHeader,
+  fragment,
+  inInterface,
+  outInterface,
+  protocol,
+  source,
+  sourceIs,
+} from './matches/header.ts';
 import { matchExtension, tests } from './matches/table.ts';
 import { Action, FIRST_ACTION, FIRST_TARGET, LENGTH_SHIFT, OP_MASK, RULE_COUNTER, RULE_HEAD, RULE_SIZE } from './program.ts';
 import { acts } from './targets/table.ts';
@@ -135,7 +145,9 @@ export type RulePart =
 
 const headerParts = new Map([
   [source, 'source'],
+  [sourceIs, 'source'],
   [destination, 'destination'],
+  [destinationIs, 'destination'],
   [inInterface, 'in'],
   [outInterface, 'out'],
   [protocol, 'protocol'],
