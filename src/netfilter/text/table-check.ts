@@ -53,7 +53,8 @@ function findLoop({ chains, start, to }: Graph): TableProblem | undefined {
   const stack: number[] = [];
   const next = start.slice();
   for (let first = 0; first < chains.length; first++) {
-    if (state[first] !== 0) continue;
+    // The kernel looks where packets get: a loop that no built-in chain leads to is let be.
+    if (chains[first]!.policy === undefined || state[first] !== 0) continue;
     stack.push(first);
     state[first] = 1;
     while (stack.length > 0) {

@@ -65,10 +65,11 @@ describe('compile', () => {
     ).toThrow(/gone does not exist/);
   });
 
-  test('knows chains that nobody calls, and counts nothing in them', () => {
-    const n = node(rulesOf('*filter', ':LONELY -', '-A LONELY -j DROP'));
+  test('takes chains that nobody calls, even in a loop as the kernel does, and counts nothing in them', () => {
+    const n = node(rulesOf('*filter', ':LONELY -', ':LOOP -', '-A LONELY -j DROP', '-A LOOP -j LOOP'));
     n.netfilter.run('filter', Hook.Input, packet());
     expect(counted(n.text, 'filter', 'LONELY')).toEqual([0, 0]);
+    expect(counted(n.text, 'filter', 'LOOP')).toEqual([0, 0]);
   });
 
   test('gives one number to patterns with the same words', () => {
