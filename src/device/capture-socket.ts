@@ -3,6 +3,9 @@
  * the kernel packs frames of any length into blocks and hands over a block when it is full or `RETIRE_MS` old, so a segment of
  * 64 KiB takes no more room than it has bytes and the listener wakes once for many frames.
  *
+ * What another socket sends past the queueing discipline (PACKET_QDISC_BYPASS) passes by here unseen, tried on 6.18: a router that is to
+ * be captured sends without that option.
+ *
  *     block     0 version  4 offset to private  8 status  12 packets  16 offset of the first  ...
  *     frame     0 next  4 sec  8 nsec  12 captured  16 length  20 status  24 mac (16)  26 net (16)  32 tci  36 tpid (16)  48 sockaddr_ll
  */

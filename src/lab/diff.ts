@@ -44,7 +44,7 @@ export function compareFolder(folder: string): RunsCompared {
     comparePhase(runOf(userspace, u, nat.userspace), runOf(kernel, k, nat.kernel), u, userspace.order),
   );
   const same = comparisons.length > 0 && userspace.phases.length === kernel.phases.length && comparisons.every(c => c.same);
-  const first = comparisons.map(c => firstInTime(c.differences)).find(d => d !== undefined);
+  const first = comparisons.flatMap(c => c.differences)[0];
   const json = diffJson(comparisons);
   const head = same ? 'same: userspace and kernel did the same to every packet' : `different: ${firstText(first)}`;
   const text = `${head}\n\n${diffText(comparisons)}`;
@@ -53,16 +53,6 @@ export function compareFolder(folder: string): RunsCompared {
   const lines = text.trimEnd().split('\n');
   const summary = same ? [head, ...pairs.map(([phase], i) => `  ${phase.what}: ${comparedText(comparisons[i]!)}`)] : lines;
   return { same, first: first && plainDifference(first), text: lines, summary, data: JSON.parse(json) };
-}
-
-/**
- * A packet that was changed wrongly at one hop is wrong at all that follow, and so is the answer to it: of all differences the one that
- * the kernel run showed earliest is where the runs part.
- */
-function firstInTime(differences: readonly Difference[]): Difference | undefined {
-  const earlier = (a: Difference, b: Difference) =>
-    a.timeNs !== undefined && (b.timeNs === undefined || BigInt(a.timeNs) < BigInt(b.timeNs)) ? a : b;
-  return differences.length === 0 ? undefined : differences.reduceRight((first, d) => earlier(first, d));
 }
 
 const comparePhase = (userspace: Run, kernel: Run, phase: Phase, hops: readonly string[]): Comparison =>

@@ -1,7 +1,7 @@
 /** The connections of a run, each with all its sightings, and which connection of the other run is its twin. */
 import { compareNs, type TravelledPacket } from '../identity.ts';
 import type { Sighting, Tuple } from '../sighting.ts';
-import type { SeenRun } from './relevant.ts';
+import { placeInRun, type SeenRun } from './relevant.ts';
 
 export const ways = ['original', 'reply'] as const;
 export type Way = (typeof ways)[number];
@@ -12,6 +12,8 @@ export interface Conversation {
   opened: Tuple;
   openedAt: string;
   startNs: bigint;
+  /** Of the first packet, in its own run. */
+  place: number;
   /** By `hop|way`, in order of time; errors about the flow by `hop|way|error`. */
   at: Map<string, Sighting[]>;
   /** Sequence number of the first byte. */
@@ -50,6 +52,7 @@ function conversation(packets: readonly TravelledPacket[], seen: SeenRun): Conve
     opened: first.tuple!,
     openedAt: first.frame.hop,
     startNs: first.frame.timeNs,
+    place: placeInRun(first, seen),
     at: new Map(),
     firstByte: { original: 0, reply: 0 },
     ephemeralPorts: new Set(),

@@ -8,7 +8,7 @@ import { type Conversation, conversations, pairUp, type Way, ways } from './conn
 import { appearances, type Observation, observe } from './observation.ts';
 import { Pairing } from './pairing.ts';
 import { type PayloadRule, payloadRules } from './payload.ts';
-import { hopsOfBoth, macText, type SeenRun, sameMac, see } from './relevant.ts';
+import { hopsOfBoth, macText, placeInRun, type SeenRun, sameMac, see } from './relevant.ts';
 import { type Comparison, Findings, type Plane, type Run } from './result.ts';
 
 export interface ConversationOptions {
@@ -20,6 +20,16 @@ export interface ConversationOptions {
 
 export function compareConversation(userspace: Run, kernel: Run, options: ConversationOptions): Comparison {
   return new ConversationComparison(userspace, kernel, options).result();
+}
+
+/** One direction of one flow at one hop. */
+interface Spot {
+  place: number;
+  hop: string;
+  flow: string;
+  way: Way;
+  /** Number of the pair of connections. */
+  pair: number;
 }
 
 class ConversationComparison {
@@ -41,8 +51,8 @@ class ConversationComparison {
   result(): Comparison {
     const { pairs, extra, missing } = pairUp(conversations(this.#seen.userspace), conversations(this.#seen.kernel));
     this.#findings.compared.flows = pairs.length;
-    for (const c of extra) this.#findings.differ(c.openedAt, tupleText(c.opened), 'flow', tupleText(c.opened), null);
-    for (const c of missing) this.#findings.differ(c.openedAt, tupleText(c.opened), 'flow', null, tupleText(c.opened));
+    for (const c of extra) this.#findings.differ(c.place, c.openedAt, tupleText(c.opened), 'flow', tupleText(c.opened), null);
+    for (const c of missing) this.#findings.differ(c.place, c.openedAt, tupleText(c.opened), 'flow', null, tupleText(c.opened));
     for (const hop of this.#hops) {
       this.#findings.compared.hops++;
       for (const [i, { userspace, kernel }] of pairs.entries()) {
@@ -61,13 +71,14 @@ class ConversationComparison {
     const seenU = appearances(u.at.get(key) ?? []);
     const seenK = appearances(k.at.get(key) ?? []);
     const flow = `${tupleText(k.opened)}, ${way}${key.endsWith('error') ? ', ICMP error' : ''}`;
+    const [firstU, firstK] = [seenU[0]?.[0], seenK[0]?.[0]];
     if (seenU.length !== seenK.length) {
-      this.#findings.differ(hop, flow, 'packet', appearanceText(seenU), appearanceText(seenK));
+      const place = firstK ? placeInRun(firstK, this.#seen.kernel) : placeInRun(firstU!, this.#seen.userspace);
+      this.#findings.differ(place, hop, flow, 'packet', appearanceText(seenU), appearanceText(seenK));
     }
     for (let i = 0; i < Math.min(seenU.length, seenK.length); i++) {
-      const a = this.#observe(seenU[i]!, way, u);
-      const b = this.#observe(seenK[i]!, way, k);
-      this.#compareObservations(hop, flow, way, pair, a, b);
+      const place = placeInRun(seenK[i]![0]!, this.#seen.kernel);
+      this.#compareObservations({ place, hop, flow, way, pair }, this.#observe(seenU[i]!, way, u), this.#observe(seenK[i]!, way, k));
     }
   }
 
@@ -79,7 +90,7 @@ class ConversationComparison {
       const u = us.get(flow) ?? null;
       const k = ks.get(flow) ?? null;
       this.#findings.compared.fields++;
-      if (u !== k) this.#findings.differ(hop, flow, 'fragments', u, k);
+      if (u !== k) this.#findings.differ(Number.MAX_SAFE_INTEGER, hop, flow, 'fragments', u, k);
     }
   }
 
@@ -88,7 +99,7 @@ class ConversationComparison {
     return observe(sightings, c.firstByte[way], this.#rules, { protocol, serverPort: dstPort, ephemeralPorts: c.ephemeralPorts });
   }
 
-  #compareObservations(hop: string, flow: string, way: Way, pair: number, a: Observation, b: Observation): void {
+  #compareObservations(at: Spot, a: Observation, b: Observation): void {
     const findings = this.#findings;
     findings.compared.packets += a.counts.packets;
     this.#count(a, b);
@@ -100,17 +111,17 @@ class ConversationComparison {
         return;
       }
       findings.compared.fields++;
-      if (u !== k) findings.differ(hop, flow, field, u ?? null, k ?? null);
+      if (u !== k) findings.differ(at.place, at.hop, at.flow, field, u ?? null, k ?? null);
     };
     for (const field of new Set([...a.fields.keys(), ...b.fields.keys()])) {
       if (otherEnvelope && /^(outer\.|vxlan\.)/.test(field)) continue;
       compare(field, a.fields.get(field), b.fields.get(field));
-      if (field === 'direction at the hop' && !otherEnvelope) this.#compareMacs(hop, flow, a, b);
-      if (field === 'ipv4.dst') this.#comparePorts(hop, flow, way, pair, a.tuple, b.tuple);
+      if (field === 'direction at the hop' && !otherEnvelope) this.#compareMacs(at, a, b);
+      if (field === 'ipv4.dst') this.#comparePorts(at, a.tuple, b.tuple);
     }
   }
 
-  #compareMacs(hop: string, flow: string, a: Observation, b: Observation): void {
+  #compareMacs(at: Spot, a: Observation, b: Observation): void {
     for (const { field, values: us } of a.macs) {
       const ks = b.macs.find(m => m.field === field)?.values ?? [];
       this.#findings.compared.fields++;
@@ -120,19 +131,19 @@ class ConversationComparison {
         us.length === 1 && ks.length === 1
           ? sameMac(us[0]!, ks[0]!, this.#seen, this.#pairing, this.#findings)
           : pinned(us, this.#seen.userspace) === pinned(ks, this.#seen.kernel);
-      if (!same) this.#findings.differ(hop, flow, field, names(us, this.#seen.userspace), names(ks, this.#seen.kernel));
+      if (!same) this.#findings.differ(at.place, at.hop, at.flow, field, names(us, this.#seen.userspace), names(ks, this.#seen.kernel));
     }
   }
 
   /** The opener's port is chosen by a system: it must be kept where the other run keeps it, and changed where it is changed. */
-  #comparePorts(hop: string, flow: string, way: Way, pair: number, u: Tuple, k: Tuple): void {
+  #comparePorts(at: Spot, u: Tuple, k: Tuple): void {
     if (u.protocol === 1) return; // an echo's identifier
     for (const end of ['srcPort', 'dstPort'] as const) {
-      const chosen = (end === 'srcPort') === (way === 'original') && u[end] >= 1024 && k[end] >= 1024;
+      const chosen = (end === 'srcPort') === (at.way === 'original') && u[end] >= 1024 && k[end] >= 1024;
       this.#findings.compared.fields++;
       if (chosen && u[end] !== k[end]) this.#findings.ignore('ephemeral port', 'chosen by the system: compared for consistent use', 1, 1);
-      const same = chosen ? this.#pairing.agree(`port|${pair}`, u[end], k[end]) : u[end] === k[end];
-      if (!same) this.#findings.differ(hop, flow, `l4.${end}`, u[end], k[end]);
+      const same = chosen ? this.#pairing.agree(`port|${at.pair}`, u[end], k[end]) : u[end] === k[end];
+      if (!same) this.#findings.differ(at.place, at.hop, at.flow, `l4.${end}`, u[end], k[end]);
     }
   }
 

@@ -8,7 +8,7 @@ import type { Direction } from '../pcapng/format.ts';
 import { type FieldValue, fieldsOf, find, reverse, type Sighting, tupleText } from '../sighting.ts';
 import { Offsets, Pairing } from './pairing.ts';
 import { likeness, partners } from './partners.ts';
-import { hopsOfBoth, macText, type SeenRun, sameMac, see } from './relevant.ts';
+import { hopsOfBoth, macText, placeInRun, type SeenRun, sameMac, see } from './relevant.ts';
 import { type Comparison, Findings, type Run } from './result.ts';
 
 export interface ProbeOptions {
@@ -65,32 +65,39 @@ class ProbeComparison {
   #hop(hop: string, direction: Direction | undefined): void {
     const here = (seen: SeenRun): Sighting[] => seen.at.get(hop)!.filter(s => s.frame.direction === direction);
     const { pairs, extra, missing } = this.#pairUp(hop, here(this.#seen.userspace), here(this.#seen.kernel));
-    const found: { timeNs: bigint; tell: () => void }[] = [];
-    const startU = here(this.#seen.userspace)[0]?.frame.timeNs ?? 0n;
-    const startK = here(this.#seen.kernel)[0]?.frame.timeNs ?? 0n;
-    for (const pair of pairs) found.push({ timeNs: pair.userspace.frame.timeNs - startU, tell: () => this.#compare(pair) });
-    for (const s of extra) {
-      found.push({ timeNs: s.frame.timeNs - startU, tell: () => this.#alone(hop, s, 'userspace') });
-    }
-    for (const s of missing) {
-      found.push({ timeNs: s.frame.timeNs - startK, tell: () => this.#alone(hop, s, 'kernel') });
-    }
-    found.sort((a, b) => compareNs(a.timeNs, b.timeNs));
-    for (const f of found) f.tell();
+    for (const pair of pairs) this.#compare(pair);
+    for (const s of extra) this.#alone(hop, s, 'userspace');
+    for (const s of missing) this.#alone(hop, s, 'kernel');
     this.#order(hop, pairs);
   }
 
   #alone(hop: string, s: Sighting, where: 'userspace' | 'kernel'): void {
     this.#findings.compared.packets++;
-    const flow = this.#flowOf(s, this.#seen[where]);
+    const seen = this.#seen[where];
+    const place = where === 'kernel' ? placeInRun(s, seen) : this.#placeOfExtra(s);
     const text = packetText(s);
     this.#findings.differ(
+      place,
       hop,
-      flow,
+      this.#flowOf(s, seen),
       'packet',
       where === 'userspace' ? text : null,
       where === 'kernel' ? text : null,
-      where === 'kernel' ? s.frame.timeNs : undefined,
+    );
+  }
+
+  /** In the kernel's run: on the way of the same packet, or behind the last packet before it that both runs have. */
+  #placeOfExtra(s: Sighting): number {
+    const { packetOf, packets } = this.#seen.userspace;
+    const packet = packetOf.get(s)!;
+    const before = packets.slice(0, packet.id).findLast(p => this.#partner.has(p));
+    if (!before) return 0;
+    const shared = this.#partner.get(before)!.sightings;
+    return (
+      placeInRun(
+        shared[before === packet ? Math.min(packet.sightings.indexOf(s), shared.length - 1) : shared.length - 1]!,
+        this.#seen.kernel,
+      ) + 0.5
     );
   }
 
@@ -122,6 +129,7 @@ class ProbeComparison {
     const findings = this.#findings;
     findings.compared.packets++;
     const flow = this.#flowOf(pair.kernel, this.#seen.kernel);
+    const place = placeInRun(pair.kernel, this.#seen.kernel);
     const u = fieldsOf(pair.userspace);
     const k = fieldsOf(pair.kernel);
     const otherEnvelope = u.get('encapsulation') !== k.get('encapsulation');
@@ -131,15 +139,15 @@ class ProbeComparison {
       const uv = u.get(field) ?? null;
       const kv = k.get(field) ?? null;
       findings.compared.fields++;
-      if (uv === null || kv === null) findings.differ(pair.hop, flow, field, uv, kv, pair.kernel.frame.timeNs);
+      if (uv === null || kv === null) findings.differ(place, pair.hop, flow, field, uv, kv);
       else if (!this.#agree(field, uv, kv, pair)) {
         findings.differ(
+          place,
           pair.hop,
           flow,
           field,
           this.#text(field, uv, this.#seen.userspace),
           this.#text(field, kv, this.#seen.kernel),
-          pair.kernel.frame.timeNs,
         );
       }
     }
@@ -222,7 +230,9 @@ class ProbeComparison {
       const key = t ? this.#seen.kernel.flows.directionKey(t) : '';
       const before = last.get(key);
       if (before && before.kernel.frame.timeNs > pair.kernel.frame.timeNs) {
+        const place = placeInRun(pair.kernel, this.#seen.kernel);
         this.#findings.differ(
+          place,
           hop,
           this.#flowOf(pair.kernel, this.#seen.kernel),
           'order',

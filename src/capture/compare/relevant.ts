@@ -39,13 +39,21 @@ export function see(run: Run, hops: readonly string[], plane: Plane, findings: F
   return { ...identified, run, at, openings };
 }
 
+/** No packet has so many sightings. */
+const WAY = 100_000;
+/** Where in a run a sighting stands: packets in order of appearance, each along its way. */
+export function placeInRun(s: Sighting, seen: SeenRun): number {
+  const packet = seen.packetOf.get(s)!;
+  return packet.id * WAY + packet.sightings.indexOf(s);
+}
+
 /** A hop that only one run captured is a difference; in neither run it is an error of the caller and found as well. */
 export function hopsOfBoth(userspace: Run, kernel: Run, hops: readonly string[], findings: Findings): string[] {
   return hops.filter(hop => {
     const u = userspace.hops.has(hop);
     const k = kernel.hops.has(hop);
     if (u && k) return true;
-    findings.differ(hop, '', 'hop', u ? 'captured' : null, k ? 'captured' : null);
+    findings.differ(0, hop, '', 'hop', u ? 'captured' : null, k ? 'captured' : null);
     return false;
   });
 }

@@ -27,9 +27,7 @@ export interface Difference {
   /** null: not there. */
   userspace: DifferenceValue;
   kernel: DifferenceValue;
-  /** Of a probe: when the kernel run showed what the userspace run did not, since 1970. Tells which of many differences came first. */
-  timeNs?: string;
-  /** The hop where the same difference was found first: a consequence of it, most likely. */
+  /** The hop where the same difference was found first: this one is a consequence of it, most likely. */
   repeats?: string;
 }
 
@@ -45,7 +43,7 @@ export interface Ignored {
 export interface Comparison {
   kind: 'probe' | 'conversation';
   same: boolean;
-  /** In order of the path. */
+  /** In the order of the run: packet by packet as they set out, each along its way. So the first one is the cause of most others. */
   differences: Difference[];
   ignored: Ignored[];
   /** How much stands behind `same`. */
@@ -54,24 +52,13 @@ export interface Comparison {
 
 /** Collects what the two comparisons find. */
 export class Findings {
-  readonly differences: Difference[] = [];
   readonly compared = { hops: 0, flows: 0, packets: 0, fields: 0 };
+  readonly #found: { difference: Difference; place: number }[] = [];
   readonly #ignored = new Map<string, Ignored>();
-  readonly #first = new Map<string, string>();
 
-  differ(hop: string, flow: string, field: string, userspace: DifferenceValue, kernel: DifferenceValue, timeNs?: bigint): void {
-    const key = JSON.stringify([flow, field, userspace, kernel]);
-    const before = this.#first.get(key);
-    if (before === undefined) this.#first.set(key, hop);
-    this.differences.push({
-      hop,
-      flow,
-      field,
-      userspace,
-      kernel,
-      ...(timeNs === undefined ? {} : { timeNs: String(timeNs) }),
-      ...(before === undefined || before === hop ? {} : { repeats: before }),
-    });
+  /** @param place where in the run, see `placeInRun`; what stands at one place keeps its order */
+  differ(place: number, hop: string, flow: string, field: string, userspace: DifferenceValue, kernel: DifferenceValue): void {
+    this.#found.push({ difference: { hop, flow, field, userspace, kernel }, place });
   }
   ignore(what: string, why: string, userspace: number, kernel: number): void {
     const i = this.#ignored.get(what) ?? { what, why, userspace: 0, kernel: 0 };
@@ -81,8 +68,16 @@ export class Findings {
   }
   /** Nothing seen is not the same: a comparison of two empty captures finds that. */
   result(kind: Comparison['kind']): Comparison {
-    if (this.compared.packets === 0 && this.differences.length === 0) this.differ('', '', 'packet', null, null);
+    if (this.compared.packets === 0 && this.#found.length === 0) this.differ(0, '', '', 'packet', null, null);
+    this.#found.sort((a, b) => a.place - b.place);
+    const first = new Map<string, string>();
+    const differences = this.#found.map(({ difference: d }) => {
+      const key = JSON.stringify([d.flow, d.field, d.userspace, d.kernel]);
+      const hop = first.get(key) ?? d.hop;
+      first.set(key, hop);
+      return hop === d.hop ? d : { ...d, repeats: hop };
+    });
     const ignored = [...this.#ignored.values()].filter(i => i.userspace + i.kernel > 0);
-    return { kind, same: this.differences.length === 0, differences: this.differences, ignored, compared: this.compared };
+    return { kind, same: differences.length === 0, differences, ignored, compared: this.compared };
   }
 }

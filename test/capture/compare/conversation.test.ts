@@ -75,8 +75,8 @@ describe('the conversation comparison', () => {
       },
     });
     const c = compareWith(spoil);
-    expect(c.differences[0]).toMatchObject({ hop: 'lan0', field: 'ipv4.src', userspace: '203.0.113.9', kernel: '10.244.1.0' });
-    expect(c.differences.some(d => d.hop === 'pod-b/eth0' && d.field === 'ipv4.src' && d.repeats === 'lan0')).toBe(true);
+    expect(c.differences[0]).toMatchObject({ hop: 'node1/flannel.1', field: 'ipv4.src', userspace: '203.0.113.9', kernel: '10.244.1.0' });
+    expect(c.differences.some(d => d.hop === 'pod-b/eth0' && d.field === 'ipv4.src' && d.repeats === 'node1/flannel.1')).toBe(true);
   });
 
   test('finds a missing envelope', () => {
@@ -113,7 +113,7 @@ describe('the conversation comparison', () => {
     const spoiled = Uint8Array.from(bodyU);
     spoiled[bodyU.length - 1] = 0x21;
     const c = compareWith(undefined, download(spoiled, 1000));
-    expect(c.differences[0]).toMatchObject({ hop: 'client/eth0', field: 'payload.hash' });
+    expect(c.differences[0]).toMatchObject({ hop: 'pod-b/eth0', field: 'payload.hash' });
   });
 
   test('finds bytes that never came', () => {
@@ -141,7 +141,7 @@ describe('the conversation comparison', () => {
           ? { ...s, frame: { ...s.frame, dstPort: 1024 } }
           : s,
     );
-    expect(c.differences[0]).toMatchObject({ hop: 'lan0', field: 'l4.srcPort', userspace: 1024, kernel: 51_234 });
+    expect(c.differences[0]).toMatchObject({ hop: 'node1/flannel.1', field: 'l4.srcPort', userspace: 1024, kernel: 51_234 });
   });
 
   test('finds an extra datagram', () => {
