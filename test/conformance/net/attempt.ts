@@ -113,7 +113,8 @@ export class Attempt {
   errors(): Sight[] {
     const { packet } = this;
     return this.host.stack.got.filter(
-      p => p.quoted?.src === packet.src && p.quoted.dst === packet.dst && p.quoted.sport === packet.sport && p.quoted.dport === packet.dport,
+      p =>
+        p.quoted?.src === packet.src && p.quoted.dst === packet.dst && p.quoted.sport === packet.sport && p.quoted.dport === packet.dport,
     );
   }
 }

@@ -18,7 +18,8 @@ export const tcp = (e: Addresses & Omit<Parameters<typeof tcpFrame>[0], 'srcMac'
 export const icmp = (e: Addresses & { type: number; code?: number; rest?: number; data: Uint8Array }): Uint8Array =>
   bare(icmpFrame({ ...MACS, id: next(), ...e }));
 /** Any other protocol. */
-export const raw = (e: Addresses, protocol: number, payload: Uint8Array): Uint8Array => bare(ip({ ...MACS, id: next(), ...e }, protocol, payload));
+export const raw = (e: Addresses, protocol: number, payload: Uint8Array): Uint8Array =>
+  bare(ip({ ...MACS, id: next(), ...e }, protocol, payload));
 
 /** MSS 1460, SACK permitted, timestamps, window scale 7: the 20 bytes that a SYN of Linux carries. */
 export const SYN_OPTIONS = Uint8Array.of(2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7);

@@ -22,11 +22,15 @@ export interface HostSpec {
   readonly name: string;
   readonly interfaces: readonly InterfaceSpec[];
   readonly routes: readonly RouteSpec[];
+  /** A plain host that has every address: it answers for whom it is asked. */
+  readonly everybody?: boolean;
   readonly sysctl?: Readonly<Record<string, number>>;
 }
 
 /** What a host does next: a frame on its wire, or a packet that its sockets send. */
-export type Out = { readonly kind: 'frame'; readonly port: string; readonly bytes: Uint8Array } | { readonly kind: 'packet'; readonly bytes: Uint8Array };
+export type Out =
+  | { readonly kind: 'frame'; readonly port: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'packet'; readonly bytes: Uint8Array };
 
 export interface Host {
   readonly name: string;

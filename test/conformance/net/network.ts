@@ -68,6 +68,12 @@ export class Network {
     this.#run();
   }
 
+  /** A frame on the wire of a host, made by whoever calls. */
+  transmit(host: Host, port: string, bytes: Uint8Array): void {
+    this.#todo.push({ host, out: { kind: 'frame', port, bytes } });
+    this.#run();
+  }
+
   advance(ms: number): void {
     for (const host of this.hosts.values()) this.#note(host, host.advance(ms));
     this.#run();

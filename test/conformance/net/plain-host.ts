@@ -75,12 +75,13 @@ export class PlainHost implements Host {
   #nextHop(dst: string): string {
     const address = parseIpv4(dst);
     if (this.#port.addresses.some(a => inCidr(address, parseCidr(a)))) return dst;
-    const route = this.spec.routes.find(r => r.to !== 'default' && inCidr(address, parseCidr(r.to))) ?? this.spec.routes.find(r => r.to === 'default');
+    const route =
+      this.spec.routes.find(r => r.to !== 'default' && inCidr(address, parseCidr(r.to))) ?? this.spec.routes.find(r => r.to === 'default');
     return route?.via ?? dst;
   }
 
   #owns(address: string): boolean {
-    return this.#port.addresses.some(a => a.split('/')[0] === address);
+    return this.spec.everybody === true || this.#port.addresses.some(a => a.split('/')[0] === address);
   }
 }
 

@@ -1,9 +1,10 @@
 /** The router under test as a host: rules by commands of iptables, its own sockets behind the TUN, and a view of each hook. */
 import { formatIpv4, parseIpv4 } from '../../../src/base/address.ts';
-import type { ProgramText } from '../../../src/netfilter/execute/program-text.ts';
+import type { ProgramText, RuleText } from '../../../src/netfilter/execute/program-text.ts';
 import { EMPTY_RULE_SET, type RuleSet } from '../../../src/netfilter/ruleset.ts';
 import { runCommandLine } from '../../../src/netfilter/text/command-line.ts';
-import { CtInfo } from '../../../src/packet/packet.ts';
+import { readRuleSet } from '../../../src/netfilter/text/read.ts';
+import { CtInfo, type Packet } from '../../../src/packet/packet.ts';
 import { type Hook, Verdict } from '../../../src/packet/verdict.ts';
 import { RouteType } from '../../../src/router/fib.ts';
 import { type World, world } from '../../router/world.ts';
@@ -23,6 +24,8 @@ export interface HookSight {
   readonly ctstate: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED';
   /** Zone id of the packet's entry in its original direction, 0 without entry. */
   readonly zone: number;
+  /** Rules whose tests it passed at this hook. */
+  readonly rules: readonly RuleText[];
 }
 
 export class RouterHost implements Host {
@@ -60,6 +63,11 @@ export class RouterHost implements Host {
    */
   iptables(args: readonly string[]): void {
     this.ruleSet = runCommandLine(args, this.ruleSet).ruleSet;
+  }
+  /** The text of iptables-save in place of all rules, in force at once. @throws LabError as loading does */
+  load(rules: string): void {
+    this.ruleSet = readRuleSet(rules, { file: 'rules' }).ruleSet;
+    this.commit();
   }
   /** @throws LabError when the rules cannot be executed */
   commit(): void {
@@ -100,11 +108,21 @@ export class RouterHost implements Host {
   }
 
   #watch(): void {
-    const { plane, conntrack } = this.world;
+    const { plane, conntrack, netfilter } = this.world;
     const { hooks } = plane;
+    // A hook may cause a packet that passes hooks itself (an answer to what is refused): rules are noted by packet.
+    const met = new Map<Packet, RuleText[]>();
+    netfilter.tracer = {
+      rule: (p, _hook, counter) => met.get(p)?.push(this.#text!.of(counter)),
+      end: () => {},
+      policy: () => {},
+    };
     plane.hooks = {
       run: (hook, p) => {
+        const rules: RuleText[] = [];
+        met.set(p, rules);
         const verdict = hooks.run(hook, p);
+        met.delete(p);
         // Who took the packet may have used its bytes for something else.
         if (verdict === Verdict.Stolen) return verdict;
         const info = p.ctinfo % 3;
@@ -125,10 +143,12 @@ export class RouterHost implements Host {
                   ? 'RELATED'
                   : 'ESTABLISHED',
           zone: p.ct < 0 ? 0 : conntrack.zone(p.ct, 0),
+          rules,
         });
         return verdict;
       },
       end: p => hooks.end(p),
+      attach: (answer, about) => hooks.attach(answer, about),
     };
   }
 }

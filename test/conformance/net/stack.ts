@@ -60,7 +60,8 @@ export class Stack {
   #udp(p: Sight): Uint8Array[] {
     if (!this.open('udp', p.dport)) return [unreachable(p)];
     const words = this.answers.get(p.dport);
-    const data = words === undefined ? p.payload.slice() : Uint8Array.from([...p.payload.subarray(0, 4), ...new TextEncoder().encode(words)]);
+    const data =
+      words === undefined ? p.payload.slice() : Uint8Array.from([...p.payload.subarray(0, 4), ...new TextEncoder().encode(words)]);
     // An answer is not answered again.
     if (data.length < 4 || data[0]! & ANSWER) return [];
     data[0]! |= ANSWER;
@@ -119,9 +120,23 @@ export const isAnswer = (p: Sight): boolean => (p.payload[0]! & ANSWER) !== 0;
 
 function back(p: Sight, type: number): Uint8Array {
   const l4 = (p.bytes[0]! & 15) << 2;
-  return craft.icmp({ src: p.dst, dst: p.src, type, rest: (p.bytes[l4 + 4]! << 24) | (p.bytes[l4 + 5]! << 16) | (p.bytes[l4 + 6]! << 8) | p.bytes[l4 + 7]!, data: p.payload.slice() });
+  return craft.icmp({
+    src: p.dst,
+    dst: p.src,
+    type,
+    rest: (p.bytes[l4 + 4]! << 24) | (p.bytes[l4 + 5]! << 16) | (p.bytes[l4 + 6]! << 8) | p.bytes[l4 + 7]!,
+    data: p.payload.slice(),
+  });
 }
 
 /** Port unreachable about `p` (RFC 1122 section 4.1.3.1). */
 const unreachable = (p: Sight): Uint8Array =>
-  craft.icmp({ src: p.dst, dst: p.src, type: icmpWire.Type.DestUnreachable, code: icmpWire.Unreachable.Port, rest: 0, tos: 0xc0, data: p.bytes.slice(0, 548) });
+  craft.icmp({
+    src: p.dst,
+    dst: p.src,
+    type: icmpWire.Type.DestUnreachable,
+    code: icmpWire.Unreachable.Port,
+    rest: 0,
+    tos: 0xc0,
+    data: p.bytes.slice(0, 548),
+  });

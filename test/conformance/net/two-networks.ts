@@ -9,6 +9,8 @@ export interface TwoNetworks {
   readonly topology: {
     /** Interface by name, with its CIDR. */
     readonly router: Readonly<Record<string, string>>;
+    /** Hosts by name. */
+    readonly [host: string]: Readonly<Record<string, string>>;
   };
 }
 
@@ -23,6 +25,7 @@ export class RouterNetwork {
     const interfaces = this.#ports.map(([name, cidr]) => ({ name, mac: this.#mac(), addresses: [cidr], segment: name }));
     const sysctl = { 'net.ipv4.ip_forward': 1 };
     this.router = this.network.add(new RouterHost({ name: 'router', interfaces, routes: [], sysctl }, options));
+    for (const host of Object.values(topology)) if (host.ip !== undefined) this.hostAt(host.ip);
   }
 
   /** The host with that address: made when it is asked for. @returns undefined when the address is on no network of the router */

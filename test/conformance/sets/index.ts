@@ -1,9 +1,22 @@
 /** Every set by name: a new one is a new file and one word here. */
 import type { ConformanceSet } from '../set.ts';
 import { gvisorReject } from './gvisor-reject.ts';
+import { gvisorRouterNat } from './gvisor-router-nat.ts';
+import { gvisorRules } from './gvisor-rules.ts';
 import { iptablesRules, iptablesRulesExtra } from './iptables-rules.ts';
 import { chainNames } from './kubeproxy-chain-names.ts';
+import { rulesetFlows } from './kubeproxy-ruleset-flows.ts';
 import { rfcChecksum } from './rfc-checksum.ts';
 import { rfcVxlan } from './rfc-vxlan.ts';
 
-export const sets: readonly ConformanceSet[] = [iptablesRules, iptablesRulesExtra, chainNames, rfcChecksum, rfcVxlan, gvisorReject];
+export const sets: readonly ConformanceSet[] = [
+  iptablesRules,
+  iptablesRulesExtra,
+  chainNames,
+  rulesetFlows,
+  rfcChecksum,
+  rfcVxlan,
+  gvisorReject,
+  gvisorRules,
+  gvisorRouterNat,
+];
