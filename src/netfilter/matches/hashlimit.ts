@@ -34,7 +34,8 @@ function readHashRate(word: string, words: Words): HashRate {
   const count = leadingDecimal(word);
   if (mode < 1 || count === 0) return { unit: 'packets', ...readRate(word, SCALE, words) };
   const average = bytesToCost(count * factor(word[mode - 1]));
-  if (count < 0 || average === 0) return words.bad('a rate of at most 64 gb/s');
+  // Differs from iptables 1.8.9, which takes less than 16 b/s and writes it as 0b/s, which it cannot read.
+  if (count < 0 || average === 0 || costToBytes(average) === 0) return words.bad('a rate of 16b/s or more, in b/s, kb/s or mb/s');
   return { unit: 'bytes', average, unitS: 1 };
 }
 
@@ -61,7 +62,7 @@ function readPrefix(word: string, words: Words): number {
   return prefix < 0 ? words.bad('a netmask without gaps') : prefix;
 }
 const readName = (word: string, words: Words): string =>
-  word === '' || /[/\s]/.test(word) ? words.bad('a name without / and white space') : word.slice(0, MAX_NAME);
+  word === '' || /[/\s"]/.test(word) ? words.bad('a name without / and " and white space') : word.slice(0, MAX_NAME);
 
 /** Bytes in the largest unit in which nothing is lost that the kernel keeps. */
 function byteRate(average: number): string {
@@ -132,8 +133,7 @@ export const hashlimit = defineMatch('hashlimit', {
     let burst = asked ?? DEFAULT_BURST;
     if (unit === 'bytes') {
       const bytes = costToBytes(average);
-      if (asked !== undefined && (bytes === 0 || asked < bytes))
-        words.fail(`hashlimit: the burst must be at least one second of the rate, ${Math.max(bytes, 16)}b`);
+      if (asked !== undefined && asked < bytes) words.fail(`hashlimit: the burst must be at least one second of the rate, ${bytes}b`);
       burst = asked === undefined ? 0 : Math.ceil(asked / bytes);
     } else if (burst > MAX_BURST) words.fail(`hashlimit: expected a burst of 1..${MAX_BURST} packets`);
     const rateMatch = given['hashlimit-rate-match'] !== undefined;

@@ -15,7 +15,7 @@ export function readDimensions(list: string, words: Words): ('src' | 'dst')[] {
 }
 
 export function setName(word: string, words: Words): string {
-  if (word === '' || word.length > MAX_NAME || /\s/.test(word)) words.bad(`the name of a set, at most ${MAX_NAME} characters`);
+  if (word === '' || word.length > MAX_NAME || /[\s"]/.test(word)) words.bad(`the name of a set, at most ${MAX_NAME} characters`);
   return words.checkObject('set', word);
 }
 

@@ -26,7 +26,7 @@ const readZone = (word: string, words: Words): Zone => (word.toLowerCase() === '
 
 /** Names are fields of 16 and 32 bytes with an end mark. */
 const name = (max: number) => (word: string, words: Words) =>
-  /\s/.test(word) ? words.bad('a name without white space') : text(1, max)(word, words);
+  /[\s"]/.test(word) ? words.bad('a name without " and white space') : text(1, max)(word, words);
 
 function words(t: CtTarget, p: string): string {
   const zone = t.zone;

@@ -4,8 +4,9 @@ import { defineTarget } from '../text/extension.ts';
 import { MAX_U16, range, u16 } from '../text/values.ts';
 import type { Words } from '../text/words.ts';
 
+/** Differs from iptables 1.8.9, which takes `5:` for 5:65535 and cannot read that back. */
 function readBalance(word: string, words: Words): { first: number; count: number } {
-  const { low, high, parts } = range(word.endsWith(':') ? MAX_U16 : MAX_U16 - 1)(word, words);
+  const { low, high, parts } = range(MAX_U16 - 1)(word, words);
   return parts === 2 && low < high ? { first: low, count: high - low + 1 } : words.bad('queues first:last, last above first');
 }
 

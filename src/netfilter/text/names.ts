@@ -50,7 +50,7 @@ const otherProtocols =
 
 /** Services that stand in for a missing /etc/services: `t` for tcp, `u` for udp, `b` for both. */
 const services =
-  'echo b7 discard b9 daytime b13 chargen b19 ftp-data t20 ftp t21 ssh t22 telnet t23 smtp t25 time b37 whois t43 tacacs b49 domain b53 ' +
+  'tcpmux t1 echo b7 discard b9 systat t11 daytime b13 netstat t15 chargen b19 ftp-data t20 ftp t21 ssh t22 telnet t23 smtp t25 time b37 whois t43 tacacs b49 domain b53 ' +
   'bootps u67 bootpc u68 tftp u69 gopher t70 finger t79 http t80 kerberos b88 pop3 t110 sunrpc b111 auth t113 nntp t119 ntp u123 ' +
   'netbios-ns u137 netbios-dgm u138 netbios-ssn t139 imap2 t143 snmp b161 snmp-trap b162 bgp t179 ldap b389 https b443 ' +
   'microsoft-ds b445 submissions t465 isakmp u500 syslog u514 printer t515 route u520 submission t587 ipp t631 ldaps b636 rsync t873 ' +

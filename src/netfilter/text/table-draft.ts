@@ -197,6 +197,7 @@ export function chainNameProblem(name: string): string | undefined {
   if (name === '') return 'a chain wants a name';
   if (name.length > MAX_CHAIN_NAME) return `chain name "${name}" is too long: expected at most ${MAX_CHAIN_NAME} characters`;
   if (name[0] === '-' || name[0] === '!') return `chain name "${name}" must not start with ${name[0]}`;
-  if (/\s/.test(name)) return `chain name "${name}" must not hold white space`;
+  // A quote is taken by iptables, which then cannot read what it wrote.
+  if (/[\s"]/.test(name)) return `chain name "${name}" must not hold white space or quotes`;
   return findTarget(name) === undefined ? undefined : `chain name "${name}" is the name of a target`;
 }

@@ -1,5 +1,5 @@
 /** Writes a rule set as iptables-save does, byte for byte but for the two lines that tell the time. */
-import { type Chain, type RuleSet, type Table, tableNames } from '../ruleset.ts';
+import type { Chain, RuleSet, Table, TableName } from '../ruleset.ts';
 import { printRule } from './rule-printer.ts';
 
 export interface WriteOptions {
@@ -11,8 +11,8 @@ export interface WriteOptions {
   readonly comment?: string;
 }
 
-/** The order in which iptables-save writes tables. */
-const order = [...tableNames];
+/** The order in which iptables-save writes tables (the nft variant; the legacy one takes the order in which they were loaded). */
+const order: readonly TableName[] = ['mangle', 'raw', 'filter', 'nat'];
 
 export function writeRuleSet(ruleSet: RuleSet, options: WriteOptions = {}): string {
   let s = '';
