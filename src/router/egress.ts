@@ -54,6 +54,8 @@ function resolve(plane: Plane, p: Packet, oif: Interface): Step {
 
   const kept = p.slot >= 0 ? p : copyToArena(plane, p);
   if (kept === null) return plane.drop(p, DropReason.NoMemory);
+  // Past POSTROUTING nothing asks for its connection again, which may be gone when the neighbour answers.
+  kept.ct = -1;
   const pushedOut = plane.neighbours.wait(entry, kept);
   if (pushedOut !== null) {
     plane.drop(pushedOut, DropReason.NeighQueuefull);

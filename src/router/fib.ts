@@ -113,7 +113,7 @@ export class Fib {
 
   /** RTN_* of an address as `inet_addr_type` tells it: an address with any route that is not special is UNICAST. */
   addressType(address: Ipv4): RouteType {
-    if (address >>> 24 === 0 || address === -1) return RouteType.Broadcast;
+    if (address === 0 || address === -1) return RouteType.Broadcast;
     if (address >>> 28 === 0xe) return RouteType.Multicast;
     for (let i = 0; i < this.#local.length; i++) {
       const found = this.#local[i]!.find(address);

@@ -15,6 +15,9 @@ import { sendError } from './icmp-error.ts';
 import { type Plane, Step } from './plane.ts';
 import { tcpReset } from './tcp-reset.ts';
 
+/** An answer takes over the segment's TOS without its ECN bits. */
+const NOT_ECN = 0xfc;
+
 export function answer(plane: Plane, p: Packet): Step {
   const protocol = ipv4.protocol(p.bytes, p.l3);
   if (protocol === ipv4.Protocol.Icmp) return echo(plane, p);
@@ -22,7 +25,7 @@ export function answer(plane: Plane, p: Packet): Step {
   if (protocol === ipv4.Protocol.Tcp) {
     const bad = tcp.check(p.bytes, p.l4, p.end);
     if (bad !== DropReason.None) return plane.drop(p, bad);
-    if (p.type === PacketType.Host && transportHolds(p)) tcpReset(plane, p);
+    if (p.type === PacketType.Host && transportHolds(p)) tcpReset(plane, p, ipv4.tos(p.bytes, p.l3) & NOT_ECN);
     return plane.drop(p, DropReason.NoSocket);
   }
   sendError(plane, p, icmp.Type.DestUnreachable, icmp.Unreachable.Protocol, 0);

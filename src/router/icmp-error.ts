@@ -58,6 +58,7 @@ export function sendError(plane: Plane, about: Packet, type: number, code: numbe
   // A source of 0 is filled in by OUTPUT with the preferred source of the route back.
   ipv4.write(p.bytes, p.l3, tos, length, plane.nextIpId(), 0, plane.sysctls.node.ip_default_ttl, ipv4.Protocol.Icmp, from, src);
   p.local = true;
+  plane.hooks.attach(p, about);
   plane.run(p, Step.Output);
 }
 

@@ -47,6 +47,8 @@ export interface Hooks {
   run(hook: Hook, p: Packet): Verdict;
   /** The packet ends before it was confirmed: what conntrack keeps for it alone ends too. */
   end(p: Packet): void;
+  /** `answer` is an error about `about`: it belongs to the same connection (`nf_ct_attach`), confirmed or not. */
+  attach(answer: Packet, about: Packet): void;
 }
 
 export interface PlaneOptions {
@@ -81,7 +83,7 @@ export class Plane {
   /** UDP ports that a VXLAN device listens on; looked up before a packet is given to the node's sockets. */
   readonly vxlanPorts: Vxlan[] = [];
   neighbours!: Neighbours;
-  hooks: Hooks = { run: () => Verdict.Accept, end: () => {} };
+  hooks: Hooks = { run: () => Verdict.Accept, end: () => {}, attach: () => {} };
   /** Faults put in on purpose, so that a test can prove that the comparison finds them. */
   wrongTtl = false;
 

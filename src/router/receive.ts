@@ -72,7 +72,7 @@ function refuse(plane: Plane, p: Packet, type: RouteType, src: number): Step {
 }
 
 function deliverBroadcast(plane: Plane, p: Packet, src: number): Step {
-  if (src >>> 24 !== 0) {
+  if (src !== 0) {
     const wrong = validateSource(plane, plane.interface(p.iif), src, 0);
     if (wrong !== DropReason.None) return plane.drop(p, wrong);
   }

@@ -1,7 +1,7 @@
 /** The rules as the path asks them: reassembly in front of PREROUTING and OUTPUT, then netfilter's stages. */
 import type { Conntrack } from '../conntrack/conntrack.ts';
 import type { Netfilter } from '../netfilter/netfilter.ts';
-import type { Packet } from '../packet/packet.ts';
+import { CtInfo, type Packet } from '../packet/packet.ts';
 import { Hook, Verdict } from '../packet/verdict.ts';
 import { DefragUser, type Reassembly } from './fragments.ts';
 import type { Hooks } from './plane.ts';
@@ -26,7 +26,12 @@ export class RulesHooks implements Hooks {
     return this.#netfilter.hook(hook, p);
   }
 
+  /** Only the first packet of a connection owns an unconfirmed entry; an error that is attached to it does not. */
   end(p: Packet): void {
-    this.#conntrack.drop(p);
+    if (p.ctinfo === CtInfo.New) this.#conntrack.drop(p);
+  }
+
+  attach(answer: Packet, about: Packet): void {
+    this.#conntrack.attach(answer, about);
   }
 }

@@ -11,8 +11,11 @@ import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
 import { type Plane, Step } from './plane.ts';
 
-/** @param about a segment whose header was checked; `l4` stands at it */
-export function tcpReset(plane: Plane, about: Packet): void {
+/**
+ * @param about a segment whose header was checked; `l4` stands at it
+ * @param tos a closed port answers with the segment's own (`tcp_v4_send_reset`), REJECT with 0
+ */
+export function tcpReset(plane: Plane, about: Packet, tos: number): void {
   const b = about.bytes;
   const flags = tcp.flags(b, about.l4);
   if ((flags & tcp.Flag.Rst) !== 0) return;
@@ -26,7 +29,7 @@ export function tcpReset(plane: Plane, about: Packet): void {
   const out = p.bytes;
   const src = ipv4.dst(b, about.l3);
   const dst = ipv4.src(b, about.l3);
-  ipv4.write(out, p.l3, 0, ipv4.HEADER_LEN + tcp.HEADER_LEN, 0, ipv4.DF, plane.sysctls.node.ip_default_ttl, ipv4.Protocol.Tcp, src, dst);
+  ipv4.write(out, p.l3, tos, ipv4.HEADER_LEN + tcp.HEADER_LEN, 0, ipv4.DF, plane.sysctls.node.ip_default_ttl, ipv4.Protocol.Tcp, src, dst);
   out.fill(0, p.l4, p.end);
   tcp.setSrcPort(out, p.l4, tcp.dstPort(b, about.l4));
   tcp.setDstPort(out, p.l4, tcp.srcPort(b, about.l4));

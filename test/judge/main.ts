@@ -66,7 +66,8 @@ async function runRandom(kernel: Side, userspace: Side, seed: number, packets: n
     sent += verdict.frames;
     if (!verdict.difference) continue;
     different++;
-    console.error(`case of seed ${c.seed}: different; making it small`);
+    const { where, field, kernel: k, userspace: u } = verdict.difference;
+    console.error(`case of seed ${c.seed}: ${where}, ${field}\n    kernel:    ${k}\n    userspace: ${u}\nmaking it small`);
     const small = await shrink(c, each => judge(kernel, userspace, each));
     report(small, await judge(kernel, userspace, small));
     if (values.out) writeFileSync(`${values.out}/seed-${c.seed}.json`, `${JSON.stringify(small, null, 1)}\n`);

@@ -37,11 +37,13 @@ const routes = [
   { to: '192.0.2.128/25', type: 'blackhole' as const },
 ];
 
-/** What both sides start with. Error limits are off: they are a matter of time, not of packets. */
+/** What both sides start with. Error limits and redirects are off: both are a matter of time, not of packets. */
 export const sysctl: Record<string, number> = {
   'net.ipv4.ip_forward': 1,
   'net.ipv4.icmp_ratelimit': 0,
   'net.ipv4.icmp_ratemask': 0,
+  'net.ipv4.conf.all.send_redirects': 0,
+  ...Object.fromEntries(links.map(l => [`net.ipv4.conf.${l.name}.send_redirects`, 0])),
 };
 
 export const description = (): RouterDescriptionInput => ({

@@ -59,7 +59,14 @@ function randomRule(c: Chooser, table: TableName, chain: string, hook: string, u
   if (c.oneIn(5) && !['OUTPUT', 'POSTROUTING', 'user'].includes(hook)) parts.push(not(c), `-i ${c.of(links).name}`);
   if (c.oneIn(5) && ['FORWARD', 'OUTPUT', 'POSTROUTING'].includes(hook)) parts.push(not(c), `-o ${c.of(links).name}`);
   if (protocol) parts.push(`-p ${protocol}`);
-  for (let n = c.below(3); n > 0; n--) parts.push(randomMatch(c, protocol, table, hook));
+  // A match is named once: iptables itself runs two `-m udp` together into one.
+  const named = new Set<string>();
+  for (let n = c.below(3); n > 0; n--) {
+    const match = randomMatch(c, protocol, table, hook);
+    const name = match.split(' ')[1] ?? '';
+    if (!named.has(name)) parts.push(match);
+    named.add(name);
+  }
   const target = randomTarget(c, table, hook, protocol, users);
   if (target) parts.push(target);
   return parts.filter(Boolean).join(' ');
