@@ -12,7 +12,8 @@ const listed = { set: 'SET', rcheck: 'CHECK', update: 'UPDATE', remove: 'REMOVE'
 const MAX_NAME = 199;
 
 function readName(word: string, words: Words): string {
-  if (word === '' || word === '.' || word === '..' || /[/\s"]/.test(word)) return words.bad('the name of a list, without / and " and white space');
+  if (word === '' || word === '.' || word === '..' || /[/\s"]/.test(word))
+    return words.bad('the name of a list, without / and " and white space');
   return word.slice(0, MAX_NAME);
 }
 const others = (own: string): string[] => operations.filter(o => o !== own);

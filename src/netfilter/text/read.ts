@@ -48,9 +48,12 @@ class Reader {
   /** Inside a table that `--table` leaves out. */
   private skipping = false;
   private lineNumber = 0;
+  /** Where the first NUL character stands, or -1. */
+  private readonly nul: number;
 
   constructor(text: string, options: ReadOptions) {
     this.text = text;
+    this.nul = text.indexOf('\0');
     this.options = options;
     this.words = new Words(options.file ?? 'rules', options.objects);
     this.tables = new Map((options.base ?? EMPTY_RULE_SET).tables);
@@ -78,6 +81,7 @@ class Reader {
     const first = this.text.charCodeAt(from);
     if (first === 0x23) return; // #
     if (this.text.charCodeAt(to - 1) === 0x0d) this.fail(to - from, 'the line ends with a carriage return: expected a line feed alone');
+    if (this.nul >= from && this.nul < to) this.fail(this.nul - from + 1, 'a NUL character: the text ends there for iptables');
     const inTable = this.draft !== undefined || this.skipping;
     if (inTable && to - from === 6 && this.text.startsWith('COMMIT', from)) this.commit();
     else if (!inTable && first === 0x2a)
