@@ -44,8 +44,8 @@ export class Instance {
   /** @throws LabError of the step that failed; what was built goes with the namespaces of the daemon. */
   async build(): Promise<void> {
     for (const step of buildSteps(this.topology)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
-    await this.#timed('nodes', () => Promise.all(this.#of('node').map(ns => this.#startNode(ns))));
-    await this.#timed('pods', () => Promise.all(this.#of('pod').map(ns => this.#startPod(ns))));
+    const starting = [...this.#of('node').map(ns => this.#startNode(ns)), ...this.#of('pod').map(ns => this.#startPod(ns))];
+    await this.#timed('nodes and pods', () => Promise.all(starting));
   }
 
   plane(node: string): DataPlane {

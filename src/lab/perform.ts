@@ -16,8 +16,9 @@ import { probeFrame } from './steps/probe-frame.ts';
 import { allClosed, Watcher } from './steps/watcher.ts';
 import { walkOf } from './walk.ts';
 
-/** How long a step waits for what it expects. Only a failing check takes so long. */
+/** How long a step waits for what it expects. Only a failing check takes so long; those after it in the same probe wait less. */
 const PATIENCE_MS = 3000;
+const NO_PATIENCE_MS = 100;
 const QUIET_MS = 100;
 const COMMAND_LIMIT_MS = 60_000;
 
@@ -75,6 +76,7 @@ class Performer {
   readonly #checks: (CheckResult | WireCheck)[] = [];
   readonly #phases: Phase[] = [];
   #waited = false;
+  #patienceMs = PATIENCE_MS;
   /** Rules with their counters before the first step: what is counted from then on is the exercise's. */
   readonly #rulesBefore = new Map<string, string>();
 
@@ -117,9 +119,7 @@ class Performer {
         return this.#converse(step);
       case 'expect hop':
         this.#checks.push({ step, phase: this.#phases.at(-1) });
-        if (this.#watcher.canSee(step.hop))
-          await this.#watcher.until(() => this.#watcher.at(step.hop).some(s => fits(s, step.expected)), PATIENCE_MS);
-        return;
+        return this.#awaitHop(step.hop, step.expected);
       case 'expect nothing':
         this.#checks.push({ step, phase: undefined });
         await this.#quiet();
@@ -147,6 +147,7 @@ class Performer {
     this.#say(line);
     this.#watcher.forget();
     this.#waited = false;
+    this.#patienceMs = PATIENCE_MS;
     const now = nowNs();
     for (const phase of this.#phases) if (phase.untilNs === FOREVER) phase.untilNs = now;
     this.#phases.push({ kind, what: line, injectedAt: `${from}/eth0`, fromNs: now, untilNs: FOREVER });
@@ -163,6 +164,12 @@ class Performer {
     const saw = `exit ${code}${stdout === '' ? '' : `, ${stdout.trim().slice(0, 300)}`}${stderr === '' ? '' : `, ${stderr.trim().slice(0, 300)}`}`;
     this.#checks.push({ at: step.from, text, ok, ...(ok ? {} : { saw }) });
     await this.#connectionsEnd(`${step.from}/eth0`);
+  }
+
+  async #awaitHop(hop: string, expected: Expectation): Promise<void> {
+    if (!this.#watcher.canSee(hop)) return;
+    if (!(await this.#watcher.until(() => this.#watcher.at(hop).some(s => fits(s, expected)), this.#patienceMs)))
+      this.#patienceMs = NO_PATIENCE_MS;
   }
 
   /** The program is gone when it has closed its end; the other end's FIN may still be on its way. */
@@ -207,10 +214,13 @@ class Performer {
   }
 
   async #eventually(look: () => Promise<boolean>): Promise<boolean> {
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + this.#patienceMs;
     for (;;) {
       if (await look()) return true;
-      if (performance.now() > deadline) return false;
+      if (performance.now() > deadline) {
+        this.#patienceMs = NO_PATIENCE_MS;
+        return false;
+      }
       await this.#watcher.during(new Promise(resolve => setTimeout(resolve, 50)));
     }
   }

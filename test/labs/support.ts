@@ -4,6 +4,8 @@ import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DaemonClient } from '../../src/lab/daemon/client.ts';
+import type { NodeCounters } from '../../src/node/protocol.ts';
 
 const KUBEHOP = fileURLToPath(new URL('../../bin/kubehop', import.meta.url));
 
@@ -45,6 +47,16 @@ export class Kubehop {
 
   run(...args: string[]): Promise<Result> {
     return this.start(...args).done;
+  }
+
+  /** What a userspace node of a lab that is up counts. */
+  async counters(lab: string, node: string): Promise<NodeCounters | null> {
+    const client = await DaemonClient.connect(join(this.#runtime, 'kubehop', lab));
+    try {
+      return await client.request({ op: 'counters', node });
+    } finally {
+      client.close();
+    }
   }
 
   /** Everything in a lab is born with the lab's directory as its working directory. */

@@ -40,6 +40,8 @@ async function answer(request: Request): Promise<unknown> {
       return perform(instance, request.out, line => say(line, false));
     case 'conntrack':
       return instance.plane(request.node).conntrack(request.args);
+    case 'counters':
+      return instance.plane(request.node).counters();
     case 'rules':
       return instance.plane(request.node).rulesText(request.counters);
     case 'load-rules':

@@ -1,6 +1,7 @@
 /** What the command line and a lab's daemon say to each other: JSON, one object per line, over a Unix socket. */
 import type { ErrorCode } from '../../base/errors.ts';
 import type { RouterDescription } from '../../node/description.ts';
+import type { NodeCounters } from '../../node/protocol.ts';
 import type { RunResult } from '../result.ts';
 
 export const SOCKET_NAME = 'control.sock';
@@ -14,6 +15,8 @@ export type Request =
   /** Run the steps of the exercise; the captures go to `out`. */
   | { op: 'perform'; out: string }
   | { op: 'conntrack'; node: string; args: string[] }
+  /** What a userspace node counts of its own ports; null for a kernel node. */
+  | { op: 'counters'; node: string }
   | { op: 'rules'; node: string; counters: boolean }
   | { op: 'load-rules'; node: string; text: string };
 
@@ -26,6 +29,7 @@ export interface RequestResult {
   build: null;
   perform: RunResult;
   conntrack: string;
+  counters: NodeCounters | null;
   rules: string;
   'load-rules': null;
 }

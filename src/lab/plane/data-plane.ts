@@ -1,3 +1,5 @@
+import type { NodeCounters } from '../../node/protocol.ts';
+
 /** What carries the packets of one node, from outside: the same questions, whoever answers. */
 export interface DataPlane {
   /** Text of conntrack(8) for these arguments. */
@@ -6,6 +8,8 @@ export interface DataPlane {
   rulesText(counters: boolean): Promise<string>;
   /** iptables-save text; connections go on. @throws LabError RULES, and the old rules stay */
   loadRules(text: string): Promise<void>;
+  /** What a userspace node counts of its own ports and drops; null: ask the kernel. */
+  counters(): Promise<NodeCounters | null>;
   /** `nat KUBE-SERVICES rule 2: -d 10.96.0.10/32 ...`, by the number that the node's trace gives; the kernel has no such numbers. */
   ruleText(counter: number): string | undefined;
   stop(): Promise<void>;

@@ -34,6 +34,10 @@ export class KernelPlane implements DataPlane {
     await runCommand(restoreCommand(this.#node, text));
   }
 
+  async counters(): Promise<null> {
+    return null;
+  }
+
   ruleText(): undefined {
     return undefined;
   }

@@ -3,6 +3,7 @@
 import { printRule } from '../../netfilter/text/rule-printer.ts';
 import type { RouterDescription } from '../../node/description.ts';
 import { type RunningNode, startNode } from '../../node/node.ts';
+import type { NodeCounters } from '../../node/protocol.ts';
 import { netnsPath } from '../shell.ts';
 import type { DataPlane } from './data-plane.ts';
 
@@ -50,6 +51,10 @@ export class UserspacePlane implements DataPlane {
 
   async loadRules(text: string): Promise<void> {
     this.running.loadRules(text, { file: `the rules of ${this.#node}` });
+  }
+
+  counters(): Promise<NodeCounters> {
+    return this.running.counters();
   }
 
   ruleText(counter: number): string | undefined {
