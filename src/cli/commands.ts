@@ -30,6 +30,8 @@ export const commands: Record<string, CommandEntry> = {
   'lab up': { does: 'build a lab and leave it standing', load: () => import('./commands/lab-up.ts') },
   'router reload': { does: 'the rules of a running router, read again', load: () => import('./commands/router-reload.ts') },
   'router run': { does: 'one router in this network namespace', load: () => import('./commands/router-run.ts') },
+  'rules check': { does: 'an iptables-save text, read and printed back', load: () => import('./commands/rules-check.ts') },
+  walk: { does: 'the path of a packet through a saved rule set, without root', load: () => import('./commands/walk.ts') },
 };
 
 /** What `--help` says of the words that only lead to others. */

@@ -1,5 +1,6 @@
 /** The command line: words to commands, usage errors and faults to text with the next step, everything to an exit code. */
 import { readFileSync } from 'node:fs';
+import { platform, release } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { LabError } from '../base/errors.ts';
 import { commands as allCommands, type CommandEntry, groups } from './commands.ts';
@@ -98,6 +99,5 @@ function usageMessage(error: CommanderError, argv: readonly string[]): string {
 /** `kubehop 0.1.0 (node 24.21.0, linux 6.12.0, x64)`: what a report of a fault needs. */
 export function versionText(): string {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  const kernel = readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim();
-  return `kubehop ${version} (node ${process.versions.node}, linux ${kernel}, ${process.arch})`;
+  return `kubehop ${version} (node ${process.versions.node}, ${platform()} ${release()}, ${process.arch})`;
 }
