@@ -76,9 +76,9 @@ class ConversationComparison {
       const place = firstK ? placeInRun(firstK, this.#seen.kernel) : placeInRun(firstU!, this.#seen.userspace);
       this.#findings.differ(place, hop, flow, 'packet', appearanceText(seenU), appearanceText(seenK));
     }
-    for (let i = 0; i < Math.min(seenU.length, seenK.length); i++) {
-      const place = placeInRun(seenK[i]![0]!, this.#seen.kernel);
-      this.#compareObservations({ place, hop, flow, way, pair }, this.#observe(seenU[i]!, way, u), this.#observe(seenK[i]!, way, k));
+    for (const [us, ks] of alike(seenU, seenK)) {
+      const place = placeInRun(ks[0]!, this.#seen.kernel);
+      this.#compareObservations({ place, hop, flow, way, pair }, this.#observe(us, way, u), this.#observe(ks, way, k));
     }
   }
 
@@ -168,6 +168,17 @@ class ConversationComparison {
     all('VXLAN outer source port', 'a hash that each system computes in its own way', s => s.envelope.some(l => l.layer === 'vxlan'));
     this.#findings.ignore('order between flows', 'depends on time', this.#findings.compared.flows, this.#findings.compared.flows);
   }
+}
+
+/** Appearances that belong together: as many in both runs, in order; else those that leave alike and in the same kind of envelope. */
+function alike(us: readonly Sighting[][], ks: readonly Sighting[][]): [Sighting[], Sighting[]][] {
+  if (us.length === ks.length) return us.map((u, i) => [u, ks[i]!]);
+  const look = (seen: readonly Sighting[]): string => `${seen[0]!.frame.direction} ${encapsulation(seen[0]!)}`;
+  const left = [...us];
+  return ks.flatMap((k): [Sighting[], Sighting[]][] => {
+    const i = left.findIndex(u => look(u) === look(k));
+    return i < 0 ? [] : [[left.splice(i, 1)[0]!, k]];
+  });
 }
 
 /** Names of what is pinned; an address that is not says only that there is one. */

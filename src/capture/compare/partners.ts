@@ -30,8 +30,23 @@ function originKey(s: Sighting): string {
   return `${s.frame.hop}|${s.frame.direction}|${s.ipv4!.protocol}|${kind}|${payload?.hash ?? ''}`;
 }
 
+/**
+ * Pair each of `mine` with the most alike of `theirs`, which is taken out there, if half of what tells packets apart agrees.
+ *
+ * @returns those of `mine` that found nobody
+ */
+export function pairAlike(mine: readonly Sighting[], theirs: Sighting[], pair: (mine: Sighting, theirs: Sighting) => void): Sighting[] {
+  return mine.filter(m => {
+    const scores = theirs.map(t => likeness(m, t));
+    const best = scores.reduce((at, score, i) => (at < 0 || score > scores[at]! ? i : at), -1);
+    if (best < 0 || scores[best]! < 0.5) return true;
+    pair(m, theirs.splice(best, 1)[0]!);
+    return false;
+  });
+}
+
 /** Share of the fields that are equal, of those that say what a packet is. */
-export function likeness(a: Sighting, b: Sighting): number {
+function likeness(a: Sighting, b: Sighting): number {
   if (a.ipv4!.protocol !== b.ipv4!.protocol || a.isError !== b.isError) return 0;
   const fa = fieldsOf(a);
   const fb = fieldsOf(b);

@@ -7,7 +7,7 @@ import { compareNs, type TravelledPacket } from '../identity.ts';
 import type { Direction } from '../pcapng/format.ts';
 import { type FieldValue, fieldsOf, find, reverse, type Sighting, tupleText } from '../sighting.ts';
 import { Offsets, Pairing } from './pairing.ts';
-import { likeness, partners } from './partners.ts';
+import { pairAlike, partners } from './partners.ts';
 import { hopsOfBoth, macText, placeInRun, type SeenRun, sameMac, see } from './relevant.ts';
 import { type Comparison, Findings, type Run } from './result.ts';
 
@@ -104,25 +104,23 @@ class ProbeComparison {
   /** Sightings of packets that are partners; what is left is paired with its like, so that a changed payload is found as one. */
   #pairUp(hop: string, us: readonly Sighting[], ks: readonly Sighting[]): { pairs: Pair[]; extra: Sighting[]; missing: Sighting[] } {
     const pairs: Pair[] = [];
-    const left = [...ks];
-    const unpaired: Sighting[] = [];
-    for (const u of us) {
-      const partner = this.#partner.get(this.#seen.userspace.packetOf.get(u)!);
-      const i = left.findIndex(k => partner !== undefined && this.#seen.kernel.packetOf.get(k) === partner);
-      if (i < 0) unpaired.push(u);
-      else pairs.push({ hop, userspace: u, kernel: left.splice(i, 1)[0]! });
-    }
-    // Whole streams that are missing are not looked through for likeness: every one against every other would take too long.
-    if (unpaired.length * left.length > MOST_LIKENESSES) return { pairs, extra: unpaired, missing: left };
+    const pair = (userspace: Sighting, kernel: Sighting): void => void pairs.push({ hop, userspace, kernel });
+    const byPacket = Map.groupBy(ks, k => this.#seen.kernel.packetOf.get(k)!);
     const extra: Sighting[] = [];
-    for (const u of unpaired) {
-      const scores = left.map(k => likeness(u, k));
-      const best = scores.indexOf(Math.max(0, ...scores));
-      if (best >= 0 && scores[best]! >= 0.5) pairs.push({ hop, userspace: u, kernel: left.splice(best, 1)[0]! });
-      else extra.push(u);
+    for (const [packet, mine] of Map.groupBy(us, u => this.#seen.userspace.packetOf.get(u)!)) {
+      const partner = this.#partner.get(packet);
+      const theirs = (partner && byPacket.get(partner)) ?? [];
+      // A hop may see a packet twice, bare and in an envelope: as often in both runs, so in the same order.
+      if (mine.length === theirs.length) {
+        for (const [i, u] of mine.entries()) pair(u, theirs[i]!);
+        theirs.length = 0;
+      } else extra.push(...pairAlike(mine, theirs, pair));
     }
-    pairs.sort((a, b) => compareNs(a.userspace.frame.timeNs, b.userspace.frame.timeNs));
-    return { pairs, extra, missing: left };
+    const missing = [...byPacket.values()].flat();
+    // Whole streams that are missing are not looked through for likeness: every one against every other would take too long.
+    const left = extra.length * missing.length > MOST_LIKENESSES ? extra : pairAlike(extra, missing, pair);
+    pairs.sort((x, y) => compareNs(x.userspace.frame.timeNs, y.userspace.frame.timeNs));
+    return { pairs, extra: left, missing };
   }
 
   #compare(pair: Pair): void {

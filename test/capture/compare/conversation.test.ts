@@ -100,6 +100,14 @@ describe('the conversation comparison', () => {
     expect(c.differences[0]!.flow).toContain('reply');
   });
 
+  test('finds one of two appearances missing, and takes the other for what it is', () => {
+    const c = compareWith(s => (s.hop === 'lan0' && s.frame.envelope === undefined ? undefined : s));
+    expect(c.differences.map(d => [d.hop, d.field])).toEqual([
+      ['lan0', 'packet'],
+      ['lan0', 'packet'],
+    ]);
+  });
+
   test('finds the MAC of another interface', () => {
     const got = first(s =>
       s.hop === 'node1/eth0' && s.frame.envelope && s.direction === 'out'
