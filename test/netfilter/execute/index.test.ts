@@ -50,6 +50,7 @@ class Maker {
   }
   match(protocol: number): Match {
     const r = this.random;
+    if (protocol === 6 && this.chance(10)) return { kind: 'tcpmss', ...port(1400, 1500) };
     if (protocol === 6 && this.chance(60)) {
       const flags = this.chance(20) ? { flags: { mask: 2, value: 2, not: this.chance(20) } } : {};
       const option = this.chance(10) ? { option: { number: 2, not: false } } : {};
@@ -149,6 +150,8 @@ class Maker {
       iif: 2 + this.random.below(2),
       oif: 2 + this.random.below(2),
     });
+    // A data offset that does not hold.
+    if (this.chance(5)) p.bytes[p.l4 + 12] = this.one([0x40, 0xf0]);
     p.ct = this.chance(80) ? 0 : -1;
     p.ctinfo = this.one([CtInfo.New, CtInfo.Established]);
     return p;
