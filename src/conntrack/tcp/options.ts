@@ -70,7 +70,7 @@ export function highestSack(b: Uint8Array, at: number, ack: number): number {
       let highest = ack;
       for (let block = i + SACK_BASE; block < i + len; block += SACK_BLOCK) {
         const edge = i32(b, block + 4);
-        if (((edge - highest) | 0) > 0) highest = edge;
+        if (((highest - edge) | 0) < 0) highest = edge;
       }
       return highest;
     }

@@ -37,7 +37,10 @@ export const InWindow = { Accept: 0, Ignore: 1, Invalid: 2 } as const;
 
 const MAX_ACK_WINDOW = 66_000;
 
-const after = (a: number, b: number): boolean => ((a - b) | 0) > 0;
+/** `after` of the kernel: at half the circle both numbers are after each other. */
+const after = (a: number, b: number): boolean => ((b - a) | 0) < 0;
+/** Past `edge`, which may be reached. */
+const beyond = (a: number, edge: number): boolean => ((a - edge - 1) | 0) >= 0;
 
 /** Puts what a SYN announced into the flags word: of the entry's old flags in that direction only BeLiberal stays. */
 export function setSynOptions(word: number, dir: number, options: number): number {
@@ -116,9 +119,9 @@ export function inWindow(core: Core, i: number, dir: number, packet: number, s: 
   const seqFloor = (words[snd + END]! - rcvMaxWin - 1) | 0;
   const liberal = core.sysctl.tcpBeLiberal !== 0 || ((words[b + TCP_FLAGS]! >>> (dir << 3)) & TcpFlag.BeLiberal) !== 0;
 
-  if (after(seq, words[snd + MAXEND]!)) {
+  if (beyond(seq, words[snd + MAXEND]!)) {
     const overshot = (end - words[snd + MAXEND]! + 1) >>> 0;
-    if (rcvMaxWin !== 0 && after(end, seqFloor) && after(sack, ackFloor) && overshot <= rcvMaxWin && !after(sack, words[rcv + END]!)) {
+    if (rcvMaxWin !== 0 && after(end, seqFloor) && after(sack, ackFloor) && overshot <= rcvMaxWin && !beyond(sack, words[rcv + END]!)) {
       // A little more than the window: note it, or the ACK for it would be found over the upper bound.
       words[snd + END] = end;
       words[b + TCP_FLAGS]! |= TcpFlag.DataUnacknowledged << (dir << 3);
@@ -126,7 +129,7 @@ export function inWindow(core: Core, i: number, dir: number, packet: number, s: 
     }
     return refuse(core, liberal, InWindow.Invalid, Invalid.SeqOverUpper);
   }
-  if (after(sack, words[rcv + END]!)) return refuse(core, liberal, InWindow.Invalid, Invalid.AckOverUpper);
+  if (beyond(sack, words[rcv + END]!)) return refuse(core, liberal, InWindow.Invalid, Invalid.AckOverUpper);
   if (rcvMaxWin !== 0 && !after(end, seqFloor)) return refuse(core, liberal, InWindow.Ignore, Invalid.SeqUnderLower);
   if (!after(sack, ackFloor)) return refuse(core, liberal, InWindow.Ignore, Invalid.AckUnderLower);
 
@@ -149,7 +152,7 @@ export function inWindow(core: Core, i: number, dir: number, packet: number, s: 
   }
   if (rcvMaxWin !== 0 && after(end, words[snd + MAXEND]!)) words[rcv + MAXWIN]! += (end - words[snd + MAXEND]!) | 0;
   const right = (sack + win) | 0;
-  if (!after(words[rcv + MAXEND]!, right)) words[rcv + MAXEND] = win === 0 ? right + 1 : right;
+  if (after(right, words[rcv + MAXEND]! - 1)) words[rcv + MAXEND] = win === 0 ? right + 1 : right;
   if (ack === words[rcv + END]) word &= ~(TcpFlag.DataUnacknowledged << ((1 - dir) << 3));
   words[b + TCP_FLAGS] = word;
 
