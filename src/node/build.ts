@@ -142,7 +142,7 @@ function describedRoutes(plane: Plane, d: RouterDescription): Route[] {
     const via = r.via === undefined ? 0 : parseIpv4(r.via);
     const oif = r.type === 'unicast' ? outInterface(plane, r.dev, via, r.to) : plane.lo.id;
     const prefSrc = r.src === undefined ? 0 : parseIpv4(r.src);
-    routes.push(route({ network: address, prefix, type: routeTypes[r.type], oif, via, prefSrc, metric: r.metric }));
+    routes.push(route({ network: address, prefix, type: routeTypes[r.type], oif, via, prefSrc, metric: r.metric, mark: r.mark ?? 0 }));
   }
   return routes;
 }

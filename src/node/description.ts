@@ -66,6 +66,8 @@ const route = z.strictObject({
   src: ipv4.optional(),
   type: z.enum(['unicast', 'blackhole', 'unreachable', 'prohibit']).default('unicast'),
   metric: z.int().min(0).default(0),
+  /** For packets with this mark alone. */
+  mark: z.int().min(1).max(0xffff_ffff).optional(),
 });
 
 const schema = z.strictObject({

@@ -78,7 +78,9 @@ function routeCommands(d: RouterDescription, dev: string): string[] {
       if (a.prefix < 32) add(formatCidr({ address: a.address & maskOf(a.prefix), prefix: a.prefix }), a.address);
     }
   for (const v of d.vxlan) for (const peer of v.peers) add(peer.subnet, firstAddress(d, v.name));
-  for (const r of d.routes) if (r.type === 'unicast') add(r.to, r.src === undefined ? sourceOf(d, r) : parseCidr(r.src).address);
+  // A socket's packet has no mark before the router's OUTPUT gives it one.
+  for (const r of d.routes)
+    if (r.type === 'unicast' && r.mark === undefined) add(r.to, r.src === undefined ? sourceOf(d, r) : parseCidr(r.src).address);
   return lines;
 }
 

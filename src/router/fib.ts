@@ -1,5 +1,6 @@
 /**
- * Forwarding information base: longest prefix first, `local` before `main` as the kernel's rules 0 and 32766 have it. One hash per
+ * Forwarding information base: longest prefix first, `local` before `main` as the kernel's rules 0 and 32766 have it, and between them
+ * the routes for packets with a mark (`ip rule fwmark`). One hash per
  * prefix length that is in use, so that a look-up costs as many probes as there are lengths, however many /32 routes pods have.
  *
  * Routes are numbered; a number stays valid until `replace`. Fields stand in typed arrays beside each other.
@@ -31,6 +32,8 @@ export interface Route {
   prefSrc: Ipv4;
   /** Lower wins between routes to the same network. */
   metric: number;
+  /** For packets with this mark alone, int32; absent or 0: for all. */
+  mark?: number;
 }
 
 /** One prefix length: open addressing, linear probing, a power of two of slots at most half full. */
@@ -76,6 +79,7 @@ function mix(v: number): number {
 export class Fib {
   #local: PrefixTable[] = [];
   #main: PrefixTable[] = [];
+  readonly #marked = new Map<number, PrefixTable[]>();
   #routes: Route[] = [];
   type = new Uint8Array(0);
   oif = new Int32Array(0);
@@ -91,24 +95,30 @@ export class Fib {
     this.via = Int32Array.from(kept, r => r.via);
     this.prefSrc = Int32Array.from(kept, r => r.prefSrc);
     this.#local = byLength(kept, isLocalTable);
-    this.#main = byLength(kept, r => !isLocalTable(r));
+    this.#main = byLength(kept, r => !isLocalTable(r) && markOf(r) === 0);
+    this.#marked.clear();
+    for (const mark of new Set(kept.map(markOf)))
+      if (mark !== 0)
+        this.#marked.set(
+          mark,
+          byLength(kept, r => !isLocalTable(r) && markOf(r) === mark),
+        );
   }
 
   get routes(): readonly Route[] {
     return this.#routes;
   }
 
-  /** @returns number of the route for `dst`, -1 when there is none. */
-  lookup(dst: Ipv4): number {
-    for (let i = 0; i < this.#local.length; i++) {
-      const found = this.#local[i]!.find(dst);
+  /** @returns number of the route for `dst` of a packet with that mark, -1 when there is none. */
+  lookup(dst: Ipv4, mark = 0): number {
+    const local = find(this.#local, dst);
+    if (local !== -1) return local;
+    if (mark !== 0 && this.#marked.size > 0) {
+      const table = this.#marked.get(mark | 0);
+      const found = table === undefined ? -1 : find(table, dst);
       if (found !== -1) return found;
     }
-    for (let i = 0; i < this.#main.length; i++) {
-      const found = this.#main[i]!.find(dst);
-      if (found !== -1) return found;
-    }
-    return -1;
+    return find(this.#main, dst);
   }
 
   /** RTN_* of an address as `inet_addr_type` tells it: an address with any route that is not special is UNICAST. */
@@ -134,6 +144,15 @@ export class Fib {
   }
 }
 
+function find(tables: readonly PrefixTable[], dst: Ipv4): number {
+  for (let i = 0; i < tables.length; i++) {
+    const found = tables[i]!.find(dst);
+    if (found !== -1) return found;
+  }
+  return -1;
+}
+
+const markOf = (r: Route): number => (r.mark ?? 0) | 0;
 const isLocalTable = (r: Route): boolean =>
   r.type === RouteType.Local || r.type === RouteType.Broadcast || r.type === RouteType.Anycast || r.type === RouteType.Multicast;
 
@@ -143,7 +162,7 @@ function firstByMetric(routes: readonly Route[]): Route[] {
   for (const r of routes) {
     if ((r.network & maskOf(r.prefix)) !== r.network)
       throw new LabError('BAD_INPUT', `route ${formatCidr({ address: r.network, prefix: r.prefix })}: host bits are set`);
-    const key = `${isLocalTable(r)} ${r.network}/${r.prefix}`;
+    const key = `${isLocalTable(r)} ${markOf(r)} ${r.network}/${r.prefix}`;
     const known = best.get(key);
     if (!known || r.metric < known.metric) best.set(key, r);
   }

@@ -24,7 +24,7 @@ export function output(plane: Plane, p: Packet): Step {
  */
 export function routeOutput(plane: Plane, p: Packet): DropReason {
   const dst = ipv4.dst(p.bytes, p.l3);
-  const route = plane.fib.lookup(dst);
+  const route = plane.fib.lookup(dst, p.mark);
   if (route === -1) return DropReason.IpOutNoRoutes;
   const type = plane.fib.type[route];
   if (type === RouteType.Local) {

@@ -37,7 +37,7 @@ function routeInput(plane: Plane, p: Packet): Step {
   if (dst === LIMITED_BROADCAST) return deliverBroadcast(plane, p, src);
   if (dst >>> 28 === 0xe) return plane.drop(p, DropReason.Multicast);
 
-  const route = plane.fib.lookup(dst);
+  const route = plane.fib.lookup(dst, p.mark);
   const type = route === -1 ? RouteType.Unspec : plane.fib.type[route];
   if (type === RouteType.Broadcast) return deliverBroadcast(plane, p, src);
   if (type === RouteType.Local) {
