@@ -12,6 +12,9 @@ export interface Verdict {
   frames: number;
 }
 
+const IDS_PER_PLAY = 256;
+let plays = 0;
+
 /** @param userspace the side that is judged; kernel against kernel proves the judge */
 export async function judge(kernel: Side, userspace: Side, c: Case): Promise<Verdict> {
   const rules = `${c.rules.join('\n')}\n`;
@@ -19,8 +22,9 @@ export async function judge(kernel: Side, userspace: Side, c: Case): Promise<Ver
     await side.load(rules);
     await side.forget();
   }
-  const k = await play(kernel, c);
-  const u = await play(userspace, c);
+  const firstId = (++plays * IDS_PER_PLAY) & 0xffff;
+  const k = await play(kernel, c, firstId);
+  const u = await play(userspace, c, firstId);
   const renaming = new Renaming();
   const difference =
     compareOutputs(c, k, u, renaming) ??

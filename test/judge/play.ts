@@ -17,9 +17,10 @@ export interface Played {
   frames: (Uint8Array | undefined)[];
 }
 
-const FIRST_ID = 1000;
-
-export async function play(side: Side, c: Case): Promise<Played> {
+/**
+ * @param firstId identification of the first packet. Every play has its own: fragments that wait from an earlier one are not this one's.
+ */
+export async function play(side: Side, c: Case, firstId: number): Promise<Played> {
   const played: Played = { outputs: [], frames: [] };
   for (const [i, step] of c.steps.entries()) {
     if (step.kind === 'sysctl') {
@@ -28,7 +29,7 @@ export async function play(side: Side, c: Case): Promise<Played> {
       played.frames.push(undefined);
       continue;
     }
-    const made = makeFrame(c, step, FIRST_ID + idOf(c.steps, i), played);
+    const made = makeFrame(c, step, (firstId + idOf(c.steps, i)) & 0xffff, played);
     played.frames.push(made?.frame);
     played.outputs.push(made ? side.inject(made.link, made.frame) : []);
   }

@@ -1,6 +1,7 @@
 /**
- * The far ends of the wires: injects a frame into a router and collects everything that comes out of it anywhere. Two sentinel packets
- * follow each frame, one to each other link; when both are back, the frame has been dealt with, so that a drop costs no waiting.
+ * The far ends of the wires: injects a frame into a router and collects everything that comes out of it anywhere. Sentinel packets
+ * follow each frame, one to every link, its own included; when all are back, the frame has been dealt with, so that a drop costs no
+ * waiting.
  */
 import { PacketSocket } from '../../src/device/packet-socket.ts';
 import { arena } from '../../src/os/memory.ts';
@@ -44,7 +45,6 @@ export class Wires {
     this.#send(link, frame);
     const expected = new Set<LinkName>();
     for (const to of links) {
-      if (to.name === link) continue;
       expected.add(to.name);
       this.#send(link, sentinel(link, to.net, number));
     }
