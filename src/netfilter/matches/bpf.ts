@@ -15,5 +15,7 @@ function bytecode(text: string, words: Words): string {
 
 export const bpf = defineExtraMatch('bpf', {
   options: { bytecode: { parse: bytecode, excludes: ['object-pinned'] }, 'object-pinned': { parse: word(511) } },
+  list: o =>
+    o.has('bytecode') ? `match bpf ${o.value('bytecode').replace(/^"\d+,|"$/g, '')} ` : ` match bpf pinned ${o.value('object-pinned')}`,
   check: (given, words) => needsAny(given, words, 'bytecode', 'object-pinned'),
 });

@@ -1,5 +1,5 @@
 /** Which node of a cluster shall answer the connection (`xt_cluster`). */
-import { asText, defineExtraMatch, extraOption } from '../text/extra.ts';
+import { asText, defineExtraMatch, extraOption, sign } from '../text/extra.ts';
 import { u32, unsigned } from '../text/values.ts';
 
 const MAX_NODES = 32;
@@ -13,6 +13,9 @@ export const cluster = defineExtraMatch('cluster', {
     'cluster-local-nodemask': { parse: asText(u32), not: true },
     'cluster-hash-seed': { parse: asText(u32), required: true },
   },
+  list: o =>
+    ` cluster ${sign(o.not('cluster-local-nodemask'), '!')}node_mask=${o.value('cluster-local-nodemask')}` +
+    ` total_nodes=${o.value('cluster-total-nodes')} hash_seed=${o.value('cluster-hash-seed')}`,
   read(given, words) {
     const total = Number(given['cluster-total-nodes']!.value);
     const node = given['cluster-local-node'];

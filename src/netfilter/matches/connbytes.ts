@@ -1,5 +1,5 @@
 /** How much a connection has carried (`xt_connbytes`). */
-import { defineExtraMatch } from '../text/extra.ts';
+import { defineExtraMatch, sign } from '../text/extra.ts';
 import { oneOf, u64 } from '../text/values.ts';
 import type { Words } from '../text/words.ts';
 
@@ -20,4 +20,7 @@ export const connbytes = defineExtraMatch('connbytes', {
     'connbytes-mode': { parse: oneOf('packets', 'bytes', 'avgpkt'), required: true },
     'connbytes-dir': { parse: oneOf('original', 'reply', 'both'), required: true },
   },
+  list: o =>
+    ` ${sign(o.not('connbytes'))}connbytes ${o.value('connbytes')} connbytes mode ${o.value('connbytes-mode')}` +
+    ` connbytes direction ${o.value('connbytes-dir')}`,
 });

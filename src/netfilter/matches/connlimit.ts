@@ -19,6 +19,10 @@ export const connlimit = defineExtraMatch('connlimit', {
     'connlimit-saddr': { excludes: ['connlimit-daddr'] },
     'connlimit-daddr': {},
   },
+  list(o) {
+    const limit = o.has('connlimit-above') ? `> ${o.value('connlimit-above')}` : `<= ${o.value('connlimit-upto')}`;
+    return ` #conn ${o.has('connlimit-daddr') ? 'dst' : 'src'}/${o.value('connlimit-mask')} ${limit}`;
+  },
   check: (given, words) => needsAny(given, words, 'connlimit-upto', 'connlimit-above'),
   read(given) {
     const limit = (given['connlimit-upto'] ?? given['connlimit-above'])!;

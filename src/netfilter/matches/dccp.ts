@@ -1,5 +1,5 @@
 /** DCCP header: ports, type, options (`xt_dccp`). */
-import { asText, defineExtraMatch } from '../text/extra.ts';
+import { asText, defineExtraMatch, sign } from '../text/extra.ts';
 import { resolvedRange } from '../text/ports.ts';
 import { printRange, unsigned } from '../text/values.ts';
 import type { Words } from '../text/words.ts';
@@ -20,6 +20,19 @@ export const dccp = defineExtraMatch('dccp', {
     dport: { parse: ports, not: true, aliases: ['destination-port'] },
     'dccp-types': { parse: readTypes, not: true },
     'dccp-option': { parse: asText(unsigned(1, 255)), not: true },
+  },
+  list(o, { numeric }) {
+    const ports = (name: string, short: string): string => {
+      const value = o.value(name);
+      if (value === '' || (value === '0:65535' && !o.not(name))) return '';
+      return ` ${short}${value.includes(':') ? 's' : ''}:${sign(o.not(name), '!')}${value}`;
+    };
+    const names = o.value('dccp-types').split(',');
+    // INVALID stands for the reserved types 10..15.
+    const numbers = names.map(n => (n === 'INVALID' ? '10,11,12,13,14,15' : types.indexOf(n))).join(',');
+    const kinds = o.has('dccp-types') ? `${sign(o.not('dccp-types'), ' !')} ${numeric ? numbers : names.join(',')}` : '';
+    const option = o.has('dccp-option') ? ` option=${sign(o.not('dccp-option'), '!')}${o.value('dccp-option')}` : '';
+    return ` dccp${ports('sport', 'spt')}${ports('dport', 'dpt')}${kinds}${option}`;
   },
   places: { protocols: [33] },
 });

@@ -1,5 +1,9 @@
 /** SPI of the IPsec encapsulating header (`xt_esp`). */
 import { defineExtraMatch } from '../text/extra.ts';
-import { spiRange } from '../text/spi.ts';
+import { listSpi, spiRange } from '../text/spi.ts';
 
-export const esp = defineExtraMatch('esp', { options: { espspi: { parse: spiRange, not: true } }, places: { protocols: [50] } });
+export const esp = defineExtraMatch('esp', {
+  options: { espspi: { parse: spiRange, not: true } },
+  list: o => ` esp${listSpi('espspi', o)}`,
+  places: { protocols: [50] },
+});

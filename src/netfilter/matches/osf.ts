@@ -1,5 +1,5 @@
 /** Which operating system a SYN looks like (`xt_osf`). */
-import { asText, defineExtraMatch, word } from '../text/extra.ts';
+import { asText, defineExtraMatch, sign, word } from '../text/extra.ts';
 import { unsigned } from '../text/values.ts';
 
 export const osf = defineExtraMatch('osf', {
@@ -8,5 +8,6 @@ export const osf = defineExtraMatch('osf', {
     ttl: { parse: asText(unsigned(0, 2)) },
     log: { parse: asText(unsigned(0, 2)) },
   },
+  list: o => ` OS fingerprint match ${sign(o.not('genre'))}${o.value('genre')}`,
   places: { protocols: [6], hooks: ['PREROUTING', 'INPUT', 'FORWARD'] },
 });

@@ -82,5 +82,18 @@ export const policy = defineExtraMatch('policy', {
     }
     return options;
   },
+  list(o, { numeric }) {
+    let text = ' policy match';
+    let element = -1;
+    const strict = o.has('strict');
+    for (const { name, not, value } of o.all) {
+      const inElement = !['dir', 'pol', 'strict'].includes(name);
+      if (strict && inElement && (element < 0 || name === 'next')) text += ` [${++element}]`;
+      if (name === 'next') continue;
+      const shown = name === 'proto' && numeric ? systemNames.protocolNumber(value!) : value;
+      text += `${not ? ' !' : ''} ${name}${shown === undefined ? '' : ` ${shown}`}`;
+    }
+    return text;
+  },
   places: options => ({ hooks: options[0]!.value === 'in' ? ['PREROUTING', 'INPUT', 'FORWARD'] : ['FORWARD', 'OUTPUT', 'POSTROUTING'] }),
 });

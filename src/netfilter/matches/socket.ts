@@ -3,5 +3,6 @@ import { defineExtraMatch } from '../text/extra.ts';
 
 export const socket = defineExtraMatch('socket', {
   options: { transparent: {}, nowildcard: {}, 'restore-skmark': {} },
+  list: o => ` socket${o.all.map(f => ` --${f.name}`).join('')}`,
   places: { hooks: ['PREROUTING', 'INPUT'] },
 });

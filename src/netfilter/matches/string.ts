@@ -1,5 +1,5 @@
 /** A piece of text somewhere in the packet (`xt_string`). */
-import { asText, defineExtraMatch, extraOption, needsAny } from '../text/extra.ts';
+import { asText, defineExtraMatch, extraOption, needsAny, sign } from '../text/extra.ts';
 import { MAX_U16, oneOf, u16 } from '../text/values.ts';
 import type { Words } from '../text/words.ts';
 
@@ -39,6 +39,11 @@ export const string = defineExtraMatch('string', {
     from: { parse: asText(u16, v => (v === 0 ? undefined : String(v))) },
     to: { parse: asText(u16, v => (v === MAX_U16 ? undefined : String(v))) },
     icase: {},
+  },
+  list(o) {
+    const name = o.has('string') ? 'string' : 'hex-string';
+    const range = (o.has('from') ? ` FROM ${o.value('from')}` : '') + (o.has('to') ? ` TO ${o.value('to')}` : '');
+    return ` STRING match ${sign(o.not(name), '!')} ${o.value(name)} ALGO name ${o.value('algo')}${range}${o.has('icase') ? ' ICASE' : ''}`;
   },
   check: (given, words) => needsAny(given, words, 'string', 'hex-string'),
   read(given) {

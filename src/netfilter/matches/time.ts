@@ -5,6 +5,8 @@ import type { Words } from '../text/words.ts';
 const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 /** The end of 31 bits of seconds: iptables 1.8.9 writes it where no end was given. */
 const LAST_DATE = '2038-01-19T03:14:07';
+/** 11st, 12nd, 13rd: so iptables counts. */
+const ordinal = (day: string): string => `${day}${['th', 'st', 'nd', 'rd'][Number(day) % 10] ?? 'th'}`;
 const two = (n: number): string => String(n).padStart(2, '0');
 
 /** `YYYY[-MM[-DD[Thh[:mm[:ss]]]]]`. */
@@ -64,6 +66,14 @@ export const time = defineExtraMatch('time', {
     kerneltz: {},
     localtz: {},
     contiguous: {},
+  },
+  list(o) {
+    const from = o.has('timestart') ? ` from ${o.value('timestart')} to ${o.value('timestop')}` : '';
+    const weekdays = o.has('weekdays') ? ` on ${o.value('weekdays')}` : '';
+    const monthdays = o.has('monthdays') ? ` on ${o.value('monthdays').split(',').map(ordinal).join(',')}` : '';
+    const start = o.has('datestart') ? ` starting from ${o.value('datestart').replace('T', ' ')}` : '';
+    const stop = o.has('datestop') && o.value('datestop') !== LAST_DATE ? ` until date ${o.value('datestop').replace('T', ' ')}` : '';
+    return ` TIME${from}${weekdays}${monthdays}${start}${stop}${o.has('kerneltz') ? '' : ' UTC'}${o.has('contiguous') ? ' contiguous' : ''}`;
   },
   read(given, words) {
     const start = (given.timestart?.value as string | undefined) ?? '00:00:00';

@@ -1,5 +1,5 @@
 /** Four bytes of the packet, found by a formula, against ranges (`xt_u32`). */
-import { defineExtraMatch } from '../text/extra.ts';
+import { defineExtraMatch, sign } from '../text/extra.ts';
 import { hex, scanEnd, scanUnsigned } from '../text/numbers.ts';
 import { MAX_U32 } from '../text/values.ts';
 import type { Words } from '../text/words.ts';
@@ -39,4 +39,7 @@ function readTests(word: string, words: Words): string {
   return tests.length > MAX ? words.bad(`at most ${MAX} tests`) : `"${tests.join('&&')}"`;
 }
 
-export const u32 = defineExtraMatch('u32', { options: { u32: { parse: readTests, not: true, required: true } } });
+export const u32 = defineExtraMatch('u32', {
+  options: { u32: { parse: readTests, not: true, required: true } },
+  list: o => ` u32 ${sign(o.not('u32'))}${o.value('u32')}`,
+});

@@ -17,5 +17,10 @@ export const ecn = defineExtraTarget('ECN', {
     if (given['ecn-tcp-remove'] || both) return [extraOption('ecn-tcp-remove')];
     return ['ecn-tcp-ece', 'ecn-tcp-cwr', 'ecn-ip-ect'].filter(n => given[n]).map(n => extraOption(n, given[n]!.value as string));
   },
+  list(o) {
+    if (o.has('ecn-tcp-remove')) return ' ECN TCP remove';
+    const bit = (name: string, text: string): string => (o.has(name) ? ` ${text}=${o.value(name)}` : '');
+    return ` ECN${bit('ecn-tcp-ece', 'ECE')}${bit('ecn-tcp-cwr', 'CWR')}${bit('ecn-ip-ect', 'ECT codepoint')}`;
+  },
   places: options => ({ tables: ['mangle'], ...(options.some(o => o.name !== 'ecn-ip-ect') && { protocols: [6] }) }),
 });

@@ -60,6 +60,14 @@ export const hmark = defineExtraTarget('HMARK', {
     'hmark-mod': { parse: asText(unsigned(1, MAX_U32)), required: true },
     'hmark-offset': { parse: asText(u32) },
   },
+  list(o) {
+    const plain = (name: string): string => o.value(name).replace(/^0x0*(?=.)/, '0x');
+    const rest = printed
+      .filter(n => n !== 'hmark-mod' && n !== 'hmark-offset' && o.has(n))
+      .map(n => `${n.slice('hmark-'.length)} ${plain(n)} `);
+    const offset = o.has('hmark-offset') ? `+ 0x${Number(o.value('hmark-offset')).toString(16)} ` : '';
+    return ` HMARK mod ${o.value('hmark-mod')} ${offset}${o.has('hmark-tuple') ? 'ct, ' : ''}${rest.join('')}`;
+  },
   read(given, words) {
     const values = valuesOf(given);
     if (![...hashed, 'hmark-tuple'].some(name => values.has(name))) words.fail('HMARK wants --hmark-tuple or what to hash');

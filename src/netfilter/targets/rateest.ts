@@ -46,6 +46,7 @@ export const rateest = defineExtraTarget('RATEEST', {
     'rateest-interval': { parse: readTime, required: true },
     'rateest-ewmalog': { parse: readTime, required: true },
   },
+  list: o => ` name ${o.value('rateest-name')} interval ${o.value('rateest-interval')} ewmalog ${o.value('rateest-ewmalog')}`,
   read(given, words) {
     const r = rounded(Number(given['rateest-interval']!.value), Number(given['rateest-ewmalog']!.value), words);
     return [

@@ -14,5 +14,10 @@ function readOptions(word: string, words: Words): string {
 
 export const tcpoptstrip = defineExtraTarget('TCPOPTSTRIP', {
   options: { 'strip-options': { parse: readOptions } },
+  list(o, { numeric }) {
+    const numbers = o.value('strip-options').split(',');
+    const name = (n: string): string => Object.entries(names).find(([, v]) => String(v) === n)?.[0] ?? n;
+    return ` TCPOPTSTRIP${o.has('strip-options') ? ` options ${(numeric ? numbers : numbers.map(name)).join(',')}` : ''}`;
+  },
   places: { tables: ['mangle'], protocols: [6] },
 });

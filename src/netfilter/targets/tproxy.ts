@@ -15,5 +15,6 @@ export const tproxy = defineExtraTarget('TPROXY', {
     extraOption('on-ip', (given['on-ip']?.value as string | undefined) ?? '0.0.0.0'),
     extraOption('tproxy-mark', (given['tproxy-mark']?.value as string | undefined) ?? '0x0/0x0'),
   ],
+  list: o => ` TPROXY redirect ${o.value('on-ip')}:${o.value('on-port')} mark ${o.value('tproxy-mark')}`,
   places: { tables: ['mangle'], hooks: ['PREROUTING'], protocols: [6, 17] },
 });

@@ -7,6 +7,7 @@ import {
   defineMatch,
   defineTarget,
   type GivenOption,
+  type ListStyle,
   type MatchExtension,
   type OptionSpec,
   type Places,
@@ -21,12 +22,32 @@ type Text = string | undefined;
 export type ExtraTable = Readonly<Record<string, OptionSpec<Text>>>;
 export type ExtraGiven = Readonly<Record<string, GivenOption<Text | true> | undefined>>;
 
+/** Options by name, for a listing that has words of its own. */
+export interface ListedOptions {
+  has(name: string): boolean;
+  not(name: string): boolean;
+  value(name: string): string;
+  readonly all: readonly ExtraOption[];
+}
+
+function listed(options: readonly ExtraOption[]): ListedOptions {
+  const get = (name: string): ExtraOption | undefined => options.find(o => o.name === name);
+  return {
+    has: name => get(name) !== undefined,
+    not: name => get(name)?.not === true,
+    value: name => get(name)?.value ?? '',
+    all: options,
+  };
+}
+
 interface ExtraDescribed {
   readonly options: ExtraTable;
   /** What one option alone cannot say; complains through `words`. */
   check?(given: ExtraGiven, words: Words, head: RuleHead): void;
   /** In place of the table's order. */
   read?(given: ExtraGiven, words: Words): ExtraOption[];
+  /** How `iptables -L` shows it; without, its name and the options as they are. */
+  list?(options: ListedOptions, style: ListStyle): string;
   readonly places?: Places | ((options: readonly ExtraOption[]) => Places);
 }
 
@@ -58,7 +79,8 @@ function parts(name: string, d: ExtraDescribed) {
     options: d.options,
     read: read as never,
     print: (data: { options: readonly ExtraOption[] }) => print(data.options, '--'),
-    list: (data: { options: readonly ExtraOption[] }) => ` ${name}${print(data.options, '')}`,
+    list: (data: { options: readonly ExtraOption[] }, style: ListStyle) =>
+      d.list ? d.list(listed(data.options), style) : ` ${name}${print(data.options, '')}`,
     ...(places && { places: typeof places === 'function' ? (data: { options: readonly ExtraOption[] }) => places(data.options) : places }),
   };
 }
@@ -82,3 +104,6 @@ export const word =
 export const needsAny = (given: ExtraGiven, words: Words, ...names: string[]): void => {
   if (!names.some(n => given[n])) words.fail(`expected ${names.map(n => `--${n}`).join(' or ')}`);
 };
+
+/** `match`, `! match`: the sign in front of a listed value. */
+export const sign = (not: boolean, text = '! '): string => (not ? text : '');
