@@ -40,6 +40,8 @@ export class Attempt {
   /** As its sender sees it. */
   readonly packet: Sight;
   readonly connection?: Connection;
+  /** Which of several senders alike has made it. */
+  group = 0;
   readonly #tag: string;
 
   constructor(host: Host, spec: AttemptSpec) {

@@ -52,7 +52,8 @@ export class RouterHost implements Host {
     }));
     const tun = sockets ? [{ name: this.#tun, kind: 'tun' as const, mtu: 65_535 }] : [];
     const routes = spec.routes.map(r => ({ ...r }));
-    const size = { slots: 64, frameSize: 2048, connections };
+    // As long as the queue of an Ethernet interface: what waited for a neighbour leaves in one burst.
+    const size = { slots: 1000, frameSize: 1600, connections };
     this.world = world({ ports: [...ports, ...tun], routes, sysctl: { ...spec.sysctl } }, '', size);
     this.#watch();
   }

@@ -1,7 +1,7 @@
 /** gvisor/reject: what REJECT sends, by hook. Tried on a router with sockets of its own and on one without. */
 import { all, checkFields, refuseUnknown } from '../fields.ts';
-import { atFragmentOffset, tcp } from '../net/craft.ts';
 import { Attempt } from '../net/attempt.ts';
+import { atFragmentOffset, tcp } from '../net/craft.ts';
 import { protocolOf } from '../net/protocol.ts';
 import { loadRules } from '../net/rules.ts';
 import type { Sight } from '../net/sight.ts';
@@ -84,15 +84,26 @@ function checksOf(net: RouterNetwork, got: readonly Sight[]): Record<string, (va
     dstIP: of('dstIP', p => p.dst),
     innerSrcDst: of('innerSrcDst', p => p.quoted && [p.quoted.src, p.quoted.dst]),
     checksumValid: of('checksumValid', p => p.sumsHold && (p.quoted?.sumsHold ?? true)),
-    reset: (value: boolean) => expectSame('reset', value, got.some(p => p.flags.includes('R'))),
+    reset: (value: boolean) =>
+      expectSame(
+        'reset',
+        value,
+        got.some(p => p.flags.includes('R')),
+      ),
     flags: (value: string) => of('flags', p => sorted(p.flags))(sorted(value) as never),
     seq: of('seq', p => p.seq),
     ack: of('ack', p => p.ack),
-    delivered: (value: boolean) => expectSame('delivered', value, net.network.wire.some(w => w.from === net.router.name && !w.packet.quoted && !w.packet.flags.includes('R'))),
+    delivered: (value: boolean) =>
+      expectSame(
+        'delivered',
+        value,
+        net.network.wire.some(w => w.from === net.router.name && !w.packet.quoted && !w.packet.flags.includes('R')),
+      ),
   };
   for (const i of net.router.spec.interfaces) {
     const seen = net.sentOn(i.name).some(p => p.quoted !== undefined);
-    checks[`icmpErrorSeenOn${i.name[0]!.toUpperCase()}${i.name.slice(1)}`] = (value: boolean) => expectSame(`ICMP error on ${i.name}`, value, seen);
+    checks[`icmpErrorSeenOn${i.name[0]!.toUpperCase()}${i.name.slice(1)}`] = (value: boolean) =>
+      expectSame(`ICMP error on ${i.name}`, value, seen);
   }
   return checks;
 }

@@ -6,6 +6,7 @@ import { gvisorRules } from './gvisor-rules.ts';
 import { iptablesRules, iptablesRulesExtra } from './iptables-rules.ts';
 import { chainNames } from './kubeproxy-chain-names.ts';
 import { rulesetFlows } from './kubeproxy-ruleset-flows.ts';
+import { natScenarios } from './netfilter-nat-scenarios.ts';
 import { rfcChecksum } from './rfc-checksum.ts';
 import { rfcVxlan } from './rfc-vxlan.ts';
 
@@ -19,4 +20,5 @@ export const sets: readonly ConformanceSet[] = [
   gvisorReject,
   gvisorRules,
   gvisorRouterNat,
+  natScenarios,
 ];
