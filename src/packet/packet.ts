@@ -73,6 +73,12 @@ export class Packet {
   gsoSize = 0;
   hdrLen = 0;
 
+  /** IPv4 options that this node fills in on the way out: offsets from `l3` of an address in record route and timestamp, 0 = none. */
+  routeSlot = 0;
+  timeSlot = 0;
+  /** It has a source route. */
+  sourceRoute = false;
+
   /** The largest fragment seen by reassembly (0 = not reassembled), and whether it had DF: refragmenting must not exceed it (RFC 791). */
   fragMaxSize = 0;
   fragDf = false;
@@ -119,6 +125,9 @@ export class Packet {
     this.nextHop = from.nextHop;
     this.prefSrc = from.prefSrc;
     this.local = from.local;
+    this.routeSlot = from.routeSlot;
+    this.timeSlot = from.timeSlot;
+    this.sourceRoute = from.sourceRoute;
     this.fragMaxSize = from.fragMaxSize;
     this.fragDf = from.fragDf;
     this.id = from.id;
@@ -147,6 +156,9 @@ export class Packet {
     this.nextHop = 0;
     this.prefSrc = 0;
     this.local = false;
+    this.routeSlot = 0;
+    this.timeSlot = 0;
+    this.sourceRoute = false;
     this.fragMaxSize = 0;
     this.fragDf = false;
     this.id = 0;

@@ -5,6 +5,7 @@ import { Hook } from '../packet/verdict.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { sendError } from './icmp-error.ts';
+import { forwardOptions } from './ip-options.ts';
 import { type Plane, Step } from './plane.ts';
 
 export function forward(plane: Plane, p: Packet): Step {
@@ -24,6 +25,7 @@ export function forward(plane: Plane, p: Packet): Step {
   if (p.oif === p.iif) redirect(plane, p);
 
   if (!plane.passes(Hook.Forward, p)) return Step.Done;
+  if (p.l4 - p.l3 > ipv4.HEADER_LEN) forwardOptions(plane, p);
   return Step.Egress;
 }
 

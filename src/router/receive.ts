@@ -30,10 +30,6 @@ function routeInput(plane: Plane, p: Packet): Step {
   const iif = plane.interface(p.iif);
   const martian = checkAddresses(plane, iif, src, dst);
   if (martian !== DropReason.None) return plane.drop(p, martian);
-  if (p.l4 - p.l3 > ipv4.HEADER_LEN) {
-    const refused = checkOptions(plane, iif, p);
-    if (refused !== DropReason.None) return plane.drop(p, refused);
-  }
   if (dst === LIMITED_BROADCAST) return deliverBroadcast(plane, p, src);
   if (dst >>> 28 === 0xe) return plane.drop(p, DropReason.Multicast);
 
@@ -44,7 +40,7 @@ function routeInput(plane: Plane, p: Packet): Step {
     const wrong = validateSource(plane, iif, src, 0);
     if (wrong !== DropReason.None) return plane.drop(p, wrong);
     p.oif = plane.lo.id;
-    return Step.Deliver;
+    return optionsHold(plane, p, true) ? Step.Deliver : Step.Done;
   }
   if (iif.sysctl.forwarding === 0) return plane.drop(p, DropReason.IpForwardingOff);
   if (type !== RouteType.Unicast) return refuse(plane, p, type as RouteType, src);
@@ -56,13 +52,24 @@ function routeInput(plane: Plane, p: Packet): Step {
   const via = plane.fib.via[route]!;
   p.nextHop = via === 0 ? dst : via;
   p.prefSrc = plane.fib.prefSrc[route]!;
+  if (!optionsHold(plane, p, false)) return Step.Done;
   return oif === p.iif && via === 0 && forwardsInBridge(plane, p) ? Step.Bridge : Step.Forward;
+}
+
+/** Options are looked at when it is known where the packet goes (`ip_rcv_options`). @returns false when they end it. */
+function optionsHold(plane: Plane, p: Packet, deliver: boolean): boolean {
+  if (p.l4 - p.l3 === ipv4.HEADER_LEN) return true;
+  const refused = checkOptions(plane, p, deliver);
+  if (refused === DropReason.None) return true;
+  plane.drop(p, refused);
+  return false;
 }
 
 /** No route, or one that says no: `ip_error` tells the sender why. */
 function refuse(plane: Plane, p: Packet, type: RouteType, src: number): Step {
   const wrong = validateSource(plane, plane.interface(p.iif), src, 0);
   if (wrong !== DropReason.None) return plane.drop(p, wrong);
+  if (!optionsHold(plane, p, false)) return Step.Done;
   if (type === RouteType.Blackhole) return plane.drop(p, DropReason.Blackhole);
   let code: number = icmp.Unreachable.Net;
   if (type === RouteType.Unreachable) code = icmp.Unreachable.Host;
@@ -78,5 +85,5 @@ function deliverBroadcast(plane: Plane, p: Packet, src: number): Step {
   }
   p.type = PacketType.Broadcast;
   p.oif = plane.lo.id;
-  return Step.Deliver;
+  return optionsHold(plane, p, true) ? Step.Deliver : Step.Done;
 }

@@ -119,6 +119,15 @@ describe('input checks', () => {
     expect(drops).toEqual({ [reason]: 1 });
   });
 
+  test('record route gets the address of the interface that is left; a malformed list is told to the sender', () => {
+    const w = world(plain);
+    w.send('eth0', frame({ options: Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0) }));
+    expect([...w.last[0]!.bytes.subarray(34, 42)]).toEqual([7, 7, 8, 10, 244, 1, 1, 0]);
+    const [line] = w.send('eth0', frame({ options: Uint8Array.of(7, 7, 3, 0, 0, 0, 0, 0) }));
+    expect(line).toContain(`type 12 code 0 rest ${22 * 2 ** 24} `);
+    expect(w.drops()).toEqual({ IP_OPTION_INVALID: 1 });
+  });
+
   test('ip_forward 0 drops what is for others and still answers for itself', () => {
     expect(dropOf({ 'net.ipv4.ip_forward': 0 }, frame({}))).toEqual({ lines: [], drops: { IP_FORWARDING_OFF: 1 } });
     expect(dropOf({ 'net.ipv4.ip_forward': 0 }, icmpFrame({ ...toPod, dst: '192.168.56.11', type: 8 })).lines).toHaveLength(1);
