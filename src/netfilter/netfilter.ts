@@ -12,7 +12,7 @@ import type { Program } from './execute/program.ts';
 import type { Tracer } from './execute/tracer.ts';
 import { Walker } from './execute/walk.ts';
 import { hooks, type Stage, type StageName } from './hooks.ts';
-import { type TableName, tableNames } from './ruleset.ts';
+import type { TableName } from './ruleset.ts';
 
 const Table = { raw: 0, mangle: 1, nat: 2, filter: 3 } as const satisfies Record<TableName, number>;
 
@@ -74,7 +74,7 @@ export class Netfilter {
 
   /** One table's chain for a hook. A table that has none there accepts. */
   run(table: TableName, hook: Hook, p: Packet): Verdict {
-    return this.#installed.run(tableNames.indexOf(table), hook, p);
+    return this.#installed.run(Table[table], hook, p);
   }
 
   #stage(name: StageName, hook: Hook): Stage {
