@@ -8,6 +8,7 @@ const types = ['REQUEST', 'RESPONSE', 'DATA', 'ACK', 'DATAACK', 'CLOSEREQ', 'CLO
 
 function readTypes(word: string, words: Words): string {
   const asked = word.toUpperCase().split(',').filter(Boolean);
+  if (asked.length === 0) words.bad(`a list of ${types.join(',')}`);
   const bad = asked.find(t => !types.includes(t));
   if (bad !== undefined) words.bad(`a list of ${types.join(',')} (bad type "${bad}")`);
   return types.filter(t => asked.includes(t)).join(',');

@@ -54,7 +54,9 @@ export const ct = defineTarget('CT', {
     'zone-reply': { parse: readZone },
     zone: { parse: readZone },
   },
-  read(given): CtTarget {
+  read(given, at, head): CtTarget {
+    if (given.helper && (head.protocol === 0 || head.protocolNot))
+      at.fail('CT --helper wants the protocol of the helper: -p tcp or -p udp');
     const { 'zone-orig': orig, 'zone-reply': reply } = given;
     // The last one counts, and each leaves its direction behind.
     const zone = [given.zone, orig, reply].reduce((a, b) => ((b?.at ?? -1) > (a?.at ?? -1) ? b : a));

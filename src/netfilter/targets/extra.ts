@@ -7,6 +7,7 @@ import { ecn } from './ecn.ts';
 import { hmark } from './hmark.ts';
 import { idletimer } from './idletimer.ts';
 import { led } from './led.ts';
+import { queue } from './queue.ts';
 import { rateest } from './rateest.ts';
 import { secmark } from './secmark.ts';
 import { set } from './set.ts';
@@ -16,5 +17,5 @@ import { tee } from './tee.ts';
 import { tproxy } from './tproxy.ts';
 
 export const extraTargets: readonly TargetExtension[] = [
-  ...[audit, checksum, connsecmark, ecn, hmark, idletimer, led, rateest, secmark, set, synproxy, tcpoptstrip, tee, tproxy],
+  ...[audit, checksum, connsecmark, ecn, hmark, idletimer, led, queue, rateest, secmark, set, synproxy, tcpoptstrip, tee, tproxy],
 ];

@@ -7,7 +7,7 @@
  *       syn: { not: true, excludes: ['tcp-flags'] },
  *     }
  */
-import type { Match, Target } from '../ruleset.ts';
+import type { Match, Rule, Target } from '../ruleset.ts';
 import type { Words } from './words.ts';
 
 export interface OptionSpec<T = unknown> {
@@ -58,6 +58,8 @@ export interface Places {
   readonly hooks?: readonly Hook[];
   /** IP protocols of which the rule must name one, without `!`. */
   readonly protocols?: readonly number[];
+  /** What else the rule must say; the complaint, when it does not. */
+  readonly wants?: (rule: Rule) => string | undefined;
 }
 export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
 

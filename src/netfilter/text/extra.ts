@@ -94,11 +94,11 @@ export const asText =
   (word: string, words: Words): Text =>
     show(parse(word, words));
 
-/** A name without white space. */
+/** A name without white space; iptables cuts off what does not fit. */
 export const word =
   (max: number) =>
   (text: string, words: Words): string =>
-    text === '' || text.length > max || /[\s"\\]/.test(text) ? words.bad(`a name of at most ${max} characters without white space`) : text;
+    text === '' || /[\s"\\]/.test(text) ? words.bad('a name without quotes and white space') : text.slice(0, max);
 
 /** At least one of the options of the table. */
 export const needsAny = (given: ExtraGiven, words: Words, ...names: string[]): void => {

@@ -126,6 +126,8 @@ function misplaced(side: string, name: string, places: Places, table: string, re
   if (tables && !tables.includes(table)) return `${side} ${name} only works in table ${tables.join(', ')}`;
   if (protocols && (rule.protocol === undefined || rule.protocol.not || !protocols.includes(rule.protocol.number)))
     return `${side} ${name} wants -p ${protocols.map(protocolText).join(', ')}`;
+  const missing = places.wants?.(rule);
+  if (missing) return `${side} ${name} wants ${missing}`;
   const bad = hooks && reached.find(hook => !hooks.includes(hook));
   return bad && hooks ? `${side} ${name} does not work in ${bad}, only in ${hooks.join(', ')}` : undefined;
 }

@@ -57,10 +57,10 @@ const differences: readonly (readonly [RegExp, string])[] = [
   [/-m recent .*--name a b$/, 'iptables writes it back in a form that it cannot read'],
   [/--to-source 1.1.1.1:1-2\/3/, 'SNAT has no base port: 1.8.9 writes /0'],
   [/--reject-with $/, 'an empty word'],
-  [/-j QUEUE/, 'a target of ipt_QUEUE, which is gone'],
-  [/-j TCPMSS --set-mss 1400$/, 'the legacy kernel wants to see a match for SYN; iptables-nft does not'],
   [/--queue-balance 5:$/, '1.8.9 writes 5:65535, which it cannot read'],
   [/(15b|0b|4gb)\/s/, '1.8.9 writes such a rate as 0b/s, which it cannot read'],
+  [/--ctorigsrc 1.1.1.1\/33/, '1.8.9 takes it for /32'],
+  [/--helper (nosuch|ftp)$/, 'the kernel looks for a helper of that name and protocol'],
   [/--timeout foo/, 'the kernel looks for a policy of that name'],
   [/^! -i \+$/, 'kept, as the nft variant keeps it: the legacy one makes it match everything'],
 ];
