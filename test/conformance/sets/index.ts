@@ -3,11 +3,17 @@ import type { ConformanceSet } from '../set.ts';
 import { gvisorReject } from './gvisor-reject.ts';
 import { gvisorRouterNat } from './gvisor-router-nat.ts';
 import { gvisorRules } from './gvisor-rules.ts';
+import { tcpTracker } from './gvisor-tcp-tracker.ts';
 import { iptablesRules, iptablesRulesExtra } from './iptables-rules.ts';
 import { chainNames } from './kubeproxy-chain-names.ts';
 import { rulesetFlows } from './kubeproxy-ruleset-flows.ts';
+import { constants } from './netfilter-constants.ts';
 import { natScenarios } from './netfilter-nat-scenarios.ts';
+import { tcpSequences } from './netfilter-tcp-sequences.ts';
+import { tcpTransitions } from './netfilter-tcp-transitions.ts';
+import { tcpWindowRules } from './netfilter-tcp-window-rules.ts';
 import { rfcChecksum } from './rfc-checksum.ts';
+import { natBehaviour, rfcNatBehaviour } from './rfc-nat-behaviour.ts';
 import { rfcVxlan } from './rfc-vxlan.ts';
 
 export const sets: readonly ConformanceSet[] = [
@@ -17,8 +23,15 @@ export const sets: readonly ConformanceSet[] = [
   rulesetFlows,
   rfcChecksum,
   rfcVxlan,
+  rfcNatBehaviour,
   gvisorReject,
   gvisorRules,
   gvisorRouterNat,
+  tcpTracker,
+  tcpSequences,
+  tcpTransitions,
+  tcpWindowRules,
+  constants,
+  natBehaviour,
   natScenarios,
 ];
