@@ -12,7 +12,7 @@ const SYN = 2;
 const onlySyn = (rule: Rule): string | undefined =>
   rule.matches.some(m => m.kind === 'tcp' && m.flags !== undefined && !m.flags.not && (m.flags.value & SYN) !== 0)
     ? undefined
-    : 'a match for SYN, such as -m tcp --tcp-flags SYN,RST SYN';
+    : 'a match for SYN, such as -m tcp --syn';
 
 export const tcpmss = defineTarget('TCPMSS', {
   options: { 'set-mss': { parse: unsigned(0, MAX_U16 - IPV4_HEADER) }, 'clamp-mss-to-pmtu': {} },
