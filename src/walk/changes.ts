@@ -72,7 +72,7 @@ export function changesOf(
   if (after.traced && !before.traced) changes.push({ what: 'trace', to: 'on' });
   if (after.untracked && !before.untracked) changes.push({ what: 'conntrack', to: 'leaves it alone' });
   changes.push(...translations(before, after, unknowns, because));
-  if (changes.length === 0) changes.push(...unchanged(target, after));
+  if (changes.length === 0) changes.push(...unchanged(target, after).map(c => ({ ...c, ...(because !== undefined && { because }) })));
   return changes;
 }
 

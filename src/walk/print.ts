@@ -60,7 +60,7 @@ class Printer {
         this.#row('conntrack', '', `${this.#paint('cyan', e.state)}, ${e.why}`);
         break;
       case 'not-asked':
-        this.#row(e.table, '', this.#paint('dim', `not asked: ${e.why}`));
+        this.#row(this.#tableOnce(e.table), '', this.#paint('dim', `not asked: ${e.why}`));
         break;
       case 'rule':
         this.#rule(e);
@@ -82,7 +82,7 @@ class Printer {
         break;
       case 'translated':
         if (!this.#bound.has(e.side))
-          this.#row('nat', '', this.#change({ what: e.side, from: endpointText(e.from), to: endpointText(e.to) }));
+          this.#row(this.#tableOnce('nat'), '', this.#change({ what: e.side, from: endpointText(e.from), to: endpointText(e.to) }));
         break;
       case 'route':
         this.#route(e);
@@ -110,7 +110,8 @@ class Printer {
       this.#under(e, this.#change(change));
       if (change.because !== undefined) this.#under(e, this.#paint('dim', `  ${change.because}`));
     }
-    if (e.verdict === 'DROP' || e.verdict === 'REJECT') this.#under(e, this.#verdict(e.verdict));
+    // A target that drops without being called so: no address to masquerade behind.
+    if (e.verdict === 'DROP' && !e.text.endsWith('-j DROP')) this.#under(e, this.#verdict(e.verdict));
   }
 
   /** The target stands out; comments step back. */
@@ -133,17 +134,21 @@ class Printer {
   }
 
   #route(e: Extract<Event, { event: 'route' }>): void {
-    this.#line();
     const way =
       e.kind === 'unknown'
         ? this.#paint('yellow', `where ${e.destination} is reached is unknown here`)
         : e.kind === 'local'
           ? `${e.destination} is an address of this node`
           : `${e.destination} by ${e.dev}${e.via === null ? '' : `, next hop ${e.via}`}  ${this.#paint('dim', e.route)}`;
+    if (e.again) {
+      this.#row('routing', '', way);
+      return;
+    }
+    this.#line();
     this.#line(`${this.#paint('bold', 'routing'.padEnd(TABLE + 2))}${way}`);
   }
 
-  #outcome({ outcome, undecided }: Story): void {
+  #outcome({ outcome, undecided, events }: Story): void {
     const { verdict, fate, out, nextHop, packet, by } = outcome;
     const unsure =
       undecided > 0 ? `, if ${undecided === 1 ? 'the undecided rule does' : `none of the ${undecided} undecided rules does`} ` : '';
@@ -157,7 +162,7 @@ class Printer {
     };
     const label = verdict.padEnd(TABLE + 2);
     this.#line(`${this.#paint(verdict === 'ACCEPT' ? 'green' : 'red', label)}${where[fate]}${this.#paint('yellow', condition)}`);
-    if (by !== undefined) this.#row('', '', `by ${by}`, true);
+    if (by !== undefined && !events.some(e => e.event === 'dropped')) this.#row('', '', `by ${by}`, true);
     this.#row('', '', `${packetText(packet)}  ${this.#paint('dim', details(packet))}`, true);
   }
 

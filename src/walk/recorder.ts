@@ -48,6 +48,8 @@ export class Recorder implements Onlooker {
   packet: Packet | null = null;
   undecidedRules = 0;
   chosen = false;
+  /** What choices fell on that packets met which are not told. */
+  readonly silentChoices: string[] = [];
   /** Rule or policy that spoke last, in words. */
   lastVerdict: string | undefined;
   /** Why a translation took the address that it took. */
@@ -77,7 +79,7 @@ export class Recorder implements Onlooker {
     const statistic = statisticOf(rule);
     if (!statistic && !doubts.mayDoubt(rule, x)) return undefined;
     const part = parts.at(rule, at);
-    if (part.part === 'match' && part.match === statistic) return this.#choose(counter);
+    if (part.part === 'match' && part.match === statistic) return this.#choose(counter, p);
     return doubts.about(rule, part, x, p) ?? undefined;
   }
 
@@ -112,11 +114,11 @@ export class Recorder implements Onlooker {
   }
 
   acted(_x: Execution, p: Packet, counter: number, verdict: number): void {
-    if (p !== this.packet || !this.#rule || !this.#before) return;
     const { target } = this.#ruleOf(counter);
     const after = snapshot(p, this.#o.conntrack);
     if ((target?.kind === 'MASQUERADE' || target?.kind === 'SNAT') && (target.random || target.randomFully))
       this.#o.unknowns.randomPort = after.flow?.srcPort;
+    if (p !== this.packet || !this.#rule || !this.#before) return;
     this.#rule.changes.push(...changesOf(target, this.#before, after, this.#o.unknowns, this.because));
     if (verdict === CONTINUE) return;
     this.#rule.verdict = verdict === Verdict.Accept ? 'ACCEPT' : target?.kind === 'REJECT' ? 'REJECT' : 'DROP';
@@ -137,11 +139,11 @@ export class Recorder implements Onlooker {
     this.lastVerdict = `policy ${policy} of ${table} ${chain}`;
   }
 
-  /** Where it is sent, as routing has decided it. */
-  route(p: Packet): void {
+  /** Where it is sent, as routing has decided it. @param again a rule of OUTPUT has changed what routing looks at */
+  route(p: Packet, again: boolean): void {
     const { plane, doubts } = this.#o;
     const dst = ipv4.dst(p.bytes, p.l3);
-    const number = plane.fib.lookup(dst);
+    const number = plane.fib.lookup(dst, p.mark);
     const route = number < 0 ? undefined : plane.fib.routes[number]!;
     const unknown = doubts.isUnknown(p.oif);
     const local = route?.type === RouteType.Local || route?.type === RouteType.Broadcast;
@@ -149,17 +151,20 @@ export class Recorder implements Onlooker {
     const dev = unknown ? null : this.nameOf(route?.oif ?? p.oif);
     this.tell({
       event: 'route',
+      again,
       destination: formatIpv4(dst),
       kind: local ? 'local' : unknown ? 'unknown' : 'unicast',
       dev,
       via,
       route:
-        route && !unknown ? `${formatCidr({ address: route.network, prefix: route.prefix })}${via ? ` via ${via}` : ''} dev ${dev}` : '',
+        route && !unknown
+          ? `${route.prefix === 0 ? 'default' : formatCidr({ address: route.network, prefix: route.prefix })}${via ? ` via ${via}` : ''} dev ${dev}`
+          : '',
     });
   }
 
   /** Draws once per choice, as its first rule is tried: the shares are those of the kernel's draws, rule by rule. */
-  #choose(counter: number): boolean {
+  #choose(counter: number, p: Packet): boolean {
     const { number } = this.#o.text.of(counter);
     const { key, chain, cascade } = this.#cascadeOf(counter);
     const turn = number - cascade.first;
@@ -169,7 +174,8 @@ export class Recorder implements Onlooker {
       taken = { cascade, chain, taken: n };
       this.#taken.set(key, taken);
       this.chosen = true;
-      if (n > cascade.rules) this.#open = this.#told(taken);
+      if (p !== this.packet) this.silentChoices.push(`${cascade.backends[n - 1]!.to}, ${n} of ${cascade.backends.length}`);
+      else if (n > cascade.rules) this.#open = this.#told(taken);
     }
     return taken.taken === turn;
   }

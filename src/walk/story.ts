@@ -73,7 +73,15 @@ export type Event =
   | { event: 'chain-end'; table: string; chain: string; depth: number }
   | { event: 'policy'; table: string; chain: string; policy: string }
   | { event: 'translated'; side: 'source' | 'destination'; from: Endpoint; to: Endpoint }
-  | { event: 'route'; destination: string; kind: 'local' | 'unicast' | 'unknown'; dev: string | null; via: string | null; route: string }
+  | {
+      event: 'route';
+      again: boolean;
+      destination: string;
+      kind: 'local' | 'unicast' | 'unknown';
+      dev: string | null;
+      via: string | null;
+      route: string;
+    }
   | { event: 'ttl'; from: number; to: number }
   | { event: 'answer'; packet: PacketFields; out: string | null; sent: boolean }
   | { event: 'dropped'; reason: string; why: string };

@@ -64,7 +64,8 @@ export class SurroundingsReader {
   /** What `ip -j addr` wrote. @throws LabError BAD_INPUT */
   addressFile(text: string, file: string): void {
     for (const item of jsonArray(text, file, 'ip -j addr')) {
-      const known = this.interface(String(item.ifname));
+      if (typeof item.ifname !== 'string') continue; // iproute2 leaves empty objects for what was filtered
+      const known = this.interface(item.ifname);
       known.addresses ??= [];
       if (typeof item.mtu === 'number') known.mtu = item.mtu;
       for (const a of (item.addr_info ?? []) as Record<string, unknown>[])

@@ -94,7 +94,7 @@ class Walk {
       this.#recorder.because = because;
     };
     environment.onReroute = p => {
-      if (p === this.#recorder.packet) this.#recorder.route(p);
+      if (p === this.#recorder.packet) this.#recorder.route(p, true);
     };
     const netfilter = new Netfilter(environment, { onlooker: this.#recorder });
     netfilter.install(program, this.#tracks);
@@ -171,7 +171,7 @@ class Walk {
     const recorder = this.#recorder;
     const { plane } = this.#node;
     // PREROUTING comes before routing; POSTROUTING goes where FORWARD or OUTPUT was told.
-    if (hook === Hook.Input || hook === Hook.Forward || hook === Hook.Output) recorder.route(p);
+    if (hook === Hook.Input || hook === Hook.Forward || hook === Hook.Output) recorder.route(p, false);
     if (hook === Hook.Forward && p.oif !== 0)
       recorder.tell({ event: 'ttl', from: ipv4.ttl(p.bytes, p.l3) + 1, to: ipv4.ttl(p.bytes, p.l3) });
     const shown = (iface: number, hides: boolean): string | null => (hides || iface === 0 ? null : recorder.nameOf(iface));
@@ -199,8 +199,7 @@ class Walk {
     const consults = nat.consults.bind(nat);
     nat.consults = (p, hook) => {
       const asks = consults(p, hook);
-      if (!asks && p === recorder.packet && p.ct >= 0)
-        recorder.tell({ event: 'not-asked', table: 'nat', why: 'only the first packet of a flow is; conntrack knows what became of it' });
+      if (!asks && p === recorder.packet && p.ct >= 0) recorder.tell({ event: 'not-asked', table: 'nat', why: whyNotAsked(p) });
       return asks;
     };
     const translate = nat.translate.bind(nat);
@@ -258,6 +257,8 @@ class Walk {
       );
       first = this.#track(opening);
     }
+    for (const fell of this.#recorder.silentChoices)
+      this.#notes.push(`the flow's first packet was walked before, in silence: its choice fell on ${fell} (--choose N takes another)`);
     const ct = first.ct;
     const reply: DescribedPacket = {
       ...opening,
@@ -301,3 +302,8 @@ class Walk {
     return notes;
   }
 }
+
+const whyNotAsked = (p: Packet): string =>
+  stateOf(p) === 'RELATED'
+    ? 'an error that is RELATED goes the way of its flow'
+    : 'only the first packet of a flow is; conntrack knows what became of it';
