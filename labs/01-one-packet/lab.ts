@@ -1,4 +1,4 @@
-import { converse, expectHop, expectNothing, expectOutput, lab, ping, probe, whoHas } from '../../src/lab/definition.ts';
+import { converse, expectHop, expectNothing, expectOutput, lab, ping, prepare, probe, whoHas } from '../../src/lab/definition.ts';
 
 const host = '02:00:c0:a8:38:64';
 const node1 = '02:00:c0:a8:38:0b';
@@ -26,6 +26,7 @@ export default lab({
     expectHop('node1/eth0', { protocol: 'icmp', kind: 'echo request', srcMac: host, dstMac: node1, ttl: 64, payload: 32, direction: 'in' }),
     expectHop('host/eth0', { protocol: 'icmp', kind: 'echo reply', srcMac: node1, dstMac: host, ttl: 64, payload: 32, direction: 'in' }),
 
+    prepare('host', 'ip neighbour flush dev eth0'),
     // A real socket: its kernel asks by ARP before the first SYN, and a port where nobody listens answers with a reset.
     converse('host', 'curl -s --max-time 5 http://192.168.56.11:8080/', { exit: 7 }),
     expectHop('host/eth0', { src: '192.168.56.11:8080', flags: 'RST,ACK', ttl: 64, direction: 'in' }),

@@ -1,4 +1,4 @@
-import { converse, expectHop, expectNothing, expectOutput, lab, ping, probe } from '../../src/lab/definition.ts';
+import { converse, expectHop, expectNothing, expectOutput, lab, ping, prepare, probe } from '../../src/lab/definition.ts';
 
 const podA = '0a:58:0a:f4:01:02';
 const podB = '0a:58:0a:f4:01:03';
@@ -16,6 +16,8 @@ export default lab({
   bridgeNf: false,
   lookAt: 'ports',
   steps: [
+    prepare('node1', 'for pod in a b c; do ip link set veth-pod-$pod type bridge_slave fdb_flush; done'),
+
     // The bridge has not heard of pod-b yet: the frame goes out of every other port.
     probe('pod-a', ping('10.244.1.3')),
     expectHop('node1/veth-pod-b', { kind: 'echo request', srcMac: podA, dstMac: podB, ttl: 64, direction: 'out' }),

@@ -28,6 +28,7 @@ export type ProbePacket =
   | { protocol: 'arp'; dst: string };
 
 export type LabStep =
+  | { do: 'prepare'; where: string; command: string }
   | { do: 'probe'; from: string; packet: ProbePacket }
   | { do: 'converse'; from: string; command: string; output?: RegExp; exit: number }
   | { do: 'expect hop'; hop: string; expected: Expectation }
@@ -35,6 +36,9 @@ export type LabStep =
   | { do: 'expect conntrack'; node: string; entry: RegExp }
   | { do: 'expect rule'; node: string; rule: RegExp; packets: number }
   | { do: 'expect output'; where: string; command: string; output: RegExp };
+
+/** Puts a pod, client or node into the state that the next step counts on, so that the exercise can be checked again and again. */
+export const prepare = (where: string, command: string): LabStep => ({ do: 'prepare', where, command });
 
 /** Frames that the lab injects with every field fixed: compared at each hop, field by field. */
 export const probe = (from: string, packet: ProbePacket): LabStep => ({ do: 'probe', from, packet });

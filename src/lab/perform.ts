@@ -9,7 +9,7 @@ import { FOREVER, inPhase, type Phase, writeRunFacts } from './evidence.ts';
 import type { Instance } from './instance.ts';
 import { writeRunJourney } from './journey.ts';
 import type { CheckResult, RunResult } from './result.ts';
-import { inNetns, netnsPath, run } from './shell.ts';
+import { inNetns, netnsPath, run, runOrThrow } from './shell.ts';
 import { describeExpectation, describeSight, type Expectation, mismatches, type Sight, sightOfFrame } from './sight.ts';
 import { inject } from './steps/inject.ts';
 import { probeFrame } from './steps/probe-frame.ts';
@@ -107,6 +107,9 @@ class Performer {
 
   async #step(step: LabStep): Promise<void> {
     switch (step.do) {
+      case 'prepare':
+        await runOrThrow(this.#enter(step.where, step.command), { timeoutMs: COMMAND_LIMIT_MS });
+        return;
       case 'probe':
         this.#begin(
           step.packet.protocol === 'arp' ? 'arp' : 'probe',
@@ -155,9 +158,7 @@ class Performer {
 
   async #converse(step: Extract<LabStep, { do: 'converse' }>): Promise<void> {
     this.#begin('conversation', step.from, `${step.from}: ${step.command}`);
-    const { code, stdout, stderr } = await this.#watcher.during(
-      run(inNetns(step.from, ['sh', '-c', step.command]), { timeoutMs: COMMAND_LIMIT_MS }),
-    );
+    const { code, stdout, stderr } = await this.#watcher.during(run(this.#enter(step.from, step.command), { timeoutMs: COMMAND_LIMIT_MS }));
     for (const line of stdout.trimEnd().split('\n').slice(0, 5)) if (line !== '') this.#say(`  ${line.slice(0, 200)}`);
     const text = `\`${step.command}\` exits ${step.exit}${step.output === undefined ? '' : ` and prints ${step.output.source}`}`;
     const ok = code === step.exit && (step.output?.test(stdout) ?? true);
@@ -207,10 +208,14 @@ class Performer {
   }
 
   async #output(where: string, command: string): Promise<string> {
+    const { stdout, stderr } = await run(this.#enter(where, command), { timeoutMs: COMMAND_LIMIT_MS });
+    return stdout + stderr;
+  }
+
+  #enter(where: string, command: string): string[] {
     if (!this.#instance.topology.namespaces.some(ns => ns.name === where))
       throw new LabError('BAD_INPUT', `there is no "${where}" in this lab`);
-    const { stdout, stderr } = await run(inNetns(where, ['sh', '-c', command]), { timeoutMs: COMMAND_LIMIT_MS });
-    return stdout + stderr;
+    return inNetns(where, ['sh', '-c', command]);
   }
 
   async #eventually(look: () => Promise<boolean>): Promise<boolean> {
@@ -262,7 +267,7 @@ function nearest(sights: readonly Sight[], expected: Expectation): string {
 /** `conntrack.txt` and `rules.txt`: every node under its name. */
 async function dump(instance: Instance, out: string): Promise<void> {
   const section = async (text: (node: string) => Promise<string>) =>
-    (await Promise.all([...instance.planes.keys()].map(async node => `# ${node}\n${await text(node)}`))).join('\n');
+    (await Promise.all(instance.lab.nodes.map(async node => `# ${node}\n${await text(node)}`))).join('\n');
   writeFileSync(join(out, 'conntrack.txt'), await section(node => instance.plane(node).conntrack(['-L'])));
   writeFileSync(join(out, 'rules.txt'), await section(node => instance.plane(node).rulesText(true)));
 }

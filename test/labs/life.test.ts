@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
@@ -113,6 +113,21 @@ describe.skipIf(lacking !== '')(title('bad input'), () => {
     const { code, stderr } = await kubehop.run(...args);
     expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
     expect(stderr).toContain('hint: ');
+  });
+
+  test('no root and no user namespaces: says what this machine lacks', async () => {
+    const tools = join(kubehop.home, 'tools');
+    mkdirSync(tools, { recursive: true });
+    writeFileSync(join(tools, 'unshare'), '#!/bin/sh\necho "unshare: unshare failed: Operation not permitted" >&2\nexit 1\n', {
+      mode: 0o755,
+    });
+    const { code, stderr } = await kubehop.with({ PATH: `${tools}:${process.env.PATH}` }).run('lab', 'run', '01', '--on', 'kernel');
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('may not create namespaces: unshare: unshare failed: Operation not permitted'),
+    });
+    expect(stderr).toContain('hint: run `kubehop doctor`');
+    await clean();
   });
 
   test('a diff without runs says how to make them', async () => {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -64,5 +65,23 @@ describe.skipIf(lacking !== '')(title('nodes on different data planes'), () => {
     const { code, stdout, stderr } = await kubehop.run('lab', 'run', '07', '--on', on);
     expect({ code, stdout, stderr }).toMatchObject({ code: 0 });
     expect(stdout).toMatch(/mixed: (\d+) of \1 checks hold/);
+  });
+});
+
+describe.skipIf(lacking !== '')(title('a busy machine'), () => {
+  const kubehop = new Kubehop();
+  afterAll(() => kubehop.close());
+  const rounds = Number(process.env.KUBEHOP_ROUNDS ?? 2); // more of them: KUBEHOP_ROUNDS=50
+
+  test(`changes nothing: ${rounds} runs of ${rounds} are the same`, { timeout: 60_000 * rounds }, async () => {
+    const busy = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
+    try {
+      for (let round = 0; round < rounds; round++) {
+        const { code, stdout } = await kubehop.run('lab', 'run', '07');
+        expect({ round, code, stdout }).toMatchObject({ code: 0 });
+      }
+    } finally {
+      busy.kill('SIGKILL');
+    }
   });
 });

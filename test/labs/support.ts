@@ -20,17 +20,25 @@ export class Kubehop {
   readonly home = mkdtempSync(join(tmpdir(), 'kubehop-labs-'));
 
   readonly #runtime = join(this.home, 'runtime');
+  #env: Record<string, string> = {};
 
   constructor() {
     mkdirSync(this.#runtime);
   }
 
+  /** For the next command only. */
+  with(env: Record<string, string>): this {
+    this.#env = env;
+    return this;
+  }
+
   start(...args: string[]): { process: ChildProcess; done: Promise<Result> } {
     const child = spawn(KUBEHOP, args, {
-      env: { ...process.env, XDG_STATE_HOME: this.home, XDG_RUNTIME_DIR: this.#runtime, NO_COLOR: '1' },
+      env: { ...process.env, XDG_STATE_HOME: this.home, XDG_RUNTIME_DIR: this.#runtime, NO_COLOR: '1', ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
+    this.#env = {};
     const result: Result = { code: null, stdout: '', stderr: '' };
     child.stdout.on('data', chunk => {
       result.stdout += chunk;
