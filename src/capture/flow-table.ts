@@ -15,6 +15,8 @@ const keyOf = (t: Tuple): string => `${t.protocol}|${t.src}:${t.srcPort}>${t.dst
 export class FlowTable {
   /** Union and find over directed tuples. */
   readonly #parent = new Map<string, string>();
+  /** Sightings keep their tuple object, which is asked for again and again. */
+  readonly #keys = new WeakMap<Tuple, string>();
   readonly #seenNs = new Map<string, bigint>();
 
   constructor(entries: readonly NatEntry[] = []) {
@@ -65,7 +67,10 @@ export class FlowTable {
   }
 
   #key(t: Tuple): string {
+    const known = this.#keys.get(t);
+    if (known !== undefined) return known;
     const key = keyOf(t);
+    this.#keys.set(t, key);
     if (!this.#parent.has(key)) {
       const back = keyOf(reverse(t));
       this.#parent.set(key, key);

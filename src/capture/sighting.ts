@@ -117,6 +117,16 @@ export function fieldsOf(s: Sighting): Map<string, FieldValue> {
 }
 
 function put(fields: Map<string, FieldValue>, prefix: string, layer: Layer): void {
-  for (const [name, value] of Object.entries(layer))
-    if (name !== 'layer') fields.set(`${prefix}${layer.layer}.${name}`, value as FieldValue);
+  const values = layer as unknown as Record<string, FieldValue>;
+  for (const key in values) if (key !== 'layer') fields.set(fieldName(prefix + layer.layer, key), values[key]!);
+}
+
+/** Names are put together once and not for each frame. */
+const fieldNames = new Map<string, Map<string, string>>();
+function fieldName(layer: string, key: string): string {
+  const names = fieldNames.get(layer) ?? new Map<string, string>();
+  const known = names.get(key);
+  if (known !== undefined) return known;
+  fieldNames.set(layer, names.set(key, `${layer}.${key}`));
+  return `${layer}.${key}`;
 }

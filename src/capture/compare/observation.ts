@@ -215,11 +215,11 @@ function payloadFields(o: Observation, payloads: readonly Uint8Array[], rules: r
   let length = 0;
   const hash = createHash('sha256');
   for (const raw of payloads) {
-    let payload = Buffer.from(raw);
+    let payload: Buffer = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
     for (const rule of rules) {
       const replaced = rule.replace(payload, context);
       if (!replaced) continue;
-      payload = Buffer.from(replaced.payload);
+      payload = replaced.payload;
       o.replaced.push({ rule, count: replaced.count });
     }
     length += payload.length;
