@@ -31,6 +31,7 @@ export class Scenario {
   /** @param ruled names of hosts that need rules or are looked into */
   static open(written: Readonly<Record<string, WrittenHost>>, ruled: ReadonlySet<string>): Scenario | Verdict {
     for (const [name, host] of Object.entries(written)) {
+      if ('vlanToVni' in host) return unsupported(`host ${name}: the router does not map VLANs to VNIs`);
       const stranger = refuseUnknown(`host ${name}`, host, WRITTEN_HOST);
       if (stranger) return stranger;
       if (host.addresses.some(a => /\bVRF\b/i.test(a))) return unsupported(`host ${name}: the router has no VRF`);

@@ -13,7 +13,7 @@ import { tcpSequences } from './netfilter-tcp-sequences.ts';
 import { tcpTransitions } from './netfilter-tcp-transitions.ts';
 import { tcpWindowRules } from './netfilter-tcp-window-rules.ts';
 import { rfcChecksum } from './rfc-checksum.ts';
-import { natBehaviour, rfcNatBehaviour } from './rfc-nat-behaviour.ts';
+import { natBehaviour } from './rfc-nat-behaviour.ts';
 import { rfcVxlan } from './rfc-vxlan.ts';
 
 export const sets: readonly ConformanceSet[] = [
@@ -23,7 +23,6 @@ export const sets: readonly ConformanceSet[] = [
   rulesetFlows,
   rfcChecksum,
   rfcVxlan,
-  rfcNatBehaviour,
   gvisorReject,
   gvisorRules,
   gvisorRouterNat,

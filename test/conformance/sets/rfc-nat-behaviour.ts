@@ -208,4 +208,4 @@ function check(c: Case): Verdict {
   return checks[c.id]?.() ?? unsupported(`no check for: ${c.requirement}`);
 }
 
-export const rfcNatBehaviour = defineSet<Case>('rfc/nat-behaviour', check);
+export const natBehaviour = defineSet<Case>('rfc/nat-behaviour', check);
