@@ -1,16 +1,17 @@
 /** Compiles a rule set: checks what the kernel checks when rules are loaded, and writes the program that the node's thread runs. */
 import { LabError, TextError } from '../../base/errors.ts';
 import { hookNames, Verdict } from '../../packet/verdict.ts';
-import { type Chain, type Match, type Rule, type RuleSet, type Table, type Target, tableNames } from '../ruleset.ts';
+import { type Chain, type Counters, type Match, type Rule, type RuleSet, type Table, type Target, tableNames } from '../ruleset.ts';
 import { checkTable, describeProblem } from '../text/table-check.ts';
 import { Emitter } from './emitter.ts';
 import type { IpSets } from './extension.ts';
 import { buildSegment } from './index/build.ts';
 import { emitHeader, never } from './matches/header.ts';
 import { matchExtension } from './matches/table.ts';
-import { Action, HOOKS, type Program, RULE_SEGMENT, sharedFloat64, sharedInt32, TABLES } from './program.ts';
+import { Action, HOOKS, type Program, RULE_BYTES, RULE_PACKETS, RULE_SEGMENT, sharedInt32, TABLES } from './program.ts';
 import { type ChainText, ProgramText } from './program-text.ts';
 import { targetExtension } from './targets/table.ts';
+import { Words } from './words.ts';
 
 export interface CompileOptions {
   /** Named in errors. */
@@ -28,6 +29,12 @@ export interface Compiled {
   readonly text: ProgramText;
 }
 
+/** A word that becomes the place of a chain. */
+interface Jump {
+  readonly at: number;
+  readonly chain: Chain;
+}
+
 let programs = 0;
 
 /** @throws LabError or TextError RULES, RULES_UNSUPPORTED; nothing is in force then that was not before. */
@@ -43,6 +50,7 @@ class Compiler {
   readonly #warnings: string[] = [];
   readonly #chains: ChainText[] = [];
   readonly #entries = sharedInt32(2 * TABLES * HOOKS).fill(-1);
+  readonly #places = new Words(1 << 10);
   #counters = 0;
   #depth = 0;
 
@@ -58,15 +66,17 @@ class Compiler {
       if (table) this.#table(table);
     }
     const id = ++programs;
-    const counters = this.#counterArray();
+    const code = this.#code();
+    const counters = this.#fillCounters(code);
     const carry = this.#carry();
     const program: Program = {
       id,
-      code: shared(this.#out.code.subarray(0, this.#out.at)),
+      code,
       entries: this.#entries,
       counters,
       objects: this.#out.objects,
-      firstObject: this.#counters,
+      places: shared(this.#places.filled),
+      firstObject: this.#out.at >> 1,
       carry,
       carriesFrom: this.#options.previous?.programId ?? 0,
       index: shared(this.#out.index.filled),
@@ -83,20 +93,20 @@ class Compiler {
     if (problem) throw this.#error('RULES', problem.rule, `table ${table.name}: ${describeProblem(problem)}`);
     // No chain calls itself, so none stands twice among the return addresses (`xt_jumpstack_alloc`, `net/netfilter/x_tables.c`).
     this.#depth = Math.max(this.#depth, table.chains.size);
-    const starts = new Map<string, number>();
-    const jumps: { at: number; chain: string }[] = [];
-    for (const chain of table.chains.values()) {
-      starts.set(chain.name, this.#out.at);
+    const starts = new Map<Chain, number>();
+    const jumps: Jump[] = [];
+    for (const chain of byCalls(table)) {
+      starts.set(chain, this.#out.at);
       this.#chains.push({ table: table.name, chain, first: this.#counters });
       const pcs = new Int32Array(chain.rules.length);
-      for (const [i, rule] of chain.rules.entries()) pcs[i] = this.#rule(rule, jumps);
+      for (let i = 0; i < pcs.length; i++) pcs[i] = this.#rule(chain.rules[i]!, table, jumps);
       const end = this.#out.at;
       this.#end(chain);
       this.#index(chain, pcs, end);
       const hook = chain.policy ? (hookNames as readonly string[]).indexOf(chain.name) : -1;
       if (hook >= 0) {
         const entry = 2 * (tableNames.indexOf(table.name) * HOOKS + hook);
-        this.#entries[entry] = starts.get(chain.name)!;
+        this.#entries[entry] = starts.get(chain)!;
         this.#entries[entry + 1] = end;
       }
     }
@@ -106,14 +116,17 @@ class Compiler {
   #head(): number {
     const at = this.#out.at;
     this.#out.counter = this.#counters;
+    this.#places.push(at);
     this.#out.word(0);
     this.#out.word(this.#counters++);
+    // Filled when the program's memory is made.
+    for (let i = RULE_PACKETS; i < RULE_SEGMENT; i++) this.#out.word(0);
     this.#out.word(-1);
     return at;
   }
 
   /** @returns where it stands */
-  #rule(rule: Rule, jumps: { at: number; chain: string }[]): number {
+  #rule(rule: Rule, table: Table, jumps: Jump[]): number {
     const at = this.#head();
     const problem = this.#problem(rule);
     if (problem !== undefined) {
@@ -123,9 +136,9 @@ class Compiler {
     } else {
       emitHeader(rule, this.#out);
       for (const m of rule.matches) matchExtension(m)!.emit(m, this.#out);
-      this.#target(rule.target, jumps);
+      this.#target(rule.target, table, jumps);
     }
-    this.#out.code[at] = this.#out.at - at;
+    this.#close(at);
     return at;
   }
 
@@ -164,7 +177,7 @@ class Compiler {
     return what;
   }
 
-  #target(t: Target | undefined, jumps: { at: number; chain: string }[]): void {
+  #target(t: Target | undefined, table: Table, jumps: Jump[]): void {
     const out = this.#out;
     if (!t) {
       out.instruction(Action.Continue);
@@ -183,7 +196,7 @@ class Compiler {
       case 'jump':
       case 'goto':
         out.instruction(t.kind === 'jump' ? Action.Jump : Action.Goto, 0);
-        jumps.push({ at: out.at - 1, chain: t.chain });
+        jumps.push({ at: out.at - 1, chain: table.chains.get(t.chain)! });
         break;
       default:
         targetExtension(t)!.emit(t, out);
@@ -194,20 +207,35 @@ class Compiler {
     const at = this.#head();
     if (chain.policy) this.#out.instruction(Action.Policy, chain.policy === 'ACCEPT' ? Verdict.Accept : Verdict.Drop);
     else this.#out.instruction(Action.End);
+    this.#close(at);
+  }
+
+  /** Writes the size of the rule at `at`; the next one begins at an even word. */
+  #close(at: number): void {
+    if ((this.#out.at & 1) === 1) this.#out.word(0);
     this.#out.code[at] = this.#out.at - at;
   }
 
+  /** The rules, and behind them two float64 for each accounting object. */
+  #code(): Int32Array {
+    const code = sharedInt32(this.#out.at + 4 * this.#out.objects.length);
+    code.set(this.#out.code.subarray(0, this.#out.at));
+    return code;
+  }
+
   /** Starts from the counters that the rules were loaded with. */
-  #counterArray(): Float64Array {
-    const counters = sharedFloat64(2 * (this.#counters + this.#out.objects.length));
-    let i = 0;
+  #fillCounters(code: Int32Array): Float64Array {
+    const counters = new Float64Array(code.buffer);
+    const places = this.#places.words;
+    let n = 0;
+    const fill = ({ packets, bytes }: Counters): void => {
+      const at = places[n++]!;
+      counters[(at + RULE_PACKETS) >> 1] = packets;
+      counters[(at + RULE_BYTES) >> 1] = bytes;
+    };
     for (const { chain } of this.#chains) {
-      for (const rule of chain.rules) {
-        counters[i++] = rule.packets;
-        counters[i++] = rule.bytes;
-      }
-      counters[i++] = chain.packets;
-      counters[i++] = chain.bytes;
+      for (const rule of chain.rules) fill(rule);
+      fill(chain);
     }
     return counters;
   }
@@ -232,6 +260,23 @@ class Compiler {
     if (rule.line === 0) return new LabError(code, message);
     return new TextError(code, { file: this.#options.file ?? 'rules', line: rule.line, column: 1 }, message);
   }
+}
+
+/** Chains with what they call next to them: a packet's way through them then stays close together in memory. */
+function byCalls(table: Table): Chain[] {
+  const order = new Set<Chain>();
+  for (const first of table.chains.values()) {
+    const waiting = [first];
+    for (let chain = waiting.pop(); chain; chain = waiting.pop()) {
+      if (order.has(chain)) continue;
+      order.add(chain);
+      for (let i = chain.rules.length - 1; i >= 0; i--) {
+        const { target } = chain.rules[i]!;
+        if (target?.kind === 'jump' || target?.kind === 'goto') waiting.push(table.chains.get(target.chain)!);
+      }
+    }
+  }
+  return [...order];
 }
 
 const isStandard = (t: Target): boolean =>

@@ -15,7 +15,7 @@ export class Execution {
   states: readonly object[] = [];
   data: Int32Array = new Int32Array(0);
   counters: Float64Array = new Float64Array(0);
-  /** Where in `counters` those of accounting objects begin. */
+  /** Where in `counters` the accounting objects begin. */
   objects = 0;
   /** 1 where an interface bears a name: row per pattern, column per interface id. */
   interfaces = new Uint8Array(1);

@@ -21,7 +21,18 @@ import {
   sourceIs,
 } from './matches/header.ts';
 import { matchExtension, tests } from './matches/table.ts';
-import { Action, FIRST_ACTION, FIRST_TARGET, LENGTH_SHIFT, OP_MASK, RULE_COUNTER, RULE_HEAD, RULE_SIZE } from './program.ts';
+import {
+  Action,
+  FIRST_ACTION,
+  FIRST_TARGET,
+  LENGTH_SHIFT,
+  OP_MASK,
+  RULE_BYTES,
+  RULE_COUNTER,
+  RULE_HEAD,
+  RULE_PACKETS,
+  RULE_SIZE,
+} from './program.ts';
 import { acts } from './targets/table.ts';
 import { drop, Walker } from './walk.ts';
 
@@ -70,8 +81,8 @@ export class ExplainingWalker extends Walker {
       const at = this.#actionOf(rule);
       const op = code[at]! & OP_MASK;
       if (op !== Action.End) {
-        counters[2 * counter]! += 1;
-        counters[2 * counter + 1]! += p.end - p.l3;
+        counters[(rule + RULE_PACKETS) >> 1]! += 1;
+        counters[(rule + RULE_BYTES) >> 1]! += p.end - p.l3;
       }
       if (op === Action.End) onlooker.ended(x, p, counter, stack.length);
       else if (op === Action.Policy) onlooker.policy(x, p, counter, code[at + 1] as Verdict);

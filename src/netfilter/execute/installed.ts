@@ -2,7 +2,7 @@
 import type { Packet } from '../../packet/packet.ts';
 import { type Hook, Verdict } from '../../packet/verdict.ts';
 import type { Execution } from './execution.ts';
-import { HOOKS, type Program, sharedFloat64, sharedInt32, TABLES } from './program.ts';
+import { HOOKS, type Program, RULE_BYTES, RULE_PACKETS, sharedInt32, TABLES } from './program.ts';
 import type { StateSpec } from './state/spec.ts';
 import { keepState, makeState } from './state/table.ts';
 import type { Tracer } from './tracer.ts';
@@ -12,7 +12,8 @@ const EMPTY: Program = {
   id: 0,
   code: sharedInt32(0),
   entries: sharedInt32(2 * TABLES * HOOKS).fill(-1),
-  counters: sharedFloat64(0),
+  counters: new Float64Array(new SharedArrayBuffer(0)),
+  places: sharedInt32(0),
   objects: [],
   firstObject: 0,
   carry: sharedInt32(0),
@@ -67,7 +68,7 @@ export class Installed {
     carryObjects(before, program);
     this.#x.data = program.data;
     this.#x.counters = program.counters;
-    this.#x.objects = 2 * program.firstObject;
+    this.#x.objects = program.firstObject;
     const walker = this.#make(this.#x, program);
     walker.tracer = this.#walker.tracer;
     this.#walker = walker;
@@ -102,8 +103,10 @@ function carryCounters(before: Program, after: Program): void {
   for (let i = 0; i < after.carry.length; i++) {
     const from = after.carry[i]!;
     if (from < 0) continue;
-    after.counters[2 * i] = before.counters[2 * from]!;
-    after.counters[2 * i + 1] = before.counters[2 * from + 1]!;
+    const to = after.places[i]!;
+    const at = before.places[from]!;
+    after.counters[(to + RULE_PACKETS) >> 1] = before.counters[(at + RULE_PACKETS) >> 1]!;
+    after.counters[(to + RULE_BYTES) >> 1] = before.counters[(at + RULE_BYTES) >> 1]!;
   }
 }
 
@@ -112,8 +115,8 @@ function carryObjects(before: Program, after: Program): void {
   for (const [i, name] of after.objects.entries()) {
     const from = before.objects.indexOf(name);
     if (from < 0) continue;
-    const at = 2 * (after.firstObject + i);
-    const old = 2 * (before.firstObject + from);
+    const at = after.firstObject + 2 * i;
+    const old = before.firstObject + 2 * from;
     after.counters[at] = before.counters[old]!;
     after.counters[at + 1] = before.counters[old + 1]!;
   }

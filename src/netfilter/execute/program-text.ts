@@ -1,6 +1,6 @@
 /** The cold side of a program: which counter belongs to which rule of which chain. */
 import type { Chain, Counters, Rule, RuleSet, Table, TableName } from '../ruleset.ts';
-import type { Program } from './program.ts';
+import { type Program, RULE_BYTES, RULE_PACKETS } from './program.ts';
 
 export interface ChainText {
   readonly table: TableName;
@@ -24,6 +24,7 @@ export class ProgramText {
   /** What a person should know: rules that are kept and never match, and the like. */
   readonly warnings: readonly string[];
   readonly #counters: Float64Array;
+  readonly #places: Int32Array;
   readonly #objects: readonly string[];
   readonly #firstObject: number;
 
@@ -33,6 +34,7 @@ export class ProgramText {
     this.chains = chains;
     this.warnings = warnings;
     this.#counters = program.counters;
+    this.#places = program.places;
     this.#objects = program.objects;
     this.#firstObject = program.firstObject;
   }
@@ -51,12 +53,18 @@ export class ProgramText {
 
   /** What the node's thread has counted so far. */
   counters(counter: number): Counters {
-    return { packets: this.#counters[2 * counter]!, bytes: this.#counters[2 * counter + 1]! };
+    const at = this.#places[counter]!;
+    return { packets: this.#counters[(at + RULE_PACKETS) >> 1]!, bytes: this.#counters[(at + RULE_BYTES) >> 1]! };
   }
 
   /** Of the accounting objects that rules name (nfacct). */
   accounting(): ReadonlyMap<string, Counters> {
-    return new Map(this.#objects.map((name, i) => [name, this.counters(this.#firstObject + i)]));
+    return new Map(
+      this.#objects.map((name, i) => {
+        const at = this.#firstObject + 2 * i;
+        return [name, { packets: this.#counters[at]!, bytes: this.#counters[at + 1]! }];
+      }),
+    );
   }
 
   /** The rule set with the counters of this moment: what `iptables-save -c` shows. */

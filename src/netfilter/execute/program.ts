@@ -4,20 +4,23 @@
  *
  * `code` is a row of rules, chain after chain:
  *
- *     rule:   size | counter | segment | test ... | action
+ *     rule:   size | number | packets, 2 words | bytes, 2 words | segment | test ... | action
  *     test:   op | NOT | length << 16, operands ...
  *     action: the same, `op` at or above FIRST_ACTION
  *
- * `size` words further stands the next rule of the chain. `counter` is the rule's number over the whole program: `counters[2 n]`
- * packets, `counters[2 n + 1]` bytes. `segment` is the part of the index that finds the next rule which can match, -1: the next one
+ * `size` words further, an even number, stands the next rule of the chain. `number` counts over the whole program, so that the cold side
+ * knows which rule it is. Packets and bytes are float64, beside the tests so that a rule which matches costs no more of the cache.
+ * `segment` is the part of the index that finds the next rule which can match, -1: the next one
  * is tried (`index/segment.ts`). A chain ends with a rule without tests whose action is End, in a built-in chain Policy.
  */
 import type { StateSpec } from './state/spec.ts';
 
 export const RULE_SIZE = 0;
 export const RULE_COUNTER = 1;
-export const RULE_SEGMENT = 2;
-export const RULE_HEAD = 3;
+export const RULE_PACKETS = 2;
+export const RULE_BYTES = 4;
+export const RULE_SEGMENT = 6;
+export const RULE_HEAD = 7;
 
 export const OP_MASK = 0xff;
 export const NOT = 0x100;
@@ -43,12 +46,14 @@ export interface Program {
   readonly code: Int32Array;
   /** Two words per table and hook, `table * HOOKS + hook`: where the chain begins, where its policy stands. -1: no such chain. */
   readonly entries: Int32Array;
-  /** Of rules and chains' ends, then of accounting objects (nfacct). */
+  /** The same memory as `code`: packets and bytes of rule `n` at `(places[n] + RULE_PACKETS) / 2` and `(places[n] + RULE_BYTES) / 2`. */
   readonly counters: Float64Array;
-  /** Names of the accounting objects, in the order of their counters, which begin at `firstObject`. */
+  /** Where each rule stands, by number. */
+  readonly places: Int32Array;
+  /** Names of the accounting objects (nfacct); packets and bytes of each stand behind the rules, from `counters[firstObject]` on. */
   readonly objects: readonly string[];
   readonly firstObject: number;
-  /** Per counter, its number in program `carriesFrom`, or -1: what the rules that stayed have counted goes on. */
+  /** Per rule, its number in program `carriesFrom`, or -1: what the rules that stayed have counted goes on. */
   readonly carry: Int32Array;
   readonly carriesFrom: number;
   /** Segments, shapes, buckets: `index/segment.ts`. */
@@ -63,4 +68,3 @@ export interface Program {
 
 /** Shared memory, so that both sides see one array. */
 export const sharedInt32 = (length: number): Int32Array => new Int32Array(new SharedArrayBuffer(length * 4));
-export const sharedFloat64 = (length: number): Float64Array => new Float64Array(new SharedArrayBuffer(length * 8));

@@ -6,7 +6,19 @@ import type { Execution } from './execution.ts';
 import { CONTINUE } from './execution.ts';
 import { findRule } from './index/find.ts';
 import { tests } from './matches/table.ts';
-import { Action, FIRST_ACTION, FIRST_TARGET, LENGTH_SHIFT, OP_MASK, RULE_COUNTER, RULE_HEAD, RULE_SEGMENT, RULE_SIZE } from './program.ts';
+import {
+  Action,
+  FIRST_ACTION,
+  FIRST_TARGET,
+  LENGTH_SHIFT,
+  OP_MASK,
+  RULE_BYTES,
+  RULE_COUNTER,
+  RULE_HEAD,
+  RULE_PACKETS,
+  RULE_SEGMENT,
+  RULE_SIZE,
+} from './program.ts';
 import { acts } from './targets/table.ts';
 import type { Tracer } from './tracer.ts';
 
@@ -57,8 +69,8 @@ export class Walker {
       }
       const counter = code[rule + RULE_COUNTER]!;
       if (op !== Action.End) {
-        counters[2 * counter]! += 1;
-        counters[2 * counter + 1]! += p.end - p.l3;
+        counters[(rule + RULE_PACKETS) >> 1]! += 1;
+        counters[(rule + RULE_BYTES) >> 1]! += p.end - p.l3;
       }
       if (tracer !== null) trace(tracer, x, p, op, counter, code[at + 1]!);
       switch (op) {

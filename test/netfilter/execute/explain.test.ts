@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../../src/netfilter/execute/compile.ts';
 import { type Onlooker, RuleParts } from '../../../src/netfilter/execute/explain.ts';
+import { RULE_HEAD } from '../../../src/netfilter/execute/program.ts';
 import { Netfilter } from '../../../src/netfilter/netfilter.ts';
 import { Hook } from '../../../src/packet/verdict.ts';
 import { counted, FakeEnvironment, packet, rulesOf } from './support.ts';
@@ -84,7 +85,7 @@ describe('the walk told in full', () => {
 
   test('walks past a rule of which nobody can know, unless another test fails', () => {
     const lines = ['-A INPUT -i eth0 -p tcp -j DROP', '-A INPUT -i eth0 -p udp -j DROP'];
-    const { seen, verdict } = walk(lines, packet(), (_x, _p, _c, at) => (at === 3 ? 'undecided' : undefined));
+    const { seen, verdict } = walk(lines, packet(), (_x, _p, _c, at) => (at === RULE_HEAD ? 'undecided' : undefined));
     expect(seen).toEqual(['INPUT:1 undecided', 'INPUT:2 not protocol', 'INPUT:3 policy']);
     expect(verdict).toBe(1);
   });
