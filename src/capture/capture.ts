@@ -25,6 +25,8 @@ export interface TraceRingInput {
   /** From `createTraceRing`; the other end is a `RingTracer`. */
   shared: SharedArrayBuffer;
   hops: readonly LogicalHop[];
+  /** Names of the router's interfaces by their number: what the trace calls them. */
+  interfaces?: readonly string[];
 }
 
 export interface CaptureOptions {

@@ -69,7 +69,8 @@ class CaptureThread {
   }
 
   #addRing(ring: TraceRingInput): void {
-    const names = new Map(ring.hops.map(h => [h.id, h.name]));
+    const names = new Map<number, string>((ring.interfaces ?? []).map((name, id) => [id, `${ring.node}/${name}`]));
+    for (const h of ring.hops) names.set(h.id, h.name);
     const outputs = new Map<number, RingHop>();
     for (const h of ring.hops) {
       const linkType = h.linkType ?? LinkType.Ethernet;

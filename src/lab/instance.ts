@@ -86,7 +86,8 @@ export class Instance {
       traceRing,
       warn: line => say(line, false),
     });
-    this.traceRings.push({ node: name, shared: traceRing, hops: this.#logicalHops(name, plane.running.interfaces) });
+    const { interfaces } = plane.running;
+    this.traceRings.push({ node: name, shared: traceRing, hops: this.#logicalHops(name, interfaces), interfaces });
     return plane;
   }
 

@@ -38,7 +38,12 @@ describe('the capture thread', () => {
       { id: 3, name: 'node1/flannel.1' },
       { id: HOOK_HOP + Hook.Prerouting, name: 'node1/prerouting', linkType: 101 },
     ];
-    const capture = await Capture.start({ hops: [], rings: [{ node: 'node1', shared, hops }], output: { folder: out }, traceFile });
+    const capture = await Capture.start({
+      hops: [],
+      rings: [{ node: 'node1', shared, hops, interfaces: ['', 'lo', 'eth0'] }],
+      output: { folder: out },
+      traceFile,
+    });
     const tracer = new RingTracer(shared);
     for (let i = 0; i < 300; i++) {
       const p = packet(i % 2 === 0 ? tcpSyn : tcpData);
@@ -47,7 +52,7 @@ describe('the capture thread', () => {
       tracer.passed(p, Hook.Prerouting);
     }
     const elsewhere = packet(arpRequest);
-    elsewhere.iif = 9; // an interface that is not a hop: in the trace only
+    elsewhere.iif = 2; // an interface that is not a hop: in the trace only
     tracer.arrive(elsewhere);
     const report = await capture.stop();
     expect(report).toMatchObject({ rings: [{ node: 'node1', lost: 0 }], unread: 0 });
@@ -63,6 +68,7 @@ describe('the capture thread', () => {
     expect(trace.length).toBe(901);
     expect(trace[1]).toMatchObject({ node: 'node1', packet: 1, kind: 'rule', counter: 0 });
     expect(trace[2]).toMatchObject({ kind: 'hop', hop: 'node1/prerouting' });
+    expect(trace[900]).toMatchObject({ kind: 'hop', hop: 'node1/eth0' });
   });
 
   test('gives the same report when it is stopped twice', async () => {

@@ -22,6 +22,16 @@ for i in range(${count}): s.sendto(i.to_bytes(4, 'big') + bytes(${size} - 4), ('
   execFileSync('ip', ['netns', 'exec', from, '/usr/bin/python3', '-c', program]);
 };
 
+/** One frame of an experimental EtherType; `tag` stands before that in hexadecimal. */
+const sendFrame = (from: string, device: string, dst: string, src: string, tag = ''): void => {
+  const hex = `${`${dst}${src}`.replaceAll(':', '') + tag}88b5${'00'.repeat(46)}`;
+  const program = `import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(('${device}', 0))
+s.send(bytes.fromhex('${hex}'))`;
+  execFileSync('ip', ['netns', 'exec', from, '/usr/bin/python3', '-c', program]);
+};
+
 describe.skipIf(!root)('a capture of interface hops (skipped without root: it makes network namespaces)', () => {
   let folder: string;
   beforeAll(() => {
@@ -73,7 +83,7 @@ describe.skipIf(!root)('a capture of interface hops (skipped without root: it ma
     expect(last.written).toBe(hops.get('node1/eth0')!.length);
   });
 
-  test('counts what it had no room for, and says so in the file', async () => {
+  test('accounts for every frame, also in a ring that is too small, and says so in the file', async () => {
     const out = join(folder, 'small');
     const capture = await Capture.start({
       hops: [{ name: 'node1/eth0', netns: netns(B), interface: 'eth0', ringBytes: 1 }],
@@ -127,6 +137,48 @@ describe.skipIf(!root)('a capture of interface hops (skipped without root: it ma
     const capinfos = spawnSync('capinfos', [path], { encoding: 'utf8' });
     expect(capinfos.status).toBe(0);
     expect(capinfos.stdout).toContain('nanoseconds (9)');
+  });
+
+  test('sees what crosses a bridge when it is asked to be promiscuous, and not otherwise', async () => {
+    const bridge = `captbr${process.pid % 10_000}`;
+    ip('-n', A, 'link', 'add', bridge, 'type', 'bridge');
+    for (const [i, port] of ['one', 'two'].entries()) {
+      ip('-n', A, 'link', 'add', `${port}0`, 'type', 'veth', 'peer', 'name', `${port}1`, 'address', `02:00:00:00:01:0${i}`);
+      ip('-n', A, 'link', 'set', `${port}0`, 'master', bridge, 'up');
+      ip('-n', A, 'link', 'set', `${port}1`, 'up');
+    }
+    ip('-n', A, 'link', 'set', bridge, 'up');
+    const seen = async (promiscuous: boolean): Promise<number> => {
+      const out = join(folder, `bridge-${promiscuous}`);
+      const capture = await Capture.start({
+        hops: [{ name: 'lan0', netns: netns(A), interface: bridge, promiscuous }],
+        output: { folder: out },
+      });
+      sendFrame(A, 'two1', '02:00:00:00:01:00', '02:00:00:00:01:01'); // the bridge learns where `two` is
+      sendFrame(A, 'one1', '02:00:00:00:01:01', '02:00:00:00:01:00');
+      await capture.stop();
+      return readHops(out)
+        .get('lan0')!
+        .filter(f => Buffer.from(f.bytes.subarray(0, 14)).toString('hex') === '020000000101' + '020000000100' + '88b5').length;
+    };
+    expect(await seen(true)).toBe(1);
+    expect(await seen(false)).toBe(0);
+    ip('-n', A, 'link', 'del', bridge);
+  });
+
+  test('keeps a VLAN tag that the kernel took out of the frame', async () => {
+    const out = join(folder, 'vlan');
+    const capture = await Capture.start({
+      hops: [{ name: 'node1/eth0', netns: netns(B), interface: 'eth0' }],
+      output: { folder: out },
+    });
+    sendFrame(A, 'eth0', 'ff:ff:ff:ff:ff:ff', '02:00:00:00:00:01', '8100002a');
+    await capture.stop();
+    const tagged = readHops(out)
+      .get('node1/eth0')!
+      .filter(f => Buffer.from(f.bytes.subarray(12, 16)).toString('hex') === '8100002a');
+    expect(tagged.length).toBe(1);
+    expect(Buffer.from(tagged[0]!.bytes.subarray(16, 18)).toString('hex')).toBe('88b5');
   });
 
   test('says what is missing when an interface does not exist', async () => {
