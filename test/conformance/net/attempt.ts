@@ -127,4 +127,8 @@ function payload(tag: number, length: number): Uint8Array {
   return b;
 }
 
-const tagOf = (p: Sight): string => (p.protocol === Protocol.Tcp ? String(p.seq) : p.payload.subarray(0, 4).join());
+function tagOf(p: Sight): string {
+  if (p.protocol === Protocol.Tcp) return String(p.seq);
+  // Of an SCTP INIT the initiate tag, behind the chunk's header.
+  return (p.protocol === Protocol.Sctp ? p.payload.subarray(4, 8) : p.payload.subarray(0, 4)).join();
+}

@@ -1,5 +1,6 @@
 /** Packets without a link header, as a socket sends them. */
 import { parseIpv4 } from '../../../src/base/address.ts';
+import { writeCrc32c } from '../../../src/conntrack/nat/crc32c.ts';
 import { setU16 } from '../../../src/wire/bytes.ts';
 import * as checksum from '../../../src/wire/checksum.ts';
 import { type Ends, icmpFrame, ip, tcpFrame, udpFrame } from '../../router/frames.ts';
@@ -24,12 +25,13 @@ export const raw = (e: Addresses, protocol: number, payload: Uint8Array): Uint8A
 /** MSS 1460, SACK permitted, timestamps, window scale 7: the 20 bytes that a SYN of Linux carries. */
 export const SYN_OPTIONS = Uint8Array.of(2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7);
 
-/** SCTP INIT in a packet of its own (RFC 9260 section 3.3.2), with its CRC32c left 0: nobody here checks it. */
+/** SCTP INIT in a packet of its own (RFC 9260 section 3.3.2). */
 export function sctp(e: Addresses & { sport: number; dport: number; tag: number }): Uint8Array {
   const b = new Uint8Array(12 + 20);
   setU16(b, 0, e.sport);
   setU16(b, 2, e.dport);
   b.set([1, 0, 0, 20, e.tag >>> 24, e.tag >>> 16, e.tag >>> 8, e.tag, 0, 0, 0xff, 0xff, 0, 1, 0, 1, 0, 0, 0, 1], 12);
+  writeCrc32c(b, 0, b.length, 8);
   return raw(e, 132, b);
 }
 

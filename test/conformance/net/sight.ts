@@ -47,7 +47,7 @@ export function sightOf(bytes: Uint8Array, quoted = false): Sight {
   const isTcp = first && protocol === ipv4.Protocol.Tcp;
   const isIcmp = first && protocol === ipv4.Protocol.Icmp;
   const isError = isIcmp && icmp.isError(b[l4]!);
-  const header = isTcp ? (b[l4 + 12]! >> 4) << 2 : 8;
+  const header = isTcp ? (b[l4 + 12]! >> 4) << 2 : protocol === ipv4.Protocol.Sctp ? 12 : 8;
   return {
     src: formatIpv4(u32(b, 12)),
     dst: formatIpv4(u32(b, 16)),
