@@ -13,16 +13,18 @@ import type { Packet } from '../packet/packet.ts';
 import { Verdict } from '../packet/verdict.ts';
 import { copy } from '../wire/bytes.ts';
 import * as ipv4 from '../wire/ipv4.ts';
-import { FragmentStore, HEAD_ROOM } from './fragment-store.ts';
+import { FragmentQueues } from './fragment-queues.ts';
+import { HEAD_ROOM } from './fragment-store.ts';
 
 /** Who reassembles (`enum ip_defrag_users`): the same fragments seen at two places are two datagrams. */
 export const DefragUser = { LocalDeliver: 0, ConntrackIn: 2, ConntrackOut: 3, ConntrackBridgeIn: 4 } as const;
 
 const FIRST_IN = 1;
 const LAST_IN = 2;
-const BUCKETS = 1024;
 const PEERS = 1024;
 const MAX_DATAGRAM = 65_535;
+/** Codepoints seen are kept as bits `1 << codepoint`. */
+const NOT_ECT = 1 << 0;
 const CE = 3;
 
 export interface ReassemblyOptions {
@@ -44,32 +46,7 @@ export class Reassembly {
 
   readonly #clock: Clock;
   readonly #arena: Arena;
-  readonly #store: FragmentStore;
-  readonly #seed: number;
-  readonly #buckets = new Int32Array(BUCKETS).fill(-1);
-
-  /** By queue. `#key` has four words: source, destination, id << 16 | protocol << 8 | user, zone. */
-  readonly #key: Int32Array;
-  readonly #nextInBucket: Int32Array;
-  readonly #flags: Uint8Array;
-  readonly #ecn: Uint8Array;
-  /** Bytes of the datagram as far as they are known, and how many of them are here. */
-  readonly #len: Int32Array;
-  readonly #meat: Int32Array;
-  readonly #maxSize: Int32Array;
-  readonly #maxDfSize: Int32Array;
-  readonly #firstRun: Int32Array;
-  readonly #lastRun: Int32Array;
-  readonly #rid: Int32Array;
-  readonly #headLength: Uint8Array;
-  readonly #linkLength: Uint8Array;
-  readonly #iif: Int32Array;
-  readonly #expires: Float64Array;
-  /** Queues by age: a datagram's time runs from its first fragment and is not extended, so the oldest is due first. */
-  readonly #younger: Int32Array;
-  readonly #older: Int32Array;
-  #oldest = -1;
-  #youngest = -1;
+  readonly #queues: FragmentQueues;
   /** How many fragments each source has sent, by a hash of the source. */
   readonly #peers = new Int32Array(PEERS);
 
@@ -77,31 +54,12 @@ export class Reassembly {
     this.#clock = options.clock;
     this.#arena = options.arena;
     this.highThresh = options.highThresh ?? 4 << 20;
-    this.#store = new FragmentStore(this.highThresh);
-    this.#seed = options.random.u32() | 0;
-    const n = this.#store.size;
-    this.#key = new Int32Array(n * 4);
-    this.#nextInBucket = new Int32Array(n);
-    this.#flags = new Uint8Array(n);
-    this.#ecn = new Uint8Array(n);
-    this.#len = new Int32Array(n);
-    this.#meat = new Int32Array(n);
-    this.#maxSize = new Int32Array(n);
-    this.#maxDfSize = new Int32Array(n);
-    this.#firstRun = new Int32Array(n);
-    this.#lastRun = new Int32Array(n);
-    this.#rid = new Int32Array(n);
-    this.#headLength = new Uint8Array(n);
-    this.#linkLength = new Uint8Array(n);
-    this.#iif = new Int32Array(n);
-    this.#expires = new Float64Array(n);
-    this.#younger = new Int32Array(n);
-    this.#older = new Int32Array(n);
+    this.#queues = new FragmentQueues(this.highThresh, options.random);
   }
 
   /** Bytes of memory that waiting fragments take. */
   get used(): number {
-    return this.#store.used;
+    return this.#queues.store.used;
   }
 
   /**
@@ -117,7 +75,7 @@ export class Reassembly {
     if (q < 0) return this.#refuse(p, DropReason.NoMemory);
     const reason = this.#queue(q, p);
     if (reason !== DropReason.None) return this.#refuse(p, reason);
-    if (this.#flags[q] !== (FIRST_IN | LAST_IN) || this.#meat[q] !== this.#len[q]) return Verdict.Stolen;
+    if (this.#queues.flags[q] !== (FIRST_IN | LAST_IN) || this.#queues.meat[q] !== this.#queues.len[q]) return Verdict.Stolen;
     return this.#complete(q, p);
   }
 
@@ -129,14 +87,14 @@ export class Reassembly {
    * reassembly time exceeded" (RFC 792); a router does not.
    */
   sweep(expired?: (frame: Uint8Array, l3: number, iif: number) => void): void {
-    if (this.#oldest < 0) return;
+    if (this.#queues.oldest < 0) return;
     const now = this.#clock.nowMs();
-    while (this.#oldest >= 0 && this.#expires[this.#oldest]! <= now) {
-      const q = this.#oldest;
+    while (this.#queues.oldest >= 0 && this.#queues.expires[this.#queues.oldest]! <= now) {
+      const q = this.#queues.oldest;
       this.counters.timeout++;
       this.counters.fails++;
-      if (expired !== undefined && (this.#flags[q]! & FIRST_IN) !== 0) this.#report(q, expired);
-      this.#kill(q);
+      if (expired !== undefined && (this.#queues.flags[q]! & FIRST_IN) !== 0) this.#report(q, expired);
+      this.#queues.close(q);
     }
   }
 
@@ -146,60 +104,28 @@ export class Reassembly {
     return Verdict.Drop;
   }
 
-  #hash(src: number, dst: number, id: number): number {
-    let h = Math.imul(src ^ this.#seed, 0x9e3779b1) ^ dst;
-    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ id;
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    return (h ^ (h >>> 16)) & (BUCKETS - 1);
-  }
-
   /** The datagram that the fragment is part of; -1 when a new one would not fit. */
   #find(p: Packet, user: number): number {
     const src = ipv4.src(p.bytes, p.l3);
     const dst = ipv4.dst(p.bytes, p.l3);
     const id = (ipv4.identification(p.bytes, p.l3) << 16) | (ipv4.protocol(p.bytes, p.l3) << 8) | user;
-    const bucket = this.#hash(src, dst, id);
-    const key = this.#key;
-    for (let q = this.#buckets[bucket]!; q >= 0; q = this.#nextInBucket[q]!) {
-      const k = q << 2;
-      if (key[k] === src && key[k + 1] === dst && key[k + 2] === id && key[k + 3] === p.zone) {
-        if (this.#expires[q]! > this.#clock.nowMs()) return q;
-        this.counters.timeout++;
-        this.counters.fails++;
-        this.#kill(q);
-        break;
-      }
+    const queues = this.#queues;
+    const now = this.#clock.nowMs();
+    let q = queues.find(src, dst, id, p.zone);
+    if (q >= 0) {
+      if (queues.expires[q]! > now) return q;
+      this.counters.timeout++;
+      this.counters.fails++;
+      queues.close(q);
     }
-    if (this.#store.used > this.highThresh) return -1;
-    const q = this.#store.takeQueue();
-    if (q < 0) return -1;
-    const k = q << 2;
-    key[k] = src;
-    key[k + 1] = dst;
-    key[k + 2] = id;
-    key[k + 3] = p.zone;
-    this.#nextInBucket[q] = this.#buckets[bucket]!;
-    this.#buckets[bucket] = q;
-    this.#reset(q);
-    this.#rid[q] = this.#peers[this.#peer(src)]!;
-    this.#expires[q] = this.#clock.nowMs() + this.timeMs;
-    this.#linkYoungest(q);
+    if (queues.store.used > this.highThresh) return -1;
+    q = queues.open(src, dst, id, p.zone, now + this.timeMs);
+    if (q >= 0) queues.rid[q] = this.#peers[this.#peer(src)]!;
     return q;
   }
 
   #peer(src: number): number {
-    return this.#hash(src, 0, 0) & (PEERS - 1);
-  }
-
-  #reset(q: number): void {
-    this.#flags[q] = 0;
-    this.#ecn[q] = 0;
-    this.#len[q] = 0;
-    this.#meat[q] = 0;
-    this.#maxSize[q] = 0;
-    this.#maxDfSize[q] = 0;
-    this.#firstRun[q] = -1;
-    this.#lastRun[q] = -1;
+    return this.#queues.hash(src, 0, 0) & (PEERS - 1);
   }
 
   /** `ip_frag_queue`: puts the fragment in. Other than None: it was not taken, and where that is the rule the datagram is gone. */
@@ -209,15 +135,11 @@ export class Reassembly {
     const peer = this.#peer(ipv4.src(b, p.l3));
     const rid = (this.#peers[peer]! + 1) | 0;
     this.#peers[peer] = rid;
-    const distance = (rid - this.#rid[q]!) | 0;
-    this.#rid[q] = rid;
-    if (this.maxDist !== 0 && this.#firstRun[q]! >= 0 && distance > this.maxDist) {
+    const distance = (rid - this.#queues.rid[q]!) | 0;
+    this.#queues.rid[q] = rid;
+    if (this.maxDist !== 0 && this.#queues.firstRun[q]! >= 0 && distance > this.maxDist) {
       this.counters.fails++;
-      this.#dropFragments(q);
-      this.#reset(q);
-      this.#unlinkAge(q);
-      this.#expires[q] = this.#clock.nowMs() + this.timeMs;
-      this.#linkYoungest(q);
+      this.#queues.restart(q, this.#clock.nowMs() + this.timeMs);
     }
 
     const word = ipv4.fragmentWord(b, p.l3);
@@ -225,46 +147,46 @@ export class Reassembly {
     let end = offset + (p.end - p.l4);
     if ((word & ipv4.MF) === 0) {
       // The last one: nothing may lie behind it, and there is only one end.
-      if (end < this.#len[q]! || ((this.#flags[q]! & LAST_IN) !== 0 && end !== this.#len[q])) return this.#giveUp(q);
-      this.#flags[q]! |= LAST_IN;
-      this.#len[q] = end;
+      if (end < this.#queues.len[q]! || ((this.#queues.flags[q]! & LAST_IN) !== 0 && end !== this.#queues.len[q])) return this.#giveUp(q);
+      this.#queues.flags[q]! |= LAST_IN;
+      this.#queues.len[q] = end;
     } else {
       end &= ~7;
-      if (end > this.#len[q]!) {
-        if ((this.#flags[q]! & LAST_IN) !== 0) return this.#giveUp(q);
-        this.#len[q] = end;
+      if (end > this.#queues.len[q]!) {
+        if ((this.#queues.flags[q]! & LAST_IN) !== 0) return this.#giveUp(q);
+        this.#queues.len[q] = end;
       }
     }
     if (end === offset) return this.#giveUp(q);
 
-    const f = this.#store.keep(b, p.l4, offset, end - offset);
+    const f = this.#queues.store.keep(b, p.l4, offset, end - offset);
     if (f < 0) return this.#giveUp(q, DropReason.NoMemory);
     const place = this.#insert(q, f, offset, end);
     if (place !== DropReason.None) {
-      this.#store.drop(f);
+      this.#queues.store.drop(f);
       if (place === DropReason.DupFrag) return place;
       this.counters.overlaps++;
       return this.#giveUp(q);
     }
-    this.#meat[q]! += end - offset;
-    this.#ecn[q]! |= 1 << (ipv4.tos(b, p.l3) & 3);
+    this.#queues.meat[q]! += end - offset;
+    this.#queues.ecn[q]! |= 1 << (ipv4.tos(b, p.l3) & 3);
     if (offset === 0) this.#keepHead(q, p);
     const size = p.l4 - p.l3 + (end - offset);
-    if (size > this.#maxSize[q]!) this.#maxSize[q] = size;
-    if ((word & ipv4.DF) !== 0 && size > this.#maxDfSize[q]!) this.#maxDfSize[q] = size;
+    if (size > this.#queues.maxSize[q]!) this.#queues.maxSize[q] = size;
+    if ((word & ipv4.DF) !== 0 && size > this.#queues.maxDfSize[q]!) this.#queues.maxDfSize[q] = size;
     return DropReason.None;
   }
 
   /** `inet_frag_queue_insert`: the runs are in order of their place; a fragment goes behind the last, or between two. */
   #insert(q: number, f: number, offset: number, end: number): DropReason {
-    const s = this.#store;
-    const last = this.#lastRun[q]!;
+    const s = this.#queues.store;
+    const last = this.#queues.lastRun[q]!;
     s.runEnd[f] = end;
     s.runTail[f] = f;
     s.nextRun[f] = -1;
     if (last < 0) {
-      this.#firstRun[q] = f;
-      this.#lastRun[q] = f;
+      this.#queues.firstRun[q] = f;
+      this.#queues.lastRun[q] = f;
       return DropReason.None;
     }
     if (s.runEnd[last]! < end) {
@@ -275,15 +197,15 @@ export class Reassembly {
         s.runEnd[last] = end;
       } else {
         s.nextRun[last] = f;
-        this.#lastRun[q] = f;
+        this.#queues.lastRun[q] = f;
       }
       return DropReason.None;
     }
     let before = -1;
-    for (let run = this.#firstRun[q]!; run >= 0; run = s.nextRun[run]!) {
+    for (let run = this.#queues.firstRun[q]!; run >= 0; run = s.nextRun[run]!) {
       if (end <= s.offset[run]!) {
         s.nextRun[f] = run;
-        if (before < 0) this.#firstRun[q] = f;
+        if (before < 0) this.#queues.firstRun[q] = f;
         else s.nextRun[before] = f;
         return DropReason.None;
       }
@@ -297,40 +219,40 @@ export class Reassembly {
 
   /** The datagram gets the header of its first fragment. */
   #keepHead(q: number, p: Packet): void {
-    this.#flags[q]! |= FIRST_IN;
-    this.#iif[q] = p.iif;
+    this.#queues.flags[q]! |= FIRST_IN;
+    this.#queues.iif[q] = p.iif;
     const link = Math.min(p.l3 - p.start, HEAD_ROOM - ipv4.MAX_HEADER_LEN);
-    this.#linkLength[q] = link;
-    this.#headLength[q] = p.l4 - p.l3;
-    copy(p.bytes, p.l3 - link, this.#store.heads, q * HEAD_ROOM, link + (p.l4 - p.l3));
+    this.#queues.linkLength[q] = link;
+    this.#queues.headLength[q] = p.l4 - p.l3;
+    copy(p.bytes, p.l3 - link, this.#queues.store.heads, q * HEAD_ROOM, link + (p.l4 - p.l3));
   }
 
   /** `ip_frag_reasm`. */
   #complete(q: number, p: Packet): Verdict {
-    const s = this.#store;
-    const header = this.#headLength[q]!;
-    const link = this.#linkLength[q]!;
-    const total = header + this.#len[q]!;
-    const ecn = this.#ecn[q]!;
-    // Not-ECT beside CE: somebody erased a mark (RFC 3168 section 5.3).
-    if (total > MAX_DATAGRAM || (ecn & 0b1001) === 0b1001) {
-      this.#kill(q);
+    const s = this.#queues.store;
+    const header = this.#queues.headLength[q]!;
+    const link = this.#queues.linkLength[q]!;
+    const total = header + this.#queues.len[q]!;
+    const ecn = this.#queues.ecn[q]!;
+    // Not-ECT beside any other codepoint: no sender makes such a datagram (RFC 3168 section 5.3, `ip_frag_ecn_table`).
+    if (total > MAX_DATAGRAM || ((ecn & NOT_ECT) !== 0 && ecn !== NOT_ECT)) {
+      this.#queues.close(q);
       return this.#refuse(p, total > MAX_DATAGRAM ? DropReason.PktTooBig : DropReason.FragInvalid);
     }
     const whole = this.#arena.take(link + total);
     if (whole === null) {
-      this.#kill(q);
+      this.#queues.close(q);
       return this.#refuse(p, DropReason.NoMemory);
     }
     const b = whole.bytes;
     const l3 = whole.start + link;
     copy(s.heads, q * HEAD_ROOM, b, whole.start, link + header);
-    for (let run = this.#firstRun[q]!; run >= 0; run = s.nextRun[run]!) {
+    for (let run = this.#queues.firstRun[q]!; run >= 0; run = s.nextRun[run]!) {
       for (let f = run; f >= 0; f = s.next[f]!) s.copyOut(f, b, l3 + header + s.offset[f]!);
     }
     if ((ecn & (1 << CE)) !== 0) ipv4.setTos(b, l3, ipv4.tos(b, l3) | CE);
     // DF stays only where the largest fragment had it: then nothing larger may leave either.
-    const df = this.#maxDfSize[q] === this.#maxSize[q];
+    const df = this.#queues.maxDfSize[q] === this.#queues.maxSize[q];
     ipv4.setFragmentWord(b, l3, df ? ipv4.DF : 0);
     ipv4.setTotalLength(b, l3, total);
     ipv4.rewriteChecksum(b, l3);
@@ -349,69 +271,25 @@ export class Reassembly {
     p.gsoType = 0;
     p.gsoSize = 0;
     p.hdrLen = 0;
-    p.fragMaxSize = Math.max(this.#maxDfSize[q]!, this.#maxSize[q]!);
+    p.fragMaxSize = Math.max(this.#queues.maxDfSize[q]!, this.#queues.maxSize[q]!);
     p.fragDf = df;
     this.counters.oks++;
-    this.#kill(q);
+    this.#queues.close(q);
     return Verdict.Accept;
   }
 
   #report(q: number, expired: (frame: Uint8Array, l3: number, iif: number) => void): void {
-    const link = this.#linkLength[q]!;
-    const header = this.#headLength[q]!;
-    const first = this.#firstRun[q]!;
-    const frame = new Uint8Array(link + header + this.#store.length[first]!);
-    copy(this.#store.heads, q * HEAD_ROOM, frame, 0, link + header);
-    this.#store.copyOut(first, frame, link + header);
-    expired(frame, link, this.#iif[q]!);
+    const link = this.#queues.linkLength[q]!;
+    const header = this.#queues.headLength[q]!;
+    const first = this.#queues.firstRun[q]!;
+    const frame = new Uint8Array(link + header + this.#queues.store.length[first]!);
+    copy(this.#queues.store.heads, q * HEAD_ROOM, frame, 0, link + header);
+    this.#queues.store.copyOut(first, frame, link + header);
+    expired(frame, link, this.#queues.iif[q]!);
   }
 
   #giveUp(q: number, reason: DropReason = DropReason.FragInvalid): DropReason {
-    this.#kill(q);
+    this.#queues.close(q);
     return reason;
-  }
-
-  #dropFragments(q: number): void {
-    const s = this.#store;
-    for (let run = this.#firstRun[q]!; run >= 0; ) {
-      const nextRun = s.nextRun[run]!;
-      for (let f = run; f >= 0; ) {
-        const next = s.next[f]!;
-        s.drop(f);
-        f = next;
-      }
-      run = nextRun;
-    }
-  }
-
-  #unlinkAge(q: number): void {
-    const older = this.#older[q]!;
-    const younger = this.#younger[q]!;
-    if (older >= 0) this.#younger[older] = younger;
-    else this.#oldest = younger;
-    if (younger >= 0) this.#older[younger] = older;
-    else this.#youngest = older;
-  }
-
-  #linkYoungest(q: number): void {
-    this.#older[q] = this.#youngest;
-    this.#younger[q] = -1;
-    if (this.#youngest >= 0) this.#younger[this.#youngest] = q;
-    else this.#oldest = q;
-    this.#youngest = q;
-  }
-
-  #kill(q: number): void {
-    this.#dropFragments(q);
-    this.#unlinkAge(q);
-    const k = q << 2;
-    const bucket = this.#hash(this.#key[k]!, this.#key[k + 1]!, this.#key[k + 2]!);
-    if (this.#buckets[bucket] === q) this.#buckets[bucket] = this.#nextInBucket[q]!;
-    else {
-      let before = this.#buckets[bucket]!;
-      while (this.#nextInBucket[before] !== q) before = this.#nextInBucket[before]!;
-      this.#nextInBucket[before] = this.#nextInBucket[q]!;
-    }
-    this.#store.giveQueue(q);
   }
 }
