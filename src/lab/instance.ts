@@ -33,12 +33,19 @@ export class Instance {
   readonly pods: RunningPod[] = [];
   /** What userspace nodes tell about the packets inside them. */
   readonly traceRings: TraceRingInput[] = [];
+  /** Rejects when something that the lab stands on ends by itself: a node's thread, a pod's server. */
+  readonly failed: Promise<never>;
+  readonly #fail: (error: Error) => void;
   readonly #options: InstanceOptions;
 
   constructor(options: InstanceOptions) {
     this.lab = options.lab;
     this.#options = options;
     this.topology = clusterTopology(options.lab, options.planeOf);
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => undefined); // it is for who waits for something else at the same time
+    this.failed = promise;
+    this.#fail = reject;
   }
 
   /** @throws LabError of the step that failed; what was built goes with the namespaces of the daemon. */
@@ -62,7 +69,9 @@ export class Instance {
   async #startNode(ns: Namespace): Promise<void> {
     const node = ns.node!;
     const rules = nodeRules(this.lab, node);
-    this.planes.set(ns.name, node.plane === 'kernel' ? await this.#kernel(ns.name, rules) : await this.#userspace(ns.name, node, rules));
+    const plane = node.plane === 'kernel' ? await this.#kernel(ns.name, rules) : await this.#userspace(ns.name, node, rules);
+    this.planes.set(ns.name, plane);
+    void plane.failed.then(error => this.#fail(new LabError('DAEMON', `${ns.name} has ended: ${error?.message ?? 'nobody told it to'}`)));
   }
 
   async #kernel(name: string, rules: string): Promise<DataPlane> {
@@ -101,7 +110,12 @@ export class Instance {
   }
 
   async #startPod(ns: Namespace): Promise<void> {
-    if (ns.pod!.image !== undefined) this.pods.push(await startPod(ns.name, ns.pod!));
+    if (ns.pod!.image === undefined) return;
+    const pod = await startPod(ns.name, ns.pod!);
+    pod.process.once('exit', (code, signal) =>
+      this.#fail(new LabError('DAEMON', `the server of ${ns.name} has ended: ${signal ?? `exit ${code}`}`)),
+    );
+    this.pods.push(pod);
   }
 
   async #timed(name: string, work: () => Promise<unknown>): Promise<void> {

@@ -5,13 +5,14 @@ import { LabError } from '../base/errors.ts';
 import { Capture, type CaptureReport } from '../capture/capture.ts';
 import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
 import type { LabStep } from './definition.ts';
-import { FOREVER, inPhase, type Phase, writeRunFacts } from './evidence.ts';
+import { FOREVER, type Phase, writeRunFacts } from './evidence.ts';
 import type { Instance } from './instance.ts';
 import { writeRunJourney } from './journey.ts';
 import type { CheckResult, RunResult } from './result.ts';
 import { inNetns, netnsPath, run, runOrThrow } from './shell.ts';
-import { describeExpectation, describeSight, type Expectation, mismatches, type Sight, sightOfFrame } from './sight.ts';
+import type { Expectation } from './sight.ts';
 import { inject } from './steps/inject.ts';
+import { fits, judgeWire, type WireCheck } from './steps/judge.ts';
 import { probeFrame } from './steps/probe-frame.ts';
 import { allClosed, Watcher } from './steps/watcher.ts';
 import { walkOf } from './walk.ts';
@@ -23,12 +24,6 @@ const QUIET_MS = 100;
 const COMMAND_LIMIT_MS = 60_000;
 
 type Say = (line: string) => void;
-/** A wire check waits for the captures: it is judged over the frames of its probe or conversation, or of the whole run. */
-interface WireCheck {
-  step: Extract<LabStep, { do: 'expect hop' | 'expect nothing' }>;
-  phase: Phase | undefined;
-}
-
 /** @param out folder of this data plane's evidence; made, and what an earlier run left there is overwritten. */
 export async function perform(instance: Instance, out: string, say: Say): Promise<RunResult> {
   mkdirSync(out, { recursive: true });
@@ -48,7 +43,7 @@ export async function perform(instance: Instance, out: string, say: Say): Promis
   let stopping: Promise<CaptureReport> | undefined;
   try {
     await performer.begin();
-    await performer.steps(instance.lab.steps);
+    await Promise.race([performer.steps(instance.lab.steps), instance.failed]);
   } finally {
     stopping = capture.stop();
     performer.close();
@@ -242,27 +237,6 @@ const waitedFor = (steps: readonly LabStep[]): Set<string> =>
 
 /** Real time, never later than the kernel's stamp of what is sent after it. */
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
-const fits = (sight: Sight, expected: Expectation): boolean => mismatches(sight, expected).length === 0;
-
-function judgeWire({ step, phase }: WireCheck, frames: ReadonlyMap<string, CapturedFrame[]>): CheckResult {
-  const at = step.hop;
-  const captured = frames.get(at);
-  const wanted = describeExpectation(step.expected);
-  const nothing = step.do === 'expect nothing';
-  const text = nothing ? `no packet with ${wanted}` : wanted;
-  if (captured === undefined) return { at, text, ok: false, saw: `there is no hop "${at}" in this run` };
-  const sights = captured.filter(f => phase === undefined || inPhase(phase, f)).flatMap(f => sightOfFrame(f) ?? []);
-  const found = sights.find(s => fits(s, step.expected));
-  if (nothing) return found === undefined ? { at, text, ok: true } : { at, text, ok: false, saw: describeSight(found) };
-  return found === undefined ? { at, text, ok: false, saw: nearest(sights, step.expected) } : { at, text, ok: true };
-}
-
-/** The packet that misses fewest fields, and which they are. */
-function nearest(sights: readonly Sight[], expected: Expectation): string {
-  if (sights.length === 0) return 'no packet at all';
-  const [best] = sights.map(sight => ({ sight, wrong: mismatches(sight, expected) })).sort((a, b) => a.wrong.length - b.wrong.length);
-  return `${best!.wrong.join(', ')} (${describeSight(best!.sight)})`;
-}
 
 /** `conntrack.txt` and `rules.txt`: every node under its name. */
 async function dump(instance: Instance, out: string): Promise<void> {

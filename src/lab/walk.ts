@@ -2,7 +2,7 @@
 import type { CapturedFrame } from '../capture/captured-frame.ts';
 import { inPhase, type Phase } from './evidence.ts';
 import type { WalkStep } from './result.ts';
-import { describeSight, type Sight, sightOfFrame } from './sight.ts';
+import { describeSight, type Sight, sightOf } from './sight.ts';
 import type { Hop } from './topology/model.ts';
 
 /** Way in only: packets of the kind that was injected. Nothing for an exercise without a probe. */
@@ -12,12 +12,12 @@ export function walkOf(phase: Phase | undefined, hops: readonly Hop[], frames: R
     .flatMap((hop, order) => (frames.get(hop.name) ?? []).filter(f => inPhase(phase, f)).map(f => ({ hop: hop.name, order, f })))
     .sort((a, b) => (a.f.timeNs < b.f.timeNs ? -1 : a.f.timeNs > b.f.timeNs ? 1 : a.order - b.order));
   const injected = seen.find(({ hop }) => hop === phase.injectedAt);
-  const first = injected && sightOfFrame(injected.f);
+  const first = injected && sightOf(injected.f);
   if (first === undefined) return [];
   const walk: WalkStep[] = [];
   let before: Sight | undefined;
   for (const { hop, f } of seen) {
-    const sight = sightOfFrame(f);
+    const sight = sightOf(f);
     if (sight === undefined || sight.protocol !== first.protocol || sight.flags !== first.flags || sight.kind !== first.kind) continue;
     walk.push({ hop, packet: describeSight(sight), did: before === undefined ? [] : changes(before, sight) });
     before = sight;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readHops } from '../../src/capture/captured-frame.ts';
-import { sightOfFrame } from '../../src/lab/sight.ts';
+import { sightOf } from '../../src/lab/sight.ts';
 import { Kubehop, lacking, title } from './support.ts';
 
 describe.skipIf(lacking !== '')(title('a large body through the node port'), () => {
@@ -39,7 +39,7 @@ describe.skipIf(lacking !== '')(title('eth0 of a userspace node'), () => {
       const left = hops.get(`${node}/eth0`)!.filter(frame => frame.direction === 'out');
       expect(left.length).toBeGreaterThan(0);
       for (const frame of left) {
-        const sight = sightOfFrame(frame)!;
+        const sight = sightOf(frame)!;
         expect((sight.outer ?? sight).srcMac).toBe(mac);
         // ARP, what was put into the tunnel, and the answers to the client: no reset and no ARP answer of the kernel's own.
         const answer = sight.src === '192.168.56.11:30080' && !sight.flags!.includes('RST');

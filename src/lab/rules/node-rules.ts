@@ -3,7 +3,7 @@
  * Pure; one text for both data planes. Order and words as kube-proxy 1.33 to 1.36 writes them (`pkg/proxy/iptables/proxier.go`) and
  * flannel (`pkg/trafficmngr/iptables`).
  */
-import { createHash } from 'node:crypto';
+import { endpointChain, serviceChain } from '../../proxy/iptables/chain-names.ts';
 import type { Lab, ServiceDeclaration } from '../definition.ts';
 import { CLUSTER_CIDR, podCidr } from '../topology/addresses.ts';
 import { podsOf } from '../topology/cluster.ts';
@@ -31,17 +31,8 @@ function resolve(lab: Lab, name: string, service: ServiceDeclaration): Service {
   return { ...service, name: `default/${name}`, endpoints };
 }
 
-/** First 16 letters of base32 of SHA-256, RFC 4648 alphabet: `KUBE-SVC-` and its relatives. */
-function chainSuffix(text: string): string {
-  const digest = createHash('sha256').update(text).digest();
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  let bits = 0n;
-  for (const byte of digest.subarray(0, 10)) bits = (bits << 8n) | BigInt(byte);
-  return Array.from({ length: 16 }, (_, i) => alphabet[Number((bits >> BigInt(75 - 5 * i)) & 31n)]).join('');
-}
-
-const chain = (prefix: 'SVC' | 'EXT', s: Service): string => `KUBE-${prefix}-${chainSuffix(`${s.name}tcp`)}`;
-const sepChain = (s: Service, endpoint: string): string => `KUBE-SEP-${chainSuffix(`${s.name}tcp${endpoint}`)}`;
+const chain = (kind: 'SVC' | 'EXT', s: Service): string => serviceChain(kind, s.name, 'tcp');
+const sepChain = (s: Service, endpoint: string): string => endpointChain(s.name, 'tcp', endpoint);
 
 function natTable(services: readonly Service[], subnet: string): string[] {
   const perService = services.flatMap(s => [

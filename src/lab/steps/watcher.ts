@@ -5,10 +5,12 @@
 import { CaptureSet } from '../../device/capture-set.ts';
 import { PacketType } from '../../packet/packet.ts';
 import { netnsPath } from '../shell.ts';
-import { type Sight, sightOf } from '../sight.ts';
+import { frameOf, type Sight, sightOf } from '../sight.ts';
 import type { Hop } from '../topology/model.ts';
 
 const LOOK_MS = 3;
+/** Headers, and all of a small packet. */
+const LOOK_BYTES = 512;
 const RING_BYTES = 4 << 20;
 
 export class Watcher {
@@ -71,8 +73,8 @@ export class Watcher {
       const seen = this.#seen.get(this.#hops[i]!.name);
       socket.drain(frame => {
         if (seen === undefined) return;
-        const sight = sightOf(frame.bytes, frame.start, frame.end);
-        if (sight !== undefined) sight.direction = frame.type === PacketType.Outgoing ? 'out' : 'in';
+        const bytes = frame.bytes.slice(frame.start, Math.min(frame.end, frame.start + LOOK_BYTES));
+        const sight = sightOf(frameOf(bytes, frame.type === PacketType.Outgoing ? 'out' : 'in'));
         if (sight !== undefined && (sight.flags === undefined || /SYN|FIN|RST/.test(sight.flags))) seen.push(sight);
       });
     }

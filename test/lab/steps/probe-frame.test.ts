@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ping, tcpSyn, udpDatagram, whoHas } from '../../../src/lab/definition.ts';
-import { sightOf } from '../../../src/lab/sight.ts';
+import { frameOf, sightOf } from '../../../src/lab/sight.ts';
 import { probeFrame } from '../../../src/lab/steps/probe-frame.ts';
 import { clusterTopology } from '../../../src/lab/topology/cluster.ts';
 import * as checksum from '../../../src/wire/checksum.ts';
@@ -16,7 +16,7 @@ const topology = clusterTopology(
 );
 const see = (from: string, packet: Parameters<typeof probeFrame>[2]) => {
   const frame = probeFrame(topology, from, packet);
-  return sightOf(frame, 0, frame.length)!;
+  return sightOf(frameOf(frame))!;
 };
 
 describe('a probe', () => {
@@ -49,7 +49,7 @@ describe('a probe', () => {
   test('asks by ARP in 42 bytes', () => {
     const frame = probeFrame(topology, 'host', whoHas('192.168.56.11'));
     expect(frame.length).toBe(42);
-    expect(sightOf(frame, 0, 42)).toMatchObject({
+    expect(sightOf(frameOf(frame))).toMatchObject({
       protocol: 'arp',
       kind: 'request',
       dstMac: 'ff:ff:ff:ff:ff:ff',
