@@ -24,7 +24,7 @@ export function apply(draft: TableDraft, command: Command, counters?: { packets:
       else for (const rule of rules) draft.delete(chain!, rule);
       return;
     case 'check':
-      for (const rule of rules) if (draft.find(chain!, rule) < 0) throw new EditError(`chain ${chain} has no such rule`);
+      for (const rule of rules) if (draft.find(chain!, rule) < 0) throw new EditError(`chain ${chain} has no such rule`, 'rule');
       return;
     case 'flush':
       draft.flush(chain);

@@ -8,7 +8,7 @@ import { apply } from './apply.ts';
 import { type Command, isTableName, readCommand } from './command.ts';
 import { listRules, listTable } from './list.ts';
 import { checkTable, describeProblem } from './table-check.ts';
-import { EditError, TableDraft } from './table-draft.ts';
+import { EditError, type KernelWord, kernelWords, TableDraft } from './table-draft.ts';
 import { type NamedObjects, Words } from './words.ts';
 
 export interface CommandLineOptions {
@@ -19,11 +19,24 @@ export interface CommandLineResult {
   /** What `-S` and `-L` print. */
   readonly output: string;
   readonly warnings: readonly string[];
+  readonly command: Command;
+  readonly table: TableName;
+}
+
+/** The command is well formed, and the rule set does not let it: what iptables answers with status 1. */
+export class RefusedCommand extends TextError {
+  /** In iptables' words. */
+  readonly says: string;
+  constructor(file: string, message: string, word: KernelWord) {
+    super('RULES', { file, line: 1, column: 1 }, message);
+    // Where the kernel has one word for many things, what is wrong is said behind it.
+    this.says = word === 'invalid' ? `Invalid argument: ${message}.` : kernelWords[word];
+  }
 }
 
 /**
  * @param args what stands behind `iptables`
- * @throws TextError RULES or RULES_UNSUPPORTED; columns count in the arguments joined by spaces
+ * @throws RefusedCommand; TextError RULES or RULES_UNSUPPORTED; columns count in the arguments joined by spaces
  */
 export function runCommandLine(
   args: readonly string[],
@@ -36,25 +49,25 @@ export function runCommandLine(
   const name = tableOf(args, words);
   const draft = new TableDraft(ruleSet.tables.get(name) ?? emptyTable(name));
   const command = readCommand(words, { isChain: draft.has, file: false });
-  const fail = (message: string): never => {
-    throw new TextError('RULES', { file: words.file, line: 1, column: 1 }, message);
+  const fail = (message: string, word: KernelWord): never => {
+    throw new RefusedCommand(words.file, message, word);
   };
   try {
     apply(draft, command);
   } catch (error) {
-    if (error instanceof EditError) return fail(error.message);
+    if (error instanceof EditError) return fail(error.message, error.word);
     throw error;
   }
   const table = draft.finish();
-  const warnings = words.warnings.map(w => w.message);
+  const told = { warnings: words.warnings.map(w => w.message), command, table: name };
   if (command.chain !== undefined && isListing(command) && !draft.has(command.chain))
-    fail(`there is no chain "${command.chain}" in table ${name}`);
-  if (command.name === 'list-rules') return { ruleSet, output: listRules(table, command, command.list.verbose), warnings };
-  if (command.name === 'list') return { ruleSet, output: listTable(table, command, command.list), warnings };
-  if (command.name === 'check') return { ruleSet, output: '', warnings };
+    fail(`there is no chain "${command.chain}" in table ${name}`, 'chain');
+  if (command.name === 'list-rules') return { ruleSet, output: listRules(table, command, command.list.verbose), ...told };
+  if (command.name === 'list') return { ruleSet, output: listTable(table, command, command.list), ...told };
+  if (command.name === 'check') return { ruleSet, output: '', ...told };
   const problem = checkTable(table);
-  if (problem) fail(describeProblem(problem));
-  return { ruleSet: { tables: new Map(ruleSet.tables).set(name, table) }, output: '', warnings };
+  if (problem) fail(describeProblem(problem), 'invalid');
+  return { ruleSet: { tables: new Map(ruleSet.tables).set(name, table) }, output: '', ...told };
 }
 
 const isListing = (c: Command): boolean => c.name === 'list' || c.name === 'list-rules';

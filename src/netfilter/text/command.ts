@@ -98,7 +98,7 @@ export function readCommand(words: Words, context: CommandContext): Command {
     verbatim = isUnsupported(error) && context.lenient ? keep(words, draft, context) : undefined;
     if (verbatim === undefined) throw error;
     context.lenient!(error as Error);
-    rules = [{ matches: [], verbatim, packets: 0, bytes: 0, line: words.line }];
+    rules = [{ matches: [], verbatim, packets: 0, bytes: 0, line: context.file ? words.line : 0 }];
   }
   const name = draft.name ?? words.fail('no command: expected one of -A -I -D -R -N -X -F -P -Z -E');
   checkCommand(name, rules[0]!, draft, words);

@@ -18,10 +18,34 @@ interface ChainDraft {
   owned: boolean;
 }
 
+/** What iptables(8) says when the kernel refuses an edit: the words of `iptc_strerror`, `libiptc/libiptc.c`, or of strerror(3). */
+export const kernelWords = {
+  chain: 'No chain/target/match by that name.',
+  rule: 'Bad rule (does a matching rule exist in that chain?).',
+  exists: 'Chain already exists.',
+  renameExists: 'File exists.',
+  insertion: 'Index of insertion too big.',
+  replacement: 'Index of replacement too big.',
+  deletion: 'Index of deletion too big.',
+  counter: 'Index of counter too big.',
+  notEmpty: 'Directory not empty.',
+  inUse: 'Too many links.',
+  builtin: 'Bad built-in chain name.',
+  policy: 'Bad policy name.',
+  invalid: 'Invalid argument.',
+} as const;
+export type KernelWord = keyof typeof kernelWords;
+
 /** Why an edit cannot be made. */
-export class EditError extends Error {}
-const refuse = (message: string): never => {
-  throw new EditError(message);
+export class EditError extends Error {
+  readonly word: KernelWord;
+  constructor(message: string, word: KernelWord = 'invalid') {
+    super(message);
+    this.word = word;
+  }
+}
+const refuse = (message: string, word: KernelWord = 'invalid'): never => {
+  throw new EditError(message, word);
 };
 
 export class TableDraft {
@@ -55,7 +79,7 @@ export class TableDraft {
   }
 
   private get(name: string): ChainDraft {
-    return this.chains.get(name) ?? refuse(`there is no chain "${name}" in table ${this.name}`);
+    return this.chains.get(name) ?? refuse(`there is no chain "${name}" in table ${this.name}`, 'chain');
   }
   private own(name: string): ChainDraft {
     const chain = this.get(name);
@@ -84,22 +108,24 @@ export class TableDraft {
   /** @param number where the rule shall stand, 1 = first */
   insert(chain: string, number: number, rule: Rule): void {
     const { rules } = this.own(chain);
-    if (number > rules.length + 1) refuse(`rule number ${number} is past the end of chain ${chain}, which has ${rules.length} rules`);
+    if (number > rules.length + 1)
+      refuse(`rule number ${number} is past the end of chain ${chain}, which has ${rules.length} rules`, 'insertion');
     rules.splice(number - 1, 0, rule);
   }
 
   replace(chain: string, number: number, rule: Rule): void {
-    this.own(chain).rules[this.index(chain, number)] = rule;
+    this.own(chain).rules[this.index(chain, number, 'replacement')] = rule;
   }
 
   deleteNumber(chain: string, number: number): void {
-    const at = this.index(chain, number);
+    const at = this.index(chain, number, 'deletion');
     this.own(chain).rules.splice(at, 1);
   }
 
-  private index(chain: string, number: number): number {
+  private index(chain: string, number: number, word: KernelWord): number {
     const { rules } = this.get(chain);
-    if (number < 1 || number > rules.length) refuse(`there is no rule number ${number} in chain ${chain}, which has ${rules.length} rules`);
+    if (number < 1 || number > rules.length)
+      refuse(`there is no rule number ${number} in chain ${chain}, which has ${rules.length} rules`, word);
     return number - 1;
   }
 
@@ -110,7 +136,7 @@ export class TableDraft {
 
   delete(chain: string, body: RuleBody): void {
     const at = this.find(chain, body);
-    if (at < 0) refuse(`chain ${chain} has no such rule`);
+    if (at < 0) refuse(`chain ${chain} has no such rule`, 'rule');
     this.own(chain).rules.splice(at, 1);
   }
 
@@ -125,7 +151,7 @@ export class TableDraft {
   create(name: string): void {
     const problem = chainNameProblem(name);
     if (problem !== undefined) refuse(problem);
-    if (this.has(name)) refuse(`chain "${name}" exists already`);
+    if (this.has(name)) refuse(`chain "${name}" exists already`, 'exists');
     this.chains.set(name, { name, policy: undefined, packets: 0, bytes: 0, rules: [], owned: true });
   }
 
@@ -134,11 +160,11 @@ export class TableDraft {
     const names = name === undefined ? this.chainNames.filter(n => !this.isBuiltin(n)) : [name];
     for (const n of names) {
       if (this.isBuiltin(n)) refuse(`chain "${n}" is built in and stays`);
-      if (this.get(n).rules.length > 0) refuse(`chain "${n}" is not empty: flush it first`);
+      if (this.get(n).rules.length > 0) refuse(`chain "${n}" is not empty: flush it first`, 'notEmpty');
     }
     for (const n of names) {
       const user = this.userOf(n);
-      if (user !== undefined) refuse(`chain "${n}" is in use by a rule of chain "${user}"`);
+      if (user !== undefined) refuse(`chain "${n}" is in use by a rule of chain "${user}"`, 'inUse');
     }
     for (const n of names) this.chains.delete(n);
   }
@@ -150,11 +176,11 @@ export class TableDraft {
 
   /** Jumps to the chain follow its new name. */
   rename(from: string, to: string): void {
-    if (this.isBuiltin(from)) refuse(`chain "${from}" is built in and keeps its name`);
+    if (this.isBuiltin(from)) refuse(`chain "${from}" is built in and keeps its name`, 'chain');
     const chain = this.get(from);
     const problem = chainNameProblem(to);
     if (problem !== undefined) refuse(problem);
-    if (this.has(to)) refuse(`chain "${to}" exists already`);
+    if (this.has(to)) refuse(`chain "${to}" exists already`, 'renameExists');
     this.chains.delete(from);
     chain.name = to;
     this.chains.set(to, chain);
@@ -169,8 +195,8 @@ export class TableDraft {
 
   setPolicy(chain: string, policy: string, counters?: { packets: number; bytes: number }): void {
     const draft = this.get(chain);
-    if (!this.isBuiltin(chain)) refuse(`chain "${chain}" is not built in: it has no policy`);
-    draft.policy = policy === 'ACCEPT' || policy === 'DROP' ? policy : refuse(`bad policy "${policy}": expected ACCEPT or DROP`);
+    if (!this.isBuiltin(chain)) refuse(`chain "${chain}" is not built in: it has no policy`, 'builtin');
+    draft.policy = policy === 'ACCEPT' || policy === 'DROP' ? policy : refuse(`bad policy "${policy}": expected ACCEPT or DROP`, 'policy');
     draft.packets = counters?.packets ?? 0;
     draft.bytes = counters?.bytes ?? 0;
   }
@@ -178,7 +204,7 @@ export class TableDraft {
   /** @param number one rule of the chain; else all of them and the chain itself */
   zero(chain?: string, number?: number): void {
     for (const name of chain === undefined ? this.chainNames : [chain]) {
-      const at = number === undefined ? undefined : this.index(name, number);
+      const at = number === undefined ? undefined : this.index(name, number, 'counter');
       const draft = this.own(name);
       if (at === undefined) {
         draft.packets = 0;
