@@ -29,12 +29,6 @@ export interface Compiled {
   readonly text: ProgramText;
 }
 
-/** A word that becomes the place of a chain. */
-interface Jump {
-  readonly at: number;
-  readonly chain: Chain;
-}
-
 let programs = 0;
 
 /** @throws LabError or TextError RULES, RULES_UNSUPPORTED; nothing is in force then that was not before. */
@@ -93,24 +87,26 @@ class Compiler {
     if (problem) throw this.#error('RULES', problem.rule, `table ${table.name}: ${describeProblem(problem)}`);
     // No chain calls itself, so none stands twice among the return addresses (`xt_jumpstack_alloc`, `net/netfilter/x_tables.c`).
     this.#depth = Math.max(this.#depth, table.chains.size);
-    const starts = new Map<Chain, number>();
-    const jumps: Jump[] = [];
-    for (const chain of byCalls(table)) {
-      starts.set(chain, this.#out.at);
+    const jumps: number[] = [];
+    const callees: Caller[] = [];
+    for (const { chain, start, callees: called } of byCalls(table)) {
+      start.at = this.#out.at;
+      for (const callee of called) callees.push(callee);
       this.#chains.push({ table: table.name, chain, first: this.#counters });
       const pcs = new Int32Array(chain.rules.length);
-      for (let i = 0; i < pcs.length; i++) pcs[i] = this.#rule(chain.rules[i]!, table, jumps);
+      for (let i = 0; i < pcs.length; i++) pcs[i] = this.#rule(chain.rules[i]!, jumps);
       const end = this.#out.at;
       this.#end(chain);
       this.#index(chain, pcs, end);
       const hook = chain.policy ? (hookNames as readonly string[]).indexOf(chain.name) : -1;
       if (hook >= 0) {
         const entry = 2 * (tableNames.indexOf(table.name) * HOOKS + hook);
-        this.#entries[entry] = starts.get(chain)!;
+        this.#entries[entry] = start.at;
         this.#entries[entry + 1] = end;
       }
     }
-    for (const { at, chain } of jumps) this.#out.code[at] = starts.get(chain)!;
+    // Both in the order of the rules.
+    for (let i = 0; i < jumps.length; i++) this.#out.code[jumps[i]!] = callees[i]!.start.at;
   }
 
   #head(): number {
@@ -126,17 +122,17 @@ class Compiler {
   }
 
   /** @returns where it stands */
-  #rule(rule: Rule, table: Table, jumps: Jump[]): number {
+  #rule(rule: Rule, jumps: number[]): number {
     const at = this.#head();
     const problem = this.#problem(rule);
     if (problem !== undefined) {
       this.#warnings.push(`${this.#where(rule)}${problem}: the rule never matches`);
       this.#out.test(never, false);
-      this.#out.instruction(Action.Continue);
+      this.#target(rule.target && isStandard(rule.target) ? rule.target : undefined, jumps);
     } else {
       emitHeader(rule, this.#out);
       for (const m of rule.matches) matchExtension(m)!.emit(m, this.#out);
-      this.#target(rule.target, table, jumps);
+      this.#target(rule.target, jumps);
     }
     this.#close(at);
     return at;
@@ -177,7 +173,7 @@ class Compiler {
     return what;
   }
 
-  #target(t: Target | undefined, table: Table, jumps: Jump[]): void {
+  #target(t: Target | undefined, jumps: number[]): void {
     const out = this.#out;
     if (!t) {
       out.instruction(Action.Continue);
@@ -196,7 +192,7 @@ class Compiler {
       case 'jump':
       case 'goto':
         out.instruction(t.kind === 'jump' ? Action.Jump : Action.Goto, 0);
-        jumps.push({ at: out.at - 1, chain: table.chains.get(t.chain)! });
+        jumps.push(out.at - 1);
         break;
       default:
         targetExtension(t)!.emit(t, out);
@@ -262,21 +258,30 @@ class Compiler {
   }
 }
 
+/** A chain, and the chains that its rules jump or go to, in their order. */
+interface Caller {
+  readonly chain: Chain;
+  readonly start: { at: number };
+  readonly callees: Caller[];
+}
+
 /** Chains with what they call next to them: a packet's way through them then stays close together in memory. */
-function byCalls(table: Table): Chain[] {
-  const order = new Set<Chain>();
-  for (const first of table.chains.values()) {
+function byCalls(table: Table): Iterable<Caller> {
+  const callers = new Map<string, Caller>();
+  for (const chain of table.chains.values()) callers.set(chain.name, { chain, start: { at: 0 }, callees: [] });
+  const order = new Set<Caller>();
+  for (const first of callers.values()) {
     const waiting = [first];
-    for (let chain = waiting.pop(); chain; chain = waiting.pop()) {
-      if (order.has(chain)) continue;
-      order.add(chain);
-      for (let i = chain.rules.length - 1; i >= 0; i--) {
-        const { target } = chain.rules[i]!;
-        if (target?.kind === 'jump' || target?.kind === 'goto') waiting.push(table.chains.get(target.chain)!);
+    for (let caller = waiting.pop(); caller; caller = waiting.pop()) {
+      if (order.has(caller)) continue;
+      order.add(caller);
+      for (const { target } of caller.chain.rules) {
+        if (target?.kind === 'jump' || target?.kind === 'goto') caller.callees.push(callers.get(target.chain)!);
       }
+      for (let i = caller.callees.length - 1; i >= 0; i--) waiting.push(caller.callees[i]!);
     }
   }
-  return [...order];
+  return order;
 }
 
 const isStandard = (t: Target): boolean =>

@@ -29,6 +29,20 @@ describe('compile', () => {
     ]);
   });
 
+  test('finds the right chains behind a jump that never happens', () => {
+    const chains = {
+      INPUT: [rule({ target: jump('A') }, quota), rule({ target: jump('B') })],
+      A: [rule({ target: { kind: 'DROP' } })],
+      B: [rule({})],
+    };
+    const n = node(ruleSet(table('filter', chains)), { lenient: true });
+    expect(n.netfilter.run('filter', Hook.Input, packet())).toBe(Verdict.Accept);
+    expect([counted(n.text, 'filter', 'INPUT'), counted(n.text, 'filter', 'B')]).toEqual([
+      [0, 1, 1],
+      [1, 0],
+    ]);
+  });
+
   test('refuses what the kernel refuses', () => {
     const refused = (name: 'filter' | 'nat' | 'mangle', chains: Record<string, ReturnType<typeof rule>[]>) => () =>
       compile(ruleSet(table(name, chains)));
