@@ -101,7 +101,7 @@ function mergeable(core: Core, i: number, j: number): boolean {
 function merge(core: Core, p: Packet, j: number): Verdict {
   const i = p.ct;
   if ((core.table.words[i * ENTRY + KEY]! & KEY_ACCT) !== 0) core.account(p, j, dirOf(p.ctinfo));
-  core.release(i);
+  core.discard(i);
   p.ct = j;
   core.stats.clashResolve++;
   return Verdict.Accept;

@@ -106,7 +106,7 @@ export class Conntrack {
         }
         return Verdict.Accept;
       }
-      core.release(i);
+      core.discard(i);
       if (result === Tracked.Invalid) {
         core.stats.invalid++;
         return Verdict.Accept;

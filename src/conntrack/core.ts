@@ -258,8 +258,11 @@ export class Core {
     const b = i * ENTRY;
     const status = table.words[b + STATUS]!;
     if ((status & Ips.Dying) !== 0) return;
+    if ((status & Ips.Confirmed) === 0) {
+      this.release(i);
+      return;
+    }
     table.words[b + STATUS] = status | Ips.Dying;
-    if ((status & Ips.Confirmed) === 0) return; // in no list: `release` frees it
     if ((table.words[b + KEY]! & KEY_TSTAMP) !== 0) this.accounting.stamp(i, this.wallClock());
     if (this.events !== null) this.events.deliver(this, i, Event.Destroy);
     if ((status & Ips.NatClash) === 0) table.remove(i << 1, table.hashOf(i << 1));
@@ -270,8 +273,22 @@ export class Core {
     this.#dying = i;
   }
 
-  /** Gives back an entry that was never confirmed: its first packet was dropped, or was merged into another entry. */
+  /**
+   * Gives back an entry that was never confirmed: its first packet was dropped. An answer that the drop has caused (REJECT, an ICMP
+   * error) is translated by it afterwards, so it too is there until the next sweep.
+   */
   release(i: number): void {
+    const at = i * ENTRY + STATUS;
+    const status = this.table.words[at]!;
+    if ((status & (Ips.Confirmed | Ips.Dying)) !== 0) return;
+    if ((status & Ips.SrcNatDone) !== 0) this.bySource.remove(i);
+    this.table.words[at] = status | Ips.Dying;
+    this.table.words[i * ENTRY + LINK] = this.#dying;
+    this.#dying = i;
+  }
+
+  /** The same for an entry that no packet knows. */
+  discard(i: number): void {
     const status = this.table.words[i * ENTRY + STATUS]!;
     if ((status & Ips.Confirmed) !== 0) return;
     if ((status & Ips.SrcNatDone) !== 0) this.bySource.remove(i);

@@ -164,6 +164,7 @@ describe('two packets of one flow before the first is confirmed', () => {
   test('cost TCP its second packet: dropped and counted', () => {
     const { w, b, verdicts } = twice('tcp');
     expect(verdicts).toEqual([Verdict.Accept, Verdict.Drop]);
+    w.ct.sweep();
     expect([b.reason, b.ct, w.ct.size]).toEqual([DropReason.ConntrackClash, -1, 1]);
     expect([w.ct.stats.insertFailed, w.ct.stats.drop]).toEqual([1, 1]);
   });

@@ -214,6 +214,25 @@ describe('translation of ICMP errors', () => {
     expect(ends(error)).toBe(`${SERVICE} > ${POD}`);
   });
 
+  test('of the node itself about a first packet that it drops is translated too, though the packet leaves no entry', () => {
+    const w = world();
+    const p = udpPacket(flow);
+    w.ct.track(p, Hook.Prerouting);
+    dnat(BACKEND, 5353)(w, p);
+    w.ct.nat.translate(p, Hook.Prerouting);
+    const error = errorAbout(p, NODE, POD);
+    w.ct.attach(error, p);
+    w.ct.drop(p);
+    expect(w.ct.track(error, Hook.Output)).toBe(Verdict.Accept);
+    expect(w.ct.nat.translate(error, Hook.Output)).toBe(Verdict.Accept);
+    expect(w.ct.nat.translate(error, Hook.Postrouting)).toBe(Verdict.Accept);
+    expect(w.ct.confirm(error)).toBe(Verdict.Accept);
+    expect(ends(error, error.l4 + 8)).toBe(`${POD}:40000 > ${SERVICE}:53`);
+    expect(checksumsHold(error)).toBe(true);
+    w.ct.sweep();
+    expect(w.ct.size).toBe(0);
+  });
+
   test('is dropped when its checksum is wrong, and a redirect behind NAT always', () => {
     const w = world();
     w.ct.sysctl.set('nf_conntrack_checksum', 0);

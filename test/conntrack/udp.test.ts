@@ -30,6 +30,7 @@ describe('conntrack of UDP', () => {
     w.ct.track(p, Hook.Prerouting);
     expect(w.ct.size).toBe(1);
     w.ct.drop(p);
+    w.ct.sweep();
     expect(w.ct.size).toBe(0);
     expect(p.ct).toBe(-1);
     expect(pass(w, flow).ctinfo).toBe(CtInfo.New);
