@@ -23,8 +23,18 @@ interface Graph {
   readonly to: readonly number[];
 }
 
+/** Tables with which nothing was wrong: one that was read is compiled next, and nobody changes a table. */
+const sound = new WeakSet<Table>();
+
 /** The first thing in the table that the kernel would refuse. */
 export function checkTable(table: Table): TableProblem | undefined {
+  if (sound.has(table)) return undefined;
+  const problem = findProblem(table);
+  if (!problem) sound.add(table);
+  return problem;
+}
+
+function findProblem(table: Table): TableProblem | undefined {
   const chains = [...table.chains.values()];
   const numbers = new Map<string, number>();
   for (const [i, chain] of chains.entries()) numbers.set(chain.name, i);
