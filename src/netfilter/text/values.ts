@@ -170,7 +170,7 @@ const MAX_INTERFACE = 15;
 export function interfaceName(word: string, words: Words): Omit<NotInterface, 'not'> {
   if (word.length > MAX_INTERFACE) return words.bad(`the name of an interface, at most ${MAX_INTERFACE} characters`);
   // Differs from iptables, which takes them, and writes a rule that it cannot read.
-  if (/[\s"]/.test(word)) return words.bad('the name of an interface, without " and white space');
+  if (word === '' || /[\s"]/.test(word)) return words.bad('the name of an interface, without " and white space');
   return word.endsWith('+') ? { name: word.slice(0, -1), prefix: true } : { name: word, prefix: false };
 }
 export const printInterface = (i: Omit<NotInterface, 'not'>): string => (i.prefix ? `${i.name}+` : i.name);
