@@ -18,9 +18,13 @@ export interface CommandEntry {
 
 /** By its words: `lab run` is the command `run` of the group `lab`. */
 export const commands: Record<string, CommandEntry> = {
+  conntrack: { does: 'conntrack(8) on a running router or a node of a lab', load: () => import('./commands/tool.ts') },
   diff: { does: 'both runs of an exercise compared', load: () => import('./commands/diff.ts') },
   doctor: { does: 'what this machine can and cannot do, with the mend', load: () => import('./commands/doctor.ts') },
   exec: { does: 'a command in a pod, node or client of a running lab', load: () => import('./commands/exec.ts') },
+  iptables: { does: 'iptables(8) on a running router or a node of a lab', load: () => import('./commands/tool.ts') },
+  'iptables-restore': { does: 'iptables-restore(8), the same', load: () => import('./commands/tool.ts') },
+  'iptables-save': { does: 'iptables-save(8), the same', load: () => import('./commands/tool.ts') },
   'lab check': { does: 'the checks of an exercise, on the lab that is up', load: () => import('./commands/lab-check.ts') },
   'lab down': { does: 'end a lab and everything in it', load: () => import('./commands/lab-down.ts') },
   'lab list': { does: 'the exercises', load: () => import('./commands/lab-list.ts') },

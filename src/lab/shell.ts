@@ -34,6 +34,22 @@ export function run(argv: readonly string[], options: { stdin?: string; timeoutM
   });
 }
 
+/** A program that goes on until `gone` is aborted; what it writes is told as it comes. @throws LabError TOOL_MISSING */
+export function runUntil(argv: readonly string[], onText: (text: string) => void, gone: AbortSignal): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', onText);
+    child.stderr.setEncoding('utf8').on('data', text => {
+      stderr += text;
+    });
+    child.on('error', cause => reject(new LabError('TOOL_MISSING', `cannot run ${argv[0]}: ${cause.message}`, { cause })));
+    child.on('close', (code, signal) => resolve({ code, signal, stdout: '', stderr }));
+    if (gone.aborted) child.kill();
+    gone.addEventListener('abort', () => child.kill(), { once: true });
+  });
+}
+
 /** @throws LabError OS with the command, its exit code and what it said. */
 export async function runOrThrow(argv: readonly string[], options: { stdin?: string; timeoutMs?: number } = {}): Promise<string> {
   const { code, signal, stdout, stderr } = await run(argv, options);

@@ -1,11 +1,49 @@
 /** conntrack(8)'s words on a node's own table. */
 import { LabError } from '../base/errors.ts';
 import type { Conntrack } from '../conntrack/conntrack.ts';
-import { run } from '../conntrack/text/command.ts';
+import type { EventRecord } from '../conntrack/events.ts';
+import { eventPrinter, run } from '../conntrack/text/command.ts';
+import { UsageError } from '../conntrack/text/options.ts';
+import type { ToolResult } from './tool.ts';
 
-/** @returns what conntrack(8) writes to stdout. @throws LabError BAD_INPUT with what it would write to stderr. */
-export function conntrackCommand(conntrack: Conntrack, args: readonly string[]): string {
-  const { stdout, stderr, status } = run(conntrack, args);
-  if (status !== 0) throw new LabError('BAD_INPUT', stderr.trim());
-  return stdout;
+export const conntrackCommand = (conntrack: Conntrack, args: readonly string[]): ToolResult => run(conntrack, args);
+
+/** Those who follow events (`-E`), each with a filter and a way of writing of his own. The ring runs only while there is one. */
+export class EventFollowers {
+  readonly #conntrack: Conntrack;
+  readonly #tell: (follower: number, lines: readonly string[]) => void;
+  readonly #followers = new Map<number, (e: EventRecord) => string | undefined>();
+
+  constructor(conntrack: Conntrack, tell: (follower: number, lines: readonly string[]) => void) {
+    this.#conntrack = conntrack;
+    this.#tell = tell;
+  }
+
+  /** @throws LabError BAD_INPUT for words that conntrack(8) does not know */
+  add(follower: number, args: readonly string[]): void {
+    try {
+      this.#followers.set(follower, eventPrinter(args));
+    } catch (error) {
+      throw error instanceof UsageError ? new LabError('BAD_INPUT', `conntrack: ${error.message}`) : error;
+    }
+    this.#conntrack.listen();
+  }
+
+  remove(follower: number): void {
+    this.#followers.delete(follower);
+    if (this.#followers.size === 0) this.#conntrack.stopListening();
+  }
+
+  /** Once per batch: what has happened since. */
+  tell(): void {
+    if (this.#followers.size === 0) return;
+    const ring = this.#conntrack.listen();
+    const events: EventRecord[] = [];
+    for (let e = ring.take(); e !== undefined; e = ring.take()) events.push(e);
+    if (events.length === 0) return;
+    for (const [follower, lineOf] of this.#followers) {
+      const lines = events.map(lineOf).filter(line => line !== undefined);
+      if (lines.length > 0) this.#tell(follower, lines);
+    }
+  }
 }

@@ -1,20 +1,22 @@
 /**
- * The socket by which other processes speak to a running router: one JSON line asks, one answers. It stands in a directory of the
- * user's own, mode 0600, so that only he and root get in.
+ * The socket by which other processes speak to a running router: one JSON line asks; the answer is any number of lines with what the
+ * command writes while it runs, then one with how it ended. It stands in a directory of the user's own, mode 0600, so that only he and
+ * root get in.
  */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { createConnection, createServer, type Server } from 'node:net';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type ErrorCode, LabError } from '../base/errors.ts';
+import type { ToolName, ToolResult } from './tool.ts';
 
 /** `command` and its words; `input` is what a command would read from stdin. */
 export interface ControlRequest {
-  command: 'reload' | 'iptables-save' | 'iptables-restore' | 'conntrack' | 'counters' | 'sysctl';
+  command: 'reload' | ToolName | 'counters' | 'sysctl';
   args: readonly string[];
   input?: string;
 }
-type Reply = { ok: true; text: string } | { ok: false; code: ErrorCode; message: string };
+type Reply = { text: string } | { ok: true; result: ToolResult } | { ok: false; code: ErrorCode; message: string };
 
 export const controlPath = (directory: string, pid: number): string => join(directory, `router-${pid}.sock`);
 
@@ -25,23 +27,13 @@ export interface ControlServer {
   close(): void;
 }
 
-export async function serveControl(path: string, answer: (request: ControlRequest) => Promise<string>): Promise<ControlServer> {
+/** @param answer `onText` takes what is written meanwhile; `gone` is aborted when the one who asked has gone */
+export type Answer = (request: ControlRequest, onText: (text: string) => void, gone: AbortSignal) => Promise<ToolResult>;
+
+export async function serveControl(path: string, answer: Answer): Promise<ControlServer> {
   mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
   rmSync(path, { force: true });
-  const server: Server = createServer(socket => {
-    let seen = 0;
-    socket.on('error', () => socket.destroy());
-    socket.on('data', (bytes: Buffer) => {
-      seen += bytes.length;
-      if (seen > MOST_BYTES) socket.destroy();
-    });
-    createInterface({ input: socket }).once('line', line => {
-      reply(line, answer).then(
-        text => socket.end(`${JSON.stringify(text)}\n`),
-        () => socket.destroy(),
-      );
-    });
-  });
+  const server: Server = createServer(socket => serve(socket, answer));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, resolve);
@@ -55,34 +47,57 @@ export async function serveControl(path: string, answer: (request: ControlReques
   };
 }
 
-async function reply(line: string, answer: (request: ControlRequest) => Promise<string>): Promise<Reply> {
+function serve(socket: Socket, answer: Answer): void {
+  const gone = new AbortController();
+  let seen = 0;
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => gone.abort());
+  socket.on('data', (bytes: Buffer) => {
+    seen += bytes.length;
+    if (seen > MOST_BYTES) socket.destroy();
+  });
+  const send = (reply: Reply) => `${JSON.stringify(reply)}\n`;
+  createInterface({ input: socket }).once('line', line => {
+    const onText = (text: string) => void (socket.writable && socket.write(send({ text })));
+    reply(line, answer, onText, gone.signal).then(
+      last => socket.end(send(last)),
+      () => socket.destroy(),
+    );
+  });
+}
+
+async function reply(line: string, answer: Answer, onText: (text: string) => void, gone: AbortSignal): Promise<Reply> {
   try {
-    return { ok: true, text: await answer(JSON.parse(line) as ControlRequest) };
+    return { ok: true, result: await answer(JSON.parse(line) as ControlRequest, onText, gone) };
   } catch (error) {
     if (error instanceof LabError) return { ok: false, code: error.code, message: error.message };
     return { ok: false, code: 'BAD_INPUT', message: error instanceof Error ? error.message : String(error) };
   }
 }
 
+export interface AskOptions {
+  /** What the command writes while it runs. */
+  onText?: (text: string) => void;
+  /** Aborted: whoever asked wants no more. The promise is then fulfilled as if the command had ended well. */
+  signal?: AbortSignal;
+}
+
 /** @throws LabError of the router's answer, or ROUTER_UNKNOWN when none listens at `path` */
-export function askControl(path: string, request: ControlRequest): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
+export function askControl(path: string, request: ControlRequest, { onText, signal }: AskOptions = {}): Promise<ToolResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<ToolResult>();
   const socket = createConnection(path);
   socket.on('error', cause => reject(new LabError('ROUTER_UNKNOWN', `no router listens at ${path}`, { cause })));
   socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
-  let got = '';
-  socket.setEncoding('utf8');
-  socket.on('data', text => {
-    got += text;
+  signal?.addEventListener('abort', () => {
+    resolve({ stdout: '', stderr: '', status: 0 });
+    socket.destroy();
   });
-  socket.on('close', () => {
-    if (got === '') {
-      reject(new LabError('ROUTER_UNKNOWN', `the router at ${path} ended without an answer`));
-      return;
-    }
-    const answer = JSON.parse(got) as Reply;
-    if (answer.ok) resolve(answer.text);
-    else reject(new LabError(answer.code, answer.message));
+  createInterface({ input: socket }).on('line', line => {
+    const said = JSON.parse(line) as Reply;
+    if ('text' in said) onText?.(said.text);
+    else if (said.ok) resolve(said.result);
+    else reject(new LabError(said.code, said.message));
   });
+  socket.on('close', () => reject(new LabError('ROUTER_UNKNOWN', `the router at ${path} ended without an answer`)));
   return promise;
 }

@@ -2,31 +2,55 @@
 import { LabError } from '../base/errors.ts';
 import type { ControlRequest } from './control.ts';
 import type { RunningNode } from './node.ts';
+import { type ToolName, type ToolResult, wrote } from './tool.ts';
 
-/** @param reload reads the rules file again; returns warnings */
-export async function answerControl(node: RunningNode, request: ControlRequest, reload: () => readonly string[]): Promise<string> {
-  const { command, args, input } = request;
+/**
+ * @param reload reads the rules file again; returns warnings
+ * @param onText gets what a command writes while it runs
+ * @param gone   aborted when the one who asked has gone: a command that goes on for ever ends then
+ */
+export async function answerControl(
+  node: RunningNode,
+  { command, args, input }: ControlRequest,
+  reload: () => readonly string[],
+  onText: (text: string) => void,
+  gone: AbortSignal,
+): Promise<ToolResult> {
   switch (command) {
     case 'reload':
-      return [...reload().map(w => `warning: ${w}\n`), 'rules loaded\n'].join('');
-    case 'iptables-save':
-      return node.saveRules(args.includes('-c') || args.includes('--counters'));
-    case 'iptables-restore': {
-      const noflush = args.includes('-n') || args.includes('--noflush');
-      return node
-        .loadRules(input ?? '', { file: 'stdin', noflush })
-        .map(w => `warning: ${w}\n`)
-        .join('');
-    }
+      return wrote([...reload().map(w => `warning: ${w}\n`), 'rules loaded\n'].join(''));
     case 'conntrack':
-      return node.conntrack(args);
+    case 'iptables':
+    case 'iptables-save':
+    case 'iptables-restore':
+      return runTool(node, command, args, input ?? '', onText, gone);
     case 'counters':
-      return `${JSON.stringify(await node.counters(), null, 2)}\n`;
+      return wrote(`${JSON.stringify(await node.counters(), null, 2)}\n`);
     case 'sysctl': {
       const [name, value] = (args[0] ?? '').split('=');
       if (!name) throw new LabError('BAD_INPUT', 'sysctl: expected a name, or name=value');
       const now = await node.sysctl(name.trim(), value === undefined ? null : Number(value.trim()));
-      return `${name.trim()} = ${now}\n`;
+      return wrote(`${name.trim()} = ${now}\n`);
     }
   }
+}
+
+/** Does the command go on until it is stopped? */
+export const follows = (args: readonly string[]): boolean => args.includes('-E') || args.includes('--event');
+
+/** One of the tools that people know; `conntrack -E` goes on until `gone` is aborted. */
+export async function runTool(
+  node: RunningNode,
+  name: ToolName,
+  args: readonly string[],
+  input: string,
+  onText: (text: string) => void,
+  gone: AbortSignal,
+): Promise<ToolResult> {
+  if (name !== 'conntrack' || !follows(args)) return node.tool(name, args, input);
+  const stop = await node.conntrackEvents(args, lines => onText(lines.map(line => `${line}\n`).join('')));
+  const ended = Promise.race([new Promise(resolve => gone.addEventListener('abort', resolve, { once: true })), node.exited]);
+  if (!gone.aborted) await ended;
+  stop();
+  return wrote('');
 }

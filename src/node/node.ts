@@ -4,9 +4,11 @@ import { Worker } from 'node:worker_threads';
 import { LabError } from '../base/errors.ts';
 import { EventFd } from '../os/event-fd.ts';
 import type { RouterDescription } from './description.ts';
+import { type IptablesTool, runIptables } from './iptables.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
 import { type LoadOptions, NodeRules } from './rules.ts';
 import { openSocketsPath, type SocketsPath } from './sockets-path.ts';
+import type { ToolName, ToolResult } from './tool.ts';
 
 export interface NodeOptions {
   /** `/proc/PID/ns/net` or a named namespace's file; absent: the namespace of this process. */
@@ -52,6 +54,7 @@ export class RunningNode {
   readonly #wake: EventFd;
   readonly #rules: NodeRules;
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  readonly #followers = new Map<number, (lines: readonly string[]) => void>();
   #sockets: SocketsPath | undefined;
   #lastId = 0;
   #ended = false;
@@ -71,6 +74,7 @@ export class RunningNode {
       if (message.kind === 'ready') this.#opened(message.interfaces, options, readiness);
       else if (message.kind === 'failed') failure = new LabError(message.code, message.message);
       else if (message.kind === 'warning') options.onWarning?.(message.message);
+      else if (message.kind === 'events') this.#followers.get(message.follower)?.(message.lines);
       else if (message.kind === 'answer') this.#take(message.id)?.resolve(message.value);
       else if (message.kind === 'refused') this.#take(message.id)?.reject(new LabError(message.code, message.message));
     });
@@ -98,9 +102,38 @@ export class RunningNode {
 
   /** Swaps the rules between two batches; connections stay. @throws TextError, LabError: then the old rules work on. */
   loadRules(text: string, options: LoadOptions = {}): readonly string[] {
-    const { program, warnings } = this.#rules.load(text, options);
-    this.#send({ kind: 'program', program, tracks: this.#rules.tracks });
+    const { warnings } = this.#rules.load(text, options);
+    this.#sendProgram();
     return warnings;
+  }
+
+  /** iptables, iptables-save, iptables-restore as people type them; a change is in force when this returns. */
+  iptables(tool: IptablesTool, args: readonly string[], input?: string): ToolResult {
+    const before = this.#rules.program;
+    const result = runIptables(this.#rules, tool, args, input);
+    if (this.#rules.program !== before) this.#sendProgram();
+    return result;
+  }
+
+  /** Any of the tools that people know. */
+  async tool(name: ToolName, args: readonly string[], input?: string): Promise<ToolResult> {
+    if (name !== 'conntrack') return this.iptables(name, args, input);
+    return (await this.#ask({ kind: 'conntrack', id: 0, args })) as ToolResult;
+  }
+
+  /** `conntrack -E`: what happens from now on, until the function that is returned is called. */
+  async conntrackEvents(args: readonly string[], onLines: (lines: readonly string[]) => void): Promise<() => void> {
+    const id = this.#lastId + 1;
+    this.#followers.set(id, onLines);
+    try {
+      await this.#ask({ kind: 'follow', id: 0, args });
+    } catch (error) {
+      this.#followers.delete(id);
+      throw error;
+    }
+    return () => {
+      if (this.#followers.delete(id) && !this.#ended) this.#send({ kind: 'unfollow', follower: id });
+    };
   }
 
   /** As `iptables-save` prints them. */
@@ -108,9 +141,12 @@ export class RunningNode {
     return this.#rules.save(counters);
   }
 
-  /** What conntrack(8) prints for these arguments. */
-  conntrack(args: readonly string[]): Promise<string> {
-    return this.#ask({ kind: 'conntrack', id: 0, args }) as Promise<string>;
+  /** What conntrack(8) prints for these arguments. @throws LabError BAD_INPUT for arguments that it does not know */
+  async conntrack(args: readonly string[]): Promise<string> {
+    const { stdout, stderr, status } = await this.tool('conntrack', args);
+    // Nothing to delete is told by its status, and is no fault.
+    if (status > 1) throw new LabError('BAD_INPUT', stderr.trim());
+    return stdout;
   }
   counters(): Promise<NodeCounters> {
     return this.#ask({ kind: 'counters', id: 0 }) as Promise<NodeCounters>;
@@ -138,6 +174,10 @@ export class RunningNode {
       readiness.reject(error);
       this.#send({ kind: 'stop' });
     }
+  }
+
+  #sendProgram(): void {
+    this.#send({ kind: 'program', program: this.#rules.program!, tracks: this.#rules.tracks });
   }
 
   #ask(request: Extract<NodeRequest, { id: number }>): Promise<unknown> {

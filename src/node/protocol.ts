@@ -21,6 +21,9 @@ export type NodeRequest =
   | { kind: 'program'; program: Program; tracks: boolean }
   | { kind: 'trace'; ring: SharedArrayBuffer | null }
   | { kind: 'conntrack'; id: number; args: readonly string[] }
+  /** `conntrack -E`; events bear the request's id as `follower`. */
+  | { kind: 'follow'; id: number; args: readonly string[] }
+  | { kind: 'unfollow'; follower: number }
   | { kind: 'counters'; id: number }
   | { kind: 'sysctl'; id: number; name: string; value: number | null };
 
@@ -47,5 +50,6 @@ export type NodeMessage =
   | { kind: 'failed'; code: ErrorCode; message: string }
   | { kind: 'stopped' }
   | { kind: 'warning'; message: string }
+  | { kind: 'events'; follower: number; lines: readonly string[] }
   | { kind: 'answer'; id: number; value: unknown }
   | { kind: 'refused'; id: number; code: ErrorCode; message: string };

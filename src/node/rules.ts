@@ -2,11 +2,13 @@
  * The rules of a node, on the cold side: text read and compiled off the node's thread, handed over as shared arrays, written back as
  * `iptables-save` prints them with what has been counted since. A text that is refused leaves everything as it was.
  */
-import { compile } from '../netfilter/execute/compile.ts';
+import { type Compiled, compile } from '../netfilter/execute/compile.ts';
 import type { Program } from '../netfilter/execute/program.ts';
 import type { ProgramText } from '../netfilter/execute/program-text.ts';
 import { needsConntrack } from '../netfilter/needs-conntrack.ts';
-import { EMPTY_RULE_SET, type Rule, type RuleSet } from '../netfilter/ruleset.ts';
+import { EMPTY_RULE_SET, type Rule, type RuleSet, type TableName } from '../netfilter/ruleset.ts';
+import type { Command } from '../netfilter/text/command.ts';
+import { runCommandLine } from '../netfilter/text/command-line.ts';
 import { readRuleSet } from '../netfilter/text/read.ts';
 import { writeRuleSet } from '../netfilter/text/write.ts';
 
@@ -15,6 +17,14 @@ export interface LoadOptions {
   file?: string;
   /** Keep what is in force beside it (`iptables-restore --noflush`). */
   noflush?: boolean;
+  /** Keep the tables that the text does not name (`iptables-restore`). */
+  keepOthers?: boolean;
+  /** Take counters from the text (`--counters`). */
+  counters?: boolean;
+  /** One table of the text (`--table`). */
+  table?: string;
+  /** Read and compile, and leave everything as it is (`--test`). */
+  test?: boolean;
   lenient?: boolean;
 }
 
@@ -23,6 +33,8 @@ export class NodeRules {
   #program: Program | null = null;
   #tracks = false;
   #text: ProgramText | undefined;
+  /** Rules that cannot be executed were let in: later edits must not trip over them. */
+  #lenient = false;
   readonly #skipMasquerade: boolean;
 
   /** @param skipMasquerade a fault made on purpose: rules with MASQUERADE match and do nothing */
@@ -42,34 +54,97 @@ export class NodeRules {
     return this.#text;
   }
 
-  /** @returns the program to install. @throws TextError or LabError RULES, RULES_UNSUPPORTED: then nothing has changed. */
-  load(text: string, options: LoadOptions = {}): { program: Program; warnings: readonly string[] } {
-    const read = readRuleSet(text, { base: options.noflush ? this.#ruleSet : EMPTY_RULE_SET, ...options });
-    const ruleSet = this.#skipMasquerade ? withoutMasquerade(read.ruleSet) : read.ruleSet;
-    // A whole text starts its counters anew, as iptables-restore does; beside `--noflush` what stays goes on counting.
-    const previous = this.#text === undefined || !options.noflush ? {} : { previous: this.#text };
-    const compiled = compile(ruleSet, {
-      ...previous,
-      ...(options.file === undefined ? {} : { file: options.file }),
-      lenient: options.lenient ?? false,
+  /** @returns what to warn of. @throws TextError or LabError RULES, RULES_UNSUPPORTED: then nothing has changed. */
+  load(text: string, options: LoadOptions = {}): { warnings: readonly string[] } {
+    const keeps = options.noflush === true || options.keepOthers === true;
+    const named = new Set<TableName>();
+    const read = readRuleSet(text, {
+      base: keeps ? this.#ruleSet : EMPTY_RULE_SET,
+      ...options,
+      onCommit: (_after, table) => void named.add(table),
     });
-    this.#ruleSet = ruleSet;
-    this.#tracks ||= needsConntrack(ruleSet);
-    this.#program = compiled.program;
-    this.#text = compiled.text;
-    return { program: compiled.program, warnings: [...read.warnings, ...compiled.text.warnings] };
+    // What stays goes on counting; a table that was written anew starts anew, as with iptables-restore.
+    const restarts = options.noflush ? new Set<TableName>() : named;
+    const compiled = this.#compile(read.ruleSet, keeps, (table: TableName) => restarts.has(table), options);
+    if (!options.test) {
+      this.#lenient ||= options.lenient ?? false;
+      this.#install(compiled);
+    }
+    return { warnings: [...read.warnings, ...compiled.text.warnings] };
   }
 
-  /** As `iptables-save`, with counters on rules when asked. */
-  save(counters: boolean): string {
-    return writeRuleSet(this.#text?.snapshot() ?? this.#ruleSet, { counters });
+  /**
+   * `iptables ARGS`: an edit, a check or a listing.
+   * @throws RefusedCommand; TextError or LabError RULES, RULES_UNSUPPORTED: then nothing has changed.
+   */
+  command(args: readonly string[]): { output: string; warnings: readonly string[] } {
+    const { command, table, output, warnings, ruleSet } = runCommandLine(args, this.#ruleSet);
+    if (command.name === 'check') return { output, warnings };
+    if (command.name === 'list' || command.name === 'list-rules') return { output: runCommandLine(args, this.#counted()).output, warnings };
+    const zeroes =
+      (command.name === 'zero' && command.number === undefined) || (command.name === 'policy' && command.counters !== undefined);
+    const restarts = (of: TableName, chain: string) => zeroes && of === table && (command.chain ?? chain) === chain;
+    const compiled = this.#compile(ruleSet, true, restarts, {});
+    this.#install(compiled);
+    return { output, warnings: [...warnings, ...newWarnings(compiled, command)] };
+  }
+
+  /** As `iptables-save`, with counters on rules when asked; one table, or all. */
+  save(counters: boolean, table?: string): string {
+    return writeRuleSet(this.#counted(), { counters, ...(table !== undefined && { table }) });
+  }
+
+  /** With what has been counted until now. */
+  #counted(): RuleSet {
+    return this.#text?.snapshot() ?? this.#ruleSet;
+  }
+
+  /** @param restarts does the policy of a chain count anew? Rules are known by themselves. */
+  #compile(
+    ruleSet: RuleSet,
+    keeps: boolean,
+    restarts: (table: TableName, chain: string) => boolean,
+    { file, lenient = false }: LoadOptions,
+  ): Compiled {
+    const compiled = compile(this.#skipMasquerade ? withoutMasquerade(ruleSet) : ruleSet, {
+      ...(keeps && this.#text !== undefined && { previous: this.#text }),
+      ...(file !== undefined && { file }),
+      lenient: lenient || (keeps && this.#lenient),
+    });
+    const { carry } = compiled.program;
+    for (const { table, chain, first } of compiled.text.chains)
+      if (carry.length > 0 && chain.policy !== undefined && restarts(table, chain.name)) carry[first + chain.rules.length] = -1;
+    return compiled;
+  }
+
+  #install({ program, text }: Compiled): void {
+    this.#ruleSet = text.ruleSet;
+    this.#tracks ||= needsConntrack(text.ruleSet);
+    this.#program = program;
+    this.#text = text;
   }
 }
 
+/** Of a rule that a command has brought; those of older rules were said when they came. */
+const newWarnings = ({ text }: Compiled, { rules }: Command): readonly string[] =>
+  rules.length === 0 ? [] : text.warnings.filter(w => !/^[^ ]*:\d+: /.test(w));
+
+/** A rule that was made silent once stays the same object, so that it goes on counting. */
+const silent = new WeakMap<Rule, Rule>();
+function silenced(rule: Rule): Rule {
+  if (rule.target?.kind !== 'MASQUERADE') return rule;
+  let made = silent.get(rule);
+  if (made === undefined) {
+    const { target: _target, ...rest } = rule;
+    made = rest;
+    silent.set(rule, made);
+  }
+  return made;
+}
+
 function withoutMasquerade(ruleSet: RuleSet): RuleSet {
-  const silent = ({ target, ...rule }: Rule): Rule => (target?.kind === 'MASQUERADE' ? rule : target ? { ...rule, target } : rule);
   const tables = [...ruleSet.tables].map(([name, table]) => {
-    const chains = new Map([...table.chains].map(([chain, c]) => [chain, { ...c, rules: c.rules.map(silent) }] as const));
+    const chains = new Map([...table.chains].map(([chain, c]) => [chain, { ...c, rules: c.rules.map(silenced) }] as const));
     return [name, { ...table, chains }] as const;
   });
   return { tables: new Map(tables) };

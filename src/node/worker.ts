@@ -11,7 +11,7 @@ import { RulesEnvironment } from '../router/rules-environment.ts';
 import { RulesHooks } from '../router/rules-hooks.ts';
 import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, setSysctl } from './build.ts';
-import { conntrackCommand } from './conntrack-command.ts';
+import { conntrackCommand, EventFollowers } from './conntrack-command.ts';
 import { runLoop } from './loop.ts';
 import { openPort } from './open-port.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
@@ -24,6 +24,7 @@ class Node {
   readonly #clock = new BatchClock(monotonicClock);
   readonly #built: BuiltNode;
   readonly #netfilter: Netfilter;
+  readonly #followers: EventFollowers;
   readonly #wake = new EventFd(start.wakeFd);
 
   constructor() {
@@ -38,6 +39,7 @@ class Node {
     const environment = new RulesEnvironment(plane, conntrack);
     const netfilter = new Netfilter(environment);
     this.#netfilter = netfilter;
+    this.#followers = new EventFollowers(conntrack, (follower, lines) => say({ kind: 'events', follower, lines }));
     plane.hooks = new RulesHooks(netfilter, conntrack, plane.reassembly);
     if (start.program) netfilter.install(start.program, start.tracks);
     this.#trace(start.traceRing);
@@ -55,6 +57,7 @@ class Node {
         onWake: () => this.#hear(),
         sweep: () => {
           conntrack.sweep();
+          this.#followers.tell();
           plane.reassembly.sweep();
         },
       });
@@ -77,6 +80,7 @@ class Node {
       if (request.kind === 'stop') return false;
       if (request.kind === 'program') this.#netfilter.install(request.program, request.tracks);
       else if (request.kind === 'trace') this.#trace(request.ring);
+      else if (request.kind === 'unfollow') this.#followers.remove(request.follower);
       else this.#answer(request);
     }
     return true;
@@ -96,6 +100,8 @@ class Node {
     switch (request.kind) {
       case 'conntrack':
         return conntrackCommand(conntrack, request.args);
+      case 'follow':
+        return this.#followers.add(request.id, request.args);
       case 'counters':
         return this.#counters();
       case 'sysctl': {

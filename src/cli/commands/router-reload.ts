@@ -5,6 +5,7 @@ import type { Define } from '../commands.ts';
 
 export const define: Define = (command, io) => {
   command.requiredOption('--pid <pid>', 'process id of the router', Number).action(async (options: { pid: number }) => {
-    io.write(await askControl(controlPath(runtimeRoot(), options.pid), { command: 'reload', args: [] }));
+    const { stdout } = await askControl(controlPath(runtimeRoot(), options.pid), { command: 'reload', args: [] });
+    io.write(stdout);
   });
 };

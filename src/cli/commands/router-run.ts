@@ -31,7 +31,9 @@ export const define: Define = (command, io) => {
       const description = parseDescription(read(file), file);
       const node = await start(description, file, options, io);
       const reload = (): readonly string[] => loadAgain(node, description, file, options.lenient ?? false);
-      const control = await serveControl(controlPath(runtimeRoot(), process.pid), request => answerControl(node, request, reload));
+      const control = await serveControl(controlPath(runtimeRoot(), process.pid), (request, onText, gone) =>
+        answerControl(node, request, reload, onText, gone),
+      );
       process.on('SIGHUP', () => sayReload(reload, io));
       io.interrupted.addEventListener('abort', () => void node.stop());
       io.progress(`router ${process.pid} runs: ${node.interfaces.filter(Boolean).join(', ')}`);

@@ -3,7 +3,7 @@
  * `-L`, `-G`, `-D`, `-F`, `-C`, `-S`, `-E`, `-V`. Entries are not made or changed by hand (`-I`, `-U`), and there are no expectations.
  */
 import type { Conntrack } from '../conntrack.ts';
-import type { EventRing } from '../events.ts';
+import type { EventRecord, EventRing } from '../events.ts';
 import { Ips } from '../status.ts';
 import { matches } from './filter.ts';
 import { type Parsed, parse, UsageError } from './options.ts';
@@ -57,16 +57,23 @@ export function run(ct: Conntrack, args: readonly string[]): Result {
  * @throws UsageError
  */
 export function follow(ct: Conntrack, args: readonly string[], size?: number): { lines: () => string[]; ring: EventRing } {
-  const parsed = parse(args);
+  const lineOf = eventPrinter(args);
   const ring = ct.listen(size);
   const lines = (): string[] => {
     const out: string[] = [];
     for (let e = ring.take(); e !== undefined; e = ring.take()) {
-      if (parsed.kinds.has(eventKind(e.bits)) && matches(parsed.filter, viewOfEvent(e))) out.push(eventLine(e, parsed.output));
+      const line = lineOf(e);
+      if (line !== undefined) out.push(line);
     }
     return out;
   };
   return { lines, ring };
+}
+
+/** How `-E` with these arguments writes an event; undefined: it leaves it out. @throws UsageError */
+export function eventPrinter(args: readonly string[]): (e: EventRecord) => string | undefined {
+  const parsed = parse(args);
+  return e => (parsed.kinds.has(eventKind(e.bits)) && matches(parsed.filter, viewOfEvent(e)) ? eventLine(e, parsed.output) : undefined);
 }
 
 const done = (stdout: string, stderr: string): Result => ({ stdout, stderr, status: 0 });

@@ -14,7 +14,14 @@ export interface Progress {
 
 export class DaemonClient {
   readonly #socket: Socket;
-  #waiting: { progress: (p: Progress) => void; resolve: (value: unknown) => void; reject: (error: unknown) => void } | undefined;
+  #waiting:
+    | {
+        progress: (p: Progress) => void;
+        onText: (text: string) => void;
+        resolve: (value: unknown) => void;
+        reject: (error: unknown) => void;
+      }
+    | undefined;
 
   private constructor(socket: Socket, directory: string) {
     this.#socket = socket;
@@ -37,9 +44,10 @@ export class DaemonClient {
   request<Op extends Request['op']>(
     request: Extract<Request, { op: Op }>,
     progress: (p: Progress) => void = () => {},
+    onText: (text: string) => void = () => {},
   ): Promise<RequestResult[Op]> {
     return new Promise((resolve, reject) => {
-      this.#waiting = { progress, resolve: resolve as (value: unknown) => void, reject };
+      this.#waiting = { progress, onText, resolve: resolve as (value: unknown) => void, reject };
       this.#socket.write(`${JSON.stringify(request)}\n`);
     });
   }
@@ -52,6 +60,9 @@ export class DaemonClient {
     switch (reply.kind) {
       case 'progress':
         this.#waiting?.progress(reply);
+        break;
+      case 'text':
+        this.#waiting?.onText(reply.text);
         break;
       case 'done':
         this.#waiting?.resolve(reply.value);

@@ -3,9 +3,11 @@
  * in its working directory (by a relative name: the tmpfs on /run may hide where that is), builds the lab at the first request, and
  * ends when it is told to, or, if transient, when who started it has gone.
  */
+import { chmodSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { LabError } from '../../base/errors.ts';
+import type { ToolResult } from '../../node/tool.ts';
 import { loadLab } from '../catalog.ts';
 import { Instance } from '../instance.ts';
 import { perform } from '../perform.ts';
@@ -30,7 +32,7 @@ async function build(): Promise<Instance> {
   return instance;
 }
 
-async function answer(request: Request): Promise<unknown> {
+async function answer(request: Exclude<Request, { op: 'tool' }>): Promise<unknown> {
   building ??= build();
   const instance = await building;
   switch (request.op) {
@@ -53,22 +55,42 @@ async function answer(request: Request): Promise<unknown> {
 let queue: Promise<void> = Promise.resolve();
 
 function serve(socket: Socket): void {
-  const send = (reply: Reply) => void socket.write(`${JSON.stringify(reply)}\n`);
+  const send = (reply: Reply) => void (socket.writable && socket.write(`${JSON.stringify(reply)}\n`));
+  const gone = new AbortController();
   socket.on('error', () => undefined); // the other end has gone; `close` follows
+  socket.on('close', () => gone.abort());
   createInterface({ input: socket }).on('line', line => {
+    const request: Request = JSON.parse(line);
+    if (request.op === 'tool') {
+      void reply(send, () => runTool(request, text => send({ kind: 'text', text }), gone.signal));
+      return;
+    }
     // One at a time: two runs would see each other's packets.
     queue = queue.then(async () => {
       say = (text, detail) => send({ kind: 'progress', line: text, detail });
-      try {
-        send({ kind: 'done', value: await answer(JSON.parse(line)) });
-      } catch (error) {
-        const code = error instanceof LabError ? error.code : 'DAEMON';
-        send({ kind: 'error', code, message: error instanceof LabError ? error.message : String((error as Error).stack ?? error) });
-      } finally {
-        say = () => {};
-      }
+      await reply(send, () => answer(request));
+      say = () => {};
     });
   });
+}
+
+async function reply(send: (reply: Reply) => void, work: () => Promise<unknown>): Promise<void> {
+  try {
+    send({ kind: 'done', value: await work() });
+  } catch (error) {
+    const code = error instanceof LabError ? error.code : 'DAEMON';
+    send({ kind: 'error', code, message: error instanceof LabError ? error.message : String((error as Error).stack ?? error) });
+  }
+}
+
+/** Somebody looks at a node, or changes its rules, while the lab runs. */
+async function runTool(
+  { node, tool, args, input }: Extract<Request, { op: 'tool' }>,
+  onText: (text: string) => void,
+  gone: AbortSignal,
+): Promise<ToolResult> {
+  building ??= build();
+  return (await building).plane(node).tool(tool, args, input, onText, gone);
 }
 
 const server = createServer(serve);
@@ -77,4 +99,7 @@ server.once('connection', socket => {
   clearTimeout(orphaned);
   if (options.transient) socket.once('close', () => process.exit(0));
 });
-server.listen(SOCKET_NAME, () => process.stdout.write('ready\n'));
+server.listen(SOCKET_NAME, () => {
+  chmodSync(SOCKET_NAME, 0o600);
+  process.stdout.write('ready\n');
+});

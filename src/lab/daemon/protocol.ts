@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../../base/errors.ts';
 import type { RouterDescription } from '../../node/description.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
+import type { ToolName, ToolResult } from '../../node/tool.ts';
 import type { RunResult } from '../result.ts';
 
 export const SOCKET_NAME = 'control.sock';
@@ -15,6 +16,8 @@ export type Request =
   /** Run the steps of the exercise; the captures go to `out`. */
   | { op: 'perform'; out: string }
   | { op: 'conntrack'; node: string; args: string[] }
+  /** A tool that people know, on whichever data plane runs there. It does not wait for its turn: what it writes comes as `text`. */
+  | { op: 'tool'; node: string; tool: ToolName; args: readonly string[]; input: string }
   /** What a userspace node counts of its own ports; null for a kernel node. */
   | { op: 'counters'; node: string }
   | { op: 'rules'; node: string; counters: boolean }
@@ -22,6 +25,7 @@ export type Request =
 
 export type Reply =
   | { kind: 'progress'; line: string; detail: boolean }
+  | { kind: 'text'; text: string }
   | { kind: 'done'; value: unknown }
   | { kind: 'error'; code: ErrorCode; message: string };
 
@@ -29,6 +33,7 @@ export interface RequestResult {
   build: null;
   perform: RunResult;
   conntrack: string;
+  tool: ToolResult;
   counters: NodeCounters | null;
   rules: string;
   'load-rules': null;

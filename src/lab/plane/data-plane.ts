@@ -1,7 +1,13 @@
 import type { NodeCounters } from '../../node/protocol.ts';
+import type { ToolName, ToolResult } from '../../node/tool.ts';
 
 /** What carries the packets of one node, from outside: the same questions, whoever answers. */
 export interface DataPlane {
+  /**
+   * One of the tools that people know, with its arguments and its stdin. What it writes while it runs goes to `onText`; one that goes on
+   * for ever ends when `gone` is aborted.
+   */
+  tool(name: ToolName, args: readonly string[], input: string, onText: (text: string) => void, gone: AbortSignal): Promise<ToolResult>;
   /** Text of conntrack(8) for these arguments. */
   conntrack(args: readonly string[]): Promise<string>;
   /** Text of iptables-save(8). */

@@ -1,6 +1,8 @@
 /** A node whose packets the Linux kernel carries: its own tools, run in the node's namespace. */
 import { LabError } from '../../base/errors.ts';
-import { inNetns, run, runCommand, runOrThrow } from '../shell.ts';
+import { follows } from '../../node/node-commands.ts';
+import type { ToolName, ToolResult } from '../../node/tool.ts';
+import { inNetns, run, runCommand, runOrThrow, runUntil } from '../shell.ts';
 import type { Command } from '../topology/commands.ts';
 import type { DataPlane } from './data-plane.ts';
 
@@ -17,6 +19,20 @@ export class KernelPlane implements DataPlane {
 
   constructor(node: string) {
     this.#node = node;
+  }
+
+  async tool(
+    name: ToolName,
+    args: readonly string[],
+    input: string,
+    onText: (text: string) => void,
+    gone: AbortSignal,
+  ): Promise<ToolResult> {
+    const argv = inNetns(this.#node, [name, ...args]);
+    const { code, stdout, stderr } = await (name === 'conntrack' && follows(args)
+      ? runUntil(argv, onText, gone)
+      : run(argv, { stdin: input }));
+    return { stdout, stderr, status: code ?? 0 };
   }
 
   conntrack(args: readonly string[]): Promise<string> {

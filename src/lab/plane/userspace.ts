@@ -3,7 +3,9 @@
 import { printRule } from '../../netfilter/text/rule-printer.ts';
 import type { RouterDescription } from '../../node/description.ts';
 import { type RunningNode, startNode } from '../../node/node.ts';
+import { runTool } from '../../node/node-commands.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
+import type { ToolName, ToolResult } from '../../node/tool.ts';
 import { netnsPath } from '../shell.ts';
 import type { DataPlane } from './data-plane.ts';
 
@@ -39,6 +41,10 @@ export class UserspacePlane implements DataPlane {
       onWarning: message => options.warn(`${options.node}: ${message}`),
     });
     return new UserspacePlane(options.node, running);
+  }
+
+  tool(name: ToolName, args: readonly string[], input: string, onText: (text: string) => void, gone: AbortSignal): Promise<ToolResult> {
+    return runTool(this.running, name, args, input, onText, gone);
   }
 
   conntrack(args: readonly string[]): Promise<string> {

@@ -98,11 +98,12 @@ export function readCommand(words: Words, context: CommandContext): Command {
     verbatim = isUnsupported(error) && context.lenient ? keep(words, draft, context) : undefined;
     if (verbatim === undefined) throw error;
     context.lenient!(error as Error);
-    rules = [{ matches: [], verbatim, packets: 0, bytes: 0, line: context.file ? words.line : 0 }];
+    rules = [{ matches: [], verbatim, packets: 0, bytes: 0, line: words.line }];
   }
   const name = draft.name ?? words.fail('no command: expected one of -A -I -D -R -N -X -F -P -Z -E');
   checkCommand(name, rules[0]!, draft, words);
   if (draft.counters) for (const rule of rules) Object.assign(rule, draft.counters);
+  if (!context.file) for (const rule of rules) rule.line = 0; // it comes from no file
   if (!withRule.has(name) || (name === 'delete' && draft.number !== undefined)) rules = [];
   if (name === 'replace' && rules.length > 1) words.fail('-R takes one source and one destination');
   const { chain, number, value, counters, table } = draft;
