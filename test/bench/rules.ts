@@ -92,12 +92,12 @@ class Node {
     this.netfilter.install(compile(readRuleSet(kubeProxyRules(services)).ruleSet).program);
   }
 
-  /** First packets per second. `spread`: to all Services in turn, in an order that no cache foresees; else to the last one. */
+  /** First packets per second of the processor's time, which a busy machine stretches less than the clock's. `spread`: to all Services in turn, in an order that no cache foresees; else to the last one. */
   measure(packets: number, spread: boolean): number {
     const p = this.#p;
     const { netfilter } = this;
     const n = this.#services;
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (let i = 0; i < packets; i++) {
       const service = spread ? (i * 7919) % n : n - 1;
       setU32(p.bytes, p.l3 + 16, clusterIp(service));
@@ -111,7 +111,7 @@ class Node {
       netfilter.run('filter', Hook.Forward, p);
       netfilter.run('nat', Hook.Postrouting, p);
     }
-    return packets / ((performance.now() - start) / 1000);
+    return packets / (process.cpuUsage(start).user / 1e6);
   }
 }
 
