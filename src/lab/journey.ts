@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CapturedFrame } from '../capture/captured-frame.ts';
-import { buildJourney } from '../capture/journey/journey.ts';
+import { buildJourney, type Journey } from '../capture/journey/journey.ts';
 import { readTrace, writeJourney } from '../capture/journey/write.ts';
 import { hookNames } from '../packet/verdict.ts';
 import type { Lab } from './definition.ts';
@@ -11,7 +11,7 @@ import type { Instance } from './instance.ts';
 import { gatewayAddress, UPSTREAM_LAN, UPSTREAM_OUTSIDE, vtepAddress } from './topology/addresses.ts';
 import type { Topology } from './topology/model.ts';
 
-export function writeRunJourney(folder: string, instance: Instance, frames: ReadonlyMap<string, CapturedFrame[]>): void {
+export function writeRunJourney(folder: string, instance: Instance, frames: ReadonlyMap<string, CapturedFrame[]>): Journey {
   const trace = join(folder, 'trace.jsonl');
   const journey = buildJourney({
     hops: new Map(hopOrder(instance.topology).flatMap(hop => (frames.has(hop) ? [[hop, frames.get(hop)!] as const] : []))),
@@ -21,6 +21,7 @@ export function writeRunJourney(folder: string, instance: Instance, frames: Read
     nat: natEntries(folder),
   });
   writeJourney(folder, journey, { application: 'kubehop', comment: instance.lab.title });
+  return journey;
 }
 
 /** Along the way, with a router's hooks behind the interface by which packets come in. */

@@ -51,11 +51,11 @@ export async function perform(instance: Instance, out: string, say: Say): Promis
   const report = await stopping;
   await dump(instance, out);
   const frames = readHops(join(out, 'hops'));
-  writeRunJourney(out, instance, frames);
+  const journey = writeRunJourney(out, instance, frames);
   writeRunFacts(out, instance.topology, performer.phases);
   return {
     checks: performer.judge(frames),
-    walk: walkOf(performer.phases[0], instance.topology.hops, frames),
+    walk: walkOf(performer.phases[0], instance.topology.hops, journey),
     hops: hops.map(({ name }) => ({
       name,
       frames: frames.get(name)?.length ?? 0,
@@ -111,7 +111,7 @@ class Performer {
           step.from,
           `probe from ${step.from}: ${step.packet.protocol} to ${step.packet.dst}`,
         );
-        inject(netnsPath(step.from), 'eth0', probeFrame(this.#instance.topology, step.from, step.packet));
+        inject(netnsPath(step.from), 'eth0', probeFrame(this.#instance.topology, step.from, step.packet, this.#phases.length));
         return;
       case 'converse':
         return this.#converse(step);

@@ -156,12 +156,13 @@ export async function resetLab(instance: Instance, signal: AbortSignal, say: Run
 /** @throws LabError BAD_INPUT for a place that the lab cannot see. */
 function outFolder(out: string): string {
   const folder = resolve(out);
+  const hidden = (path: string) => /^(\/var)?\/run\//.test(`${path}/`);
   try {
-    makeFolder(folder);
+    if (!hidden(folder)) makeFolder(folder);
   } catch (cause) {
     throw new LabError('BAD_INPUT', `--out ${out}: cannot make this folder: ${(cause as NodeJS.ErrnoException).code}`, { cause });
   }
-  if (`${realpathSync(folder)}/`.startsWith('/run/'))
+  if (hidden(folder) || hidden(realpathSync(folder)))
     throw new LabError('BAD_INPUT', `--out ${out}: a lab has its own /run: choose another folder`);
   return folder;
 }

@@ -47,6 +47,15 @@ describe.skipIf(lacking !== '')(title('a lab in steps'), () => {
     expect(await kubehop.run('lab', 'run', '01', '--on', 'kernel')).toMatchObject({ code: 0 });
   });
 
+  test('a server that was killed is named, and a reset brings it back', async () => {
+    await kubehop.run('lab', 'up', '02', '--on', 'kernel');
+    await kubehop.run('exec', 'pod-a', '--', 'pkill', '-f', 'echo-server.ts pod-a');
+    const check = await kubehop.run('lab', 'check', '02');
+    expect(check).toMatchObject({ code: 2, stderr: expect.stringContaining('the server of pod-a has ended: SIGTERM') });
+    expect(await kubehop.run('lab', 'reset', '02')).toMatchObject({ code: 0 });
+    expect(await kubehop.run('lab', 'check', '02')).toMatchObject({ code: 0 });
+  });
+
   test('--keep leaves the lab standing', async () => {
     expect(await kubehop.run('lab', 'run', '01', '--on', 'kernel', '--keep')).toMatchObject({ code: 0 });
     expect(await kubehop.run('exec', 'host', '--', 'true')).toMatchObject({ code: 0 });
@@ -105,6 +114,7 @@ describe.skipIf(lacking !== '')(title('bad input'), () => {
     [['lab', 'run', '07', '--on', 'kernel:node9'], /there is no node "node9": this lab has node1, node2/],
     [['lab', 'run', '07', '--seed', 'x'], /a whole number from 0 to 4294967295/],
     [['lab', 'run', '07', '--out', '/proc/nowhere'], /error BAD_INPUT: --out \/proc\/nowhere: cannot make this folder: ENOENT/],
+    [['lab', 'run', '07', '--out', '/run/kubehop-out'], /--out \/run\/kubehop-out: a lab has its own \/run: choose another folder/],
     [['lab', 'up', '07', '--on', 'both'], /a lab that is up has one data plane/],
     [['lab', 'check', '07'], /lab 07 is not up: `kubehop lab up 07` builds it/],
     [['lab', 'down'], /say which lab/],

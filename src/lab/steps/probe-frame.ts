@@ -13,22 +13,24 @@ import { macFor, UPSTREAM_LAN, UPSTREAM_OUTSIDE } from '../topology/addresses.ts
 import type { Topology, WireEnd } from '../topology/model.ts';
 
 const TTL = 64;
-const IDENTIFICATION = 0x4b48;
+/** IP identification of probe 1; each has its own, so that two equal questions are two packets in a journey. */
+const IDENTIFICATION = 0x4b00;
 const WINDOW = 64_240;
 /** What a Linux host offers on a wire of 1500 bytes, in the smallest form: MSS 1460 (RFC 9293 section 3.7.1). */
 const MSS_1460 = Uint8Array.of(tcp.Option.Mss, 4, 1460 >> 8, 1460 & 255);
 const PING_PAYLOAD = new TextEncoder().encode('kubehop: one packet, every hop. ');
 const NOBODY = new Uint8Array(6);
 
-/** @throws LabError BAD_INPUT */
-export function probeFrame(topology: Topology, from: string, packet: ProbePacket): Uint8Array {
+/** @param number of the probe in its exercise, from 1 @throws LabError BAD_INPUT */
+export function probeFrame(topology: Topology, from: string, packet: ProbePacket, number = 1): Uint8Array {
   const sender = senderOf(topology, from);
   const source = parseCidr(sender.addresses[0]!).address;
   const [host, port] = packet.dst.split(':');
   const destination = parseIpv4(host!);
   if (packet.protocol === 'arp') return arpRequest(sender, source, destination);
   const dstMac = nextHopMac(topology, sender, host!);
-  const ip = (proto: number, payload: Uint8Array) => ipv4Frame(sender, dstMac, source, destination, proto, payload);
+  const ip = (proto: number, payload: Uint8Array) =>
+    ipv4Frame(sender, dstMac, source, destination, IDENTIFICATION + number, proto, payload);
   switch (packet.protocol) {
     case 'tcp':
       return ip(ipv4.Protocol.Tcp, syn(source, destination, packet.srcPort, Number(port), packet.seq));
@@ -64,13 +66,21 @@ function arpRequest(sender: WireEnd, spa: number, tpa: number): Uint8Array {
   return frame;
 }
 
-function ipv4Frame(sender: WireEnd, dstMac: string, src: number, dst: number, protocol: number, payload: Uint8Array): Uint8Array {
+function ipv4Frame(
+  sender: WireEnd,
+  dstMac: string,
+  src: number,
+  dst: number,
+  identification: number,
+  protocol: number,
+  payload: Uint8Array,
+): Uint8Array {
   const frame = new Uint8Array(ethernet.HEADER_LEN + ipv4.HEADER_LEN + payload.length);
   const l3 = ethernet.encode({ dst: parseMac(dstMac), src: parseMac(sender.mac), type: ethernet.EtherType.Ipv4 }, frame);
   const header = {
     tos: 0,
     totalLength: ipv4.HEADER_LEN + payload.length,
-    identification: IDENTIFICATION,
+    identification,
     dontFragment: true,
     moreFragments: false,
     fragmentOffset: 0,
