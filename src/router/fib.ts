@@ -132,6 +132,12 @@ export class Fib {
     return RouteType.Unicast;
   }
 
+  /** Is it one that many hosts share? Nothing is answered to it, and no error is sent about it. */
+  isShared(address: Ipv4): boolean {
+    const type = this.addressType(address);
+    return type === RouteType.Broadcast || type === RouteType.Multicast;
+  }
+
   /** As `addressType`, but an address of another interface than `oif` is not LOCAL (`inet_dev_addr_type`). */
   addressTypeOn(address: Ipv4, oif: number): RouteType {
     const t = this.addressType(address);

@@ -24,10 +24,7 @@ export function sendError(plane: Plane, about: Packet, type: number, code: numbe
   const src = ipv4.src(b, about.l3);
   const dst = ipv4.dst(b, about.l3);
   if (about.type !== PacketType.Host || ipv4.fragmentOffset(b, about.l3) !== 0) return;
-  const srcType = plane.fib.addressType(src);
-  if (src === 0 || srcType === RouteType.Broadcast || srcType === RouteType.Multicast) return;
-  const dstType = plane.fib.addressType(dst);
-  if (dstType === RouteType.Broadcast || dstType === RouteType.Multicast) return;
+  if (src === 0 || plane.fib.isShared(src) || plane.fib.isShared(dst)) return;
   if (ipv4.protocol(b, about.l3) === ipv4.Protocol.Icmp) {
     // No error about an error, nor about a type that nobody knows (RFC 1122 section 3.2.2).
     const t = about.l4 < about.end ? icmp.type(b, about.l4) : 255;
@@ -52,7 +49,7 @@ export function sendError(plane: Plane, about: Packet, type: number, code: numbe
   p.l4 = p.l3 + ipv4.HEADER_LEN;
   copy(b, about.l3, p.bytes, p.l4 + icmp.HEADER_LEN, quoted);
   icmp.finish(p.bytes, p.l4, p.end, type, code, rest);
-  const local = dstType === RouteType.Local;
+  const local = plane.fib.addressType(dst) === RouteType.Local;
   const from = local ? dst : sourceOf(plane, about);
   const tos = (ipv4.tos(b, about.l3) & TOS_BITS) | TOS_CONTROL;
   // A source of 0 is filled in by OUTPUT with the preferred source of the route back.

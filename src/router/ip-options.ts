@@ -160,7 +160,7 @@ function timestamp(plane: Plane, p: Packet, at: number, length: number, deliver:
 }
 
 /** Milliseconds since midnight UTC. */
-const timeOfDay = (): number => Math.floor(performance.timeOrigin + performance.now()) % DAY_MS;
+export const timeOfDay = (): number => Math.floor(performance.timeOrigin + performance.now()) % DAY_MS;
 
 /** `fib_compute_spec_dst`: the address by which the sender knows this node. */
 function specificDestination(plane: Plane, p: Packet, deliver: boolean): number {

@@ -83,7 +83,6 @@ function deliverBroadcast(plane: Plane, p: Packet, src: number): Step {
     const wrong = validateSource(plane, plane.interface(p.iif), src, 0);
     if (wrong !== DropReason.None) return plane.drop(p, wrong);
   }
-  p.type = PacketType.Broadcast;
   p.oif = plane.lo.id;
   return optionsHold(plane, p, true) ? Step.Deliver : Step.Done;
 }

@@ -104,6 +104,7 @@ export class RulesEnvironment implements Environment {
       sendError(this.#plane, p, icmp.Type.DestUnreachable, code, 0);
       return;
     }
+    if (this.#plane.fib.isShared(ipv4.dst(p.bytes, p.l3))) return;
     if (ipv4.protocol(p.bytes, p.l3) === ipv4.Protocol.Tcp && tcp.check(p.bytes, p.l4, p.end) === DropReason.None)
       tcpReset(this.#plane, p, 0);
   }

@@ -99,29 +99,63 @@ const CLOCK_SLACK_S = 3;
 
 /** Lines of `conntrack -L`: all but the timeout must agree, and that nearly. */
 export function compareConnections(kernel: readonly string[], userspace: readonly string[], renaming: Renaming): Difference | undefined {
-  const parse = (line: string): { key: string; timeout: number } => {
-    const m = /^(\S+\s+\d+) (\d+) (.*?)\s*$/.exec(line);
-    return m
-      ? { key: `${m[1]} ${m[3]!.replace(/ use=\d+/, '').replace(/ secctx=\S+/, '')}`, timeout: Number(m[2]) }
-      : { key: line, timeout: 0 };
-  };
-  const sorted = (lines: readonly string[]) => lines.map(parse).toSorted((x, y) => (x.key < y.key ? -1 : 1));
-  const k = sorted(kernel);
-  const u = sorted(userspace.map(l => renaming.inKernelsWords(l)));
+  const k = kernel.map(parseEntry).toSorted(byShape);
+  const u = userspace.map(line => parseEntry(renaming.inKernelsWords(line))).toSorted(byShape);
   for (let i = 0; i < Math.max(k.length, u.length); i++) {
     const a = k[i];
     const b = u[i];
-    if (a?.key !== b?.key) return { where: 'conntrack', field: 'entry', kernel: a?.key ?? 'none', userspace: b?.key ?? 'none' };
-    if (Math.abs(a!.timeout - b!.timeout) > CLOCK_SLACK_S)
-      return { where: 'conntrack', field: 'timeout', kernel: `${a!.timeout} of ${a!.key}`, userspace: `${b!.timeout} of ${b!.key}` };
+    const agrees =
+      a?.shape === b?.shape && a!.ports.every((port, n) => port === b!.ports[n] || renaming.agrees(`port ${port}`, `port ${b!.ports[n]}`));
+    if (!agrees) return { where: 'conntrack', field: 'entry', kernel: a?.line ?? 'none', userspace: b?.line ?? 'none' };
+    if (Math.abs(a!.timeout - b!.timeout) > CLOCK_SLACK_S) {
+      return { where: 'conntrack', field: 'timeout', kernel: a!.line, userspace: b!.line };
+    }
   }
   return undefined;
 }
 
+interface Entry {
+  line: string;
+  timeout: number;
+  /** The line without what may differ: its timeout, and the ports of the second tuple, of which only the class stands. */
+  shape: string;
+  ports: string[];
+}
+
+function parseEntry(line: string): Entry {
+  const m = /^(\S+\s+\d+) (\d+) (.*?)\s*$/.exec(line);
+  const rest = (m ? m[3]! : line).replace(/ use=\d+/, '').replace(/ secctx=\S+/, '');
+  const second = rest.indexOf('src=', rest.indexOf('src=') + 4);
+  const ports: string[] = [];
+  const tail = rest.slice(second).replace(/\b(sport|dport|id)=(\d+)/g, (_, word: string, port: string) => {
+    ports.push(port);
+    return `${word}=class${portClass(Number(port))}`;
+  });
+  return { line, timeout: m ? Number(m[2]) : 0, shape: `${m?.[1]} ${rest.slice(0, second)}${tail}`, ports };
+}
+
+const byShape = (x: Entry, y: Entry): number => (x.shape < y.shape ? -1 : x.shape > y.shape ? 1 : 0);
+
+/** Lines of `iptables-save -c`, table by table: the tools write tables in different orders. */
 export function compareCounters(kernel: readonly string[], userspace: readonly string[]): Difference | undefined {
-  for (let i = 0; i < Math.max(kernel.length, userspace.length); i++) {
-    if (kernel[i] !== userspace[i])
-      return { where: 'counters', field: `line ${i + 1}`, kernel: kernel[i] ?? 'none', userspace: userspace[i] ?? 'none' };
+  const k = byTable(kernel);
+  const u = byTable(userspace);
+  for (let i = 0; i < Math.max(k.length, u.length); i++) {
+    if (k[i] !== u[i]) return { where: 'counters', field: 'line', kernel: k[i] ?? 'none', userspace: u[i] ?? 'none' };
   }
   return undefined;
+}
+
+function byTable(lines: readonly string[]): string[] {
+  const tables = new Map<string, string[]>();
+  let current: string[] = [];
+  for (const line of lines) {
+    if (line.startsWith('*')) {
+      current = [];
+      tables.set(line, current);
+    }
+    // iptables-nft does not count what a policy takes.
+    current.push(/^:[A-Z]+ (ACCEPT|DROP) /.test(line) ? line.replace(/\[.*\]/, '') : line);
+  }
+  return [...tables.keys()].toSorted().flatMap(t => tables.get(t)!);
 }

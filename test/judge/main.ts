@@ -19,7 +19,7 @@ const { values } = parseArgs({
     packets: { type: 'string', default: '10000' },
     seed: { type: 'string' },
     case: { type: 'string', multiple: true },
-    legacy: { type: 'boolean', default: false },
+    nft: { type: 'boolean', default: false },
     out: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
   },
@@ -30,7 +30,7 @@ const STEPS_PER_CASE = 100;
 async function main(): Promise<number> {
   buildWorld();
   const seed = values.seed === undefined ? crypto.getRandomValues(new Uint32Array(1))[0]! : Number(values.seed);
-  const kernel = new KernelSide(values.legacy);
+  const kernel = new KernelSide(values.nft);
   const userspace = await UserspaceSide.start(seed);
   try {
     return values.case ? await runFiles(kernel, userspace, values.case) : await runRandom(kernel, userspace, seed, Number(values.packets));
@@ -68,7 +68,7 @@ async function runRandom(kernel: Side, userspace: Side, seed: number, packets: n
     different++;
     const { where, field, kernel: k, userspace: u } = verdict.difference;
     console.error(`case of seed ${c.seed}: ${where}, ${field}\n    kernel:    ${k}\n    userspace: ${u}\nmaking it small`);
-    const small = await shrink(c, each => judge(kernel, userspace, each));
+    const small = await shrink(c, field, each => judge(kernel, userspace, each));
     report(small, await judge(kernel, userspace, small));
     if (values.out) writeFileSync(`${values.out}/seed-${c.seed}.json`, `${JSON.stringify(small, null, 1)}\n`);
     if (!values['keep-going']) break;

@@ -51,7 +51,7 @@ function ipFields(b: Uint8Array, l3: number, end: number, ids: ReadonlySet<numbe
   put('protocol', ipv4.protocol(b, l3));
   put('src', formatIpv4(ipv4.src(b, l3)));
   put('dst', formatIpv4(ipv4.dst(b, l3)));
-  put('options', hex(b.subarray(l3 + 20, l4)));
+  put('options', options(b, l3 + ipv4.HEADER_LEN, l4));
   put('checksum', checksum.fold(checksum.add(0, b, l3, l4)) === 0xffff ? 'right' : 'wrong');
   if (ipv4.fragmentOffset(b, l3) > 0) {
     put('payload', hex(b.subarray(l4, end)));
@@ -71,6 +71,19 @@ function ipFields(b: Uint8Array, l3: number, end: number, ids: ReadonlySet<numbe
     default:
       put('payload', hex(b.subarray(l4, end)));
   }
+}
+
+/** Options in hex; a time that somebody wrote into a timestamp option (RFC 791) is only said to be there. */
+function options(b: Uint8Array, at: number, end: number): string {
+  const text = hex(b.subarray(at, end));
+  if (b[at] !== 68) return text;
+  const perEntry = (b[at + 3]! & 15) === 0 ? 4 : 8;
+  let masked = text.slice(0, 8);
+  for (let i = at + 4; i < at + b[at + 1]!; i += 4) {
+    const isTime = (i - at - 4) % perEntry === perEntry - 4;
+    masked += isTime && u32(b, i) !== 0 ? '[time]  ' : text.slice((i - at) * 2, (i - at) * 2 + 8);
+  }
+  return masked + text.slice(b[at + 1]! * 2);
 }
 
 function transportFields(b: Uint8Array, l3: number, l4: number, end: number, prefix: string, out: Fields, whole: boolean): void {
@@ -115,5 +128,6 @@ function icmpFields(b: Uint8Array, l4: number, end: number, ids: ReadonlySet<num
   }
   put('id', `port ${icmp.id(b, l4)}`);
   put('sequence', i32(b, l4 + 4) & 0xffff);
-  put('payload', hex(b.subarray(l4 + 8, end)));
+  // Receive and transmit time of a timestamp reply (RFC 792) are the clock's.
+  put('payload', hex(b.subarray(l4 + 8, type === icmp.Type.TimestampReply ? l4 + 12 : end)));
 }

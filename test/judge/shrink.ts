@@ -2,15 +2,20 @@
 import type { Case, Step } from './case.ts';
 import type { Verdict } from './judge.ts';
 
-/** @param differs plays a case; only its verdict counts. @returns the smallest case found */
-export async function shrink(c: Case, differs: (c: Case) => Promise<Verdict>): Promise<Case> {
+/**
+ * @param play plays a case
+ * @param field of the difference: another one that shows on the way is another story
+ * @returns the smallest case found
+ */
+export async function shrink(c: Case, field: string, play: (c: Case) => Promise<Verdict>): Promise<Case> {
+  const differs = async (smaller: Case): Promise<boolean> => (await play(smaller)).difference?.field === field;
   let best = c;
   for (let again = true; again; ) {
     again = false;
     for (let size = Math.max(1, best.steps.length >> 1); size >= 1; size = size === 1 ? 0 : size >> 1) {
       for (let at = best.steps.length - size; at >= 0; at -= size) {
         const smaller = { ...best, steps: without(best.steps, at, size) };
-        if (smaller.steps.length > 0 && (await differs(smaller)).difference) {
+        if (smaller.steps.length > 0 && (await differs(smaller))) {
           best = smaller;
           again = true;
         }
@@ -19,7 +24,7 @@ export async function shrink(c: Case, differs: (c: Case) => Promise<Verdict>): P
     for (let at = best.rules.length - 1; at >= 0; at--) {
       if (!best.rules[at]!.startsWith('-A') || /-p 253/.test(best.rules[at]!)) continue;
       const smaller = { ...best, rules: best.rules.toSpliced(at, 1) };
-      if ((await differs(smaller)).difference) {
+      if (await differs(smaller)) {
         best = smaller;
         again = true;
       }

@@ -37,6 +37,8 @@ export function buildWorld(): void {
     inside(netns, 'sysctl', ['-q', '-w', ...quiet]);
     run('ip', ['-n', netns, '-batch', '-'], ['link set lo up', ...links.map(l => `link set dev ${l.name} up`)].join('\n'));
   }
+  // What a router makes itself leaves with its checksum finished.
+  for (const l of links) inside('kernel', 'ethtool', ['-K', l.name, 'tx', 'off']);
   run('sysctl', ['-q', '-w', 'net.ipv6.conf.all.disable_ipv6=1']);
 }
 
@@ -45,11 +47,14 @@ export class KernelSide implements Side {
   readonly #wires: Wires;
   readonly #restore: string;
 
-  /** @param legacy rules by iptables-legacy instead of iptables-nft */
-  constructor(legacy = false) {
+  /**
+   * @param nft rules by iptables-nft instead of iptables-legacy. It puts nft's own expressions in the place of some xtables matches, and
+   * these act otherwise on headers that are cut short.
+   */
+  constructor(nft = false) {
     run('ip', ['-n', 'kernel', '-batch', '-'], `${kernelCommands().join('\n')}\n`);
     inside('kernel', 'sysctl', ['-q', '-w', ...Object.entries(sysctl).map(([k, v]) => `${k}=${v}`)]);
-    this.#restore = legacy ? 'iptables-legacy' : 'iptables-nft';
+    this.#restore = nft ? 'iptables-nft' : 'iptables-legacy';
     this.#wires = new Wires('kernel');
   }
   async load(rules: string): Promise<void> {

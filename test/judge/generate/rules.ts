@@ -19,24 +19,21 @@ export const ports = [53, 80, 443, 600, 1000, 8080, 30080, 40000] as const;
 
 export function randomRules(c: Chooser): string[] {
   const lines: string[] = [];
-  for (const table of ['raw', 'mangle', 'nat', 'filter'] as const) {
-    // The nat table starts conntrack, and raw keeps the sentinels out of it: both are always there.
-    if (table !== 'nat' && table !== 'raw' && c.oneIn(3)) continue;
-    lines.push(...randomTable(c, table));
-  }
+  // A table that is not named stays as it was (iptables-restore), so each is named, if only to be empty.
+  for (const table of ['raw', 'mangle', 'nat', 'filter'] as const) lines.push(...randomTable(c, table, c.oneIn(3)));
   return lines;
 }
 
-function randomTable(c: Chooser, table: TableName): string[] {
-  const users = Array.from({ length: c.below(4) }, (_, i) => `U${i}`);
-  const policy = (chain: string): string => (table === 'filter' && chain !== 'OUTPUT' && c.oneIn(6) ? 'DROP' : 'ACCEPT');
+function randomTable(c: Chooser, table: TableName, empty: boolean): string[] {
+  const users = Array.from({ length: empty ? 0 : c.below(4) }, (_, i) => `U${i}`);
+  const policy = (chain: string): string => (table === 'filter' && !empty && chain !== 'OUTPUT' && c.oneIn(6) ? 'DROP' : 'ACCEPT');
   const lines = [`*${table}`, ...chains[table].map(chain => `:${chain} ${policy(chain)} [0:0]`), ...users.map(u => `:${u} - [0:0]`)];
   for (const chain of chains[table]) {
     // The second rule does nothing but start conntrack, which runs when a rule asks for it.
     if (table === 'raw' && chain === 'PREROUTING')
       lines.push(`-A ${chain} -p ${SENTINEL_PROTOCOL} -j NOTRACK`, `-A ${chain} -p ${SENTINEL_PROTOCOL} -m conntrack --ctstate DNAT`);
     lines.push(`-A ${chain} -p ${SENTINEL_PROTOCOL} -j ACCEPT`);
-    for (let i = c.below(5); i > 0; i--) lines.push(randomRule(c, table, chain, chain, users));
+    for (let i = empty ? 0 : c.below(5); i > 0; i--) lines.push(randomRule(c, table, chain, chain, users));
   }
   for (const [i, user] of users.entries()) {
     // A chain jumps only to later ones: no loops. NAT targets stand in chains of one hook's callers, so users get none.
