@@ -57,7 +57,9 @@ function serve(socket: Socket, answer: Answer): void {
     if (seen > MOST_BYTES) socket.destroy();
   });
   const send = (reply: Reply) => `${JSON.stringify(reply)}\n`;
-  createInterface({ input: socket }).once('line', line => {
+  const lines = createInterface({ input: socket });
+  lines.on('error', () => {}); // it repeats the socket's
+  lines.once('line', line => {
     const onText = (text: string) => void (socket.writable && socket.write(send({ text })));
     reply(line, answer, onText, gone.signal).then(
       last => socket.end(send(last)),
@@ -92,7 +94,9 @@ export function askControl(path: string, request: ControlRequest, { onText, sign
     resolve({ stdout: '', stderr: '', status: 0 });
     socket.destroy();
   });
-  createInterface({ input: socket }).on('line', line => {
+  const lines = createInterface({ input: socket });
+  lines.on('error', () => {}); // it repeats the socket's
+  lines.on('line', line => {
     const said = JSON.parse(line) as Reply;
     if ('text' in said) onText?.(said.text);
     else if (said.ok) resolve(said.result);

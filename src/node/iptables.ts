@@ -27,12 +27,10 @@ export function runIptables(rules: NodeRules, tool: IptablesTool, args: readonly
   } catch (error) {
     if (error instanceof RefusedCommand) return refused(`${tool}: ${error.says}\n`, REFUSED);
     // Its place begins with "iptables:", or with the name of the text.
-    if (error instanceof TextError) return refused(`${tool === 'iptables' ? '' : `${tool}: `}${error.message}\n${hintOf(error)}`, USAGE);
+    if (error instanceof TextError) return refused(`${tool === 'iptables' ? '' : `${tool}: `}${error.message}\n`, USAGE);
     throw error;
   }
 }
-
-const hintOf = (error: TextError): string => (error.code === 'RULES_UNSUPPORTED' ? 'the router cannot execute it\n' : '');
 
 function command(rules: NodeRules, args: readonly string[]): ToolResult {
   // `-L -Z`: show, then set to nothing, in one go.

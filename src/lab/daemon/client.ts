@@ -25,7 +25,9 @@ export class DaemonClient {
 
   private constructor(socket: Socket, directory: string) {
     this.#socket = socket;
-    createInterface({ input: socket }).on('line', line => this.#take(JSON.parse(line)));
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => undefined); // it repeats the socket's
+    lines.on('line', line => this.#take(JSON.parse(line)));
     socket.on('error', () => undefined); // `close` follows
     socket.on('close', () => this.#end(new LabError('DAEMON', `the lab ended before it answered: ${lastWords(directory)}`)));
   }

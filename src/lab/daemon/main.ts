@@ -59,7 +59,9 @@ function serve(socket: Socket): void {
   const gone = new AbortController();
   socket.on('error', () => undefined); // the other end has gone; `close` follows
   socket.on('close', () => gone.abort());
-  createInterface({ input: socket }).on('line', line => {
+  const lines = createInterface({ input: socket });
+  lines.on('error', () => undefined); // it repeats the socket's
+  lines.on('line', line => {
     const request: Request = JSON.parse(line);
     if (request.op === 'tool') {
       void reply(send, () => runTool(request, text => send({ kind: 'text', text }), gone.signal));
