@@ -56,6 +56,15 @@ describe.skipIf(lacking !== '')(title('a lab in steps'), () => {
     expect(await kubehop.run('lab', 'check', '02')).toMatchObject({ code: 0 });
   });
 
+  test('a lab that nobody can reach any more ends by itself', async () => {
+    const lost = new Kubehop();
+    expect(await lost.run('lab', 'up', '01', '--on', 'kernel')).toMatchObject({ code: 0 });
+    expect(lost.daemon()).toBeDefined();
+    lost.close();
+    await lost.empty();
+    expect(hostState()).toEqual(before);
+  });
+
   test('--keep leaves the lab standing', async () => {
     expect(await kubehop.run('lab', 'run', '01', '--on', 'kernel', '--keep')).toMatchObject({ code: 0 });
     expect(await kubehop.run('exec', 'host', '--', 'true')).toMatchObject({ code: 0 });

@@ -28,7 +28,10 @@ describe.skipIf(lacking !== '')(title('a large body through the node port'), () 
 
 describe.skipIf(lacking !== '')(title('eth0 of a userspace node'), () => {
   const kubehop = new Kubehop();
-  afterAll(() => kubehop.close());
+  afterAll(async () => {
+    await kubehop.run('lab', 'down', '--all');
+    kubehop.close();
+  });
   const router = { node1: '02:00:c0:a8:38:0b', node2: '02:00:c0:a8:38:0c' };
 
   test('carries only what the router sent', async () => {

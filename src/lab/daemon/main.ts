@@ -3,7 +3,7 @@
  * in its working directory (by a relative name: the tmpfs on /run may hide where that is), builds the lab at the first request, and
  * ends when it is told to, or, if transient, when who started it has gone.
  */
-import { chmodSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { LabError } from '../../base/errors.ts';
@@ -15,6 +15,7 @@ import { type DaemonOptions, type Reply, type Request, SOCKET_NAME } from './pro
 
 /** Nobody came: whoever started us was killed before it could connect. */
 const ORPHAN_MS = 15_000;
+const REACHABLE_EVERY_MS = 1000;
 
 const options: DaemonOptions = JSON.parse(process.argv[2]!);
 let building: Promise<Instance> | undefined;
@@ -101,7 +102,13 @@ server.once('connection', socket => {
   clearTimeout(orphaned);
   if (options.transient) socket.once('close', () => process.exit(0));
 });
+/** Nobody can reach a lab whose directory was removed (as the system does with that of a user who has logged out): it ends. */
+function endWhenUnreachable(): void {
+  if (!existsSync(SOCKET_NAME)) process.exit(0);
+}
+
 server.listen(SOCKET_NAME, () => {
+  setInterval(endWhenUnreachable, REACHABLE_EVERY_MS).unref();
   chmodSync(SOCKET_NAME, 0o600);
   process.stdout.write('ready\n');
 });
