@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { compile } from '../../../src/netfilter/execute/compile.ts';
+import { type Onlooker, RuleParts } from '../../../src/netfilter/execute/explain.ts';
 import type { Tracer } from '../../../src/netfilter/execute/tracer.ts';
 import { Netfilter } from '../../../src/netfilter/netfilter.ts';
 import type { Match, Rule, RuleSet, Target } from '../../../src/netfilter/ruleset.ts';
@@ -159,12 +160,23 @@ class Maker {
 }
 
 /** Everything that can be seen of one packet's way. */
-function walker(rules: RuleSet, indexed: boolean) {
+function walker(rules: RuleSet, how: 'linear' | 'indexed' | 'explaining') {
   const env = new FakeEnvironment(7);
   const { program, text } = compile(rules);
-  const netfilter = new Netfilter(env, { indexed });
-  netfilter.install(program);
   let seen: string[] = [];
+  const parts = new RuleParts();
+  const missed: string[] = [];
+  const onlooker: Onlooker = {
+    settle: () => undefined,
+    missed: (_x, _p, c, _depth, at) => missed.push(parts.at(text.of(c).rule!, at).part),
+    undecided: () => missed.push('undecided'),
+    matched: (_x, _p, c) => seen.push(`r${c}`),
+    acted: () => {},
+    ended: (_x, _p, c) => seen.push(`e${c}`),
+    policy: (_x, _p, c, v) => seen.push(`p${c}=${v}`),
+  };
+  const netfilter = new Netfilter(env, how === 'explaining' ? { onlooker } : { indexed: how === 'indexed' });
+  netfilter.install(program);
   netfilter.tracer = {
     rule: (_p, _h, c) => seen.push(`r${c}`),
     end: (_p, _h, c) => seen.push(`e${c}`),
@@ -173,6 +185,8 @@ function walker(rules: RuleSet, indexed: boolean) {
   return {
     program,
     text,
+    /** The part of each rule that was tried on which it failed. */
+    missed,
     run(p: Packet, hook: Hook) {
       env.clock.advance(100);
       seen = [];
@@ -189,8 +203,8 @@ describe('the index', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const maker = new Maker(seed);
       const rules = maker.ruleSet();
-      const linear = walker(rules, false);
-      const indexed = walker(rules, true);
+      const linear = walker(rules, 'linear');
+      const indexed = walker(rules, 'indexed');
       if (indexed.program.index.length > 1) indexedChains++;
       for (let i = 0; i < 80; i++) {
         const p = maker.packet();
@@ -238,4 +252,23 @@ describe('the index', () => {
     const verdict = (dst: string): number => n.netfilter.run('filter', Hook.Forward, packet({ dst, protocol: 17, dstPort: 53 }));
     expect([verdict('10.96.0.9'), verdict('10.96.0.12'), verdict('10.96.0.17'), verdict('10.96.0.30')]).toEqual([1, 0, 1, 1]);
   });
+});
+
+test('the walk that explains is the linear walk, and names the part on which each rule failed', () => {
+  const parts = new Set<string>();
+  for (let seed = 1; seed <= 60; seed++) {
+    const maker = new Maker(seed);
+    const rules = maker.ruleSet();
+    const linear = walker(rules, 'linear');
+    const explaining = walker(rules, 'explaining');
+    for (let i = 0; i < 40; i++) {
+      const p = maker.packet();
+      const copy = Object.assign(packet(), { ...p, bytes: p.bytes.slice() });
+      const hook = maker.one([Hook.Prerouting, Hook.Forward]);
+      expect(explaining.run(copy, hook), `seed ${seed}, packet ${i}`).toEqual(linear.run(p, hook));
+    }
+    expect(explaining.program.counters).toEqual(linear.program.counters);
+    for (const part of explaining.missed) parts.add(part);
+  }
+  expect([...parts].sort()).toEqual(['destination', 'in', 'match', 'out', 'protocol', 'source']);
 });
