@@ -8,7 +8,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Packet } from '../packet/packet.ts';
-import { i32 } from '../wire/bytes.ts';
 import { Accounting } from './accounting.ts';
 import { Event, type EventRing } from './events.ts';
 import {
@@ -37,10 +36,6 @@ import { invertPorts, type Tuple } from './tuple.ts';
 /** Moments are int32 milliseconds since `epoch`; past this the epoch is moved up. */
 const REBASE_MS = 0x3fff_ffff;
 const EVICTION_RANGE = 8;
-/** Longest batch that is prefetched as a whole. */
-const PREFETCH = 256;
-/** Entries from which on it is worth the look: before, everything is in the caches. */
-const PREFETCH_FROM = 4096;
 
 export interface CoreOptions {
   clock: Clock;
@@ -68,8 +63,6 @@ export class Core {
   events: EventRing | null = null;
   /** Now, in ms since the epoch of the table. */
   now = 0;
-  readonly #hashes = new Int32Array(PREFETCH);
-  readonly #places = new Int32Array(PREFETCH);
   readonly #clock: Clock;
   readonly #onFull: (message: string) => void;
   #epoch: number;
@@ -293,34 +286,6 @@ export class Core {
     if ((status & Ips.Confirmed) !== 0) return;
     if ((status & Ips.SrcNatDone) !== 0) this.bySource.remove(i);
     this.table.free(i);
-  }
-
-  /**
-   * See `Conntrack.prefetch`. The loops that only load are kept as short as can be: what the processor overlaps is what fits into its
-   * window of instructions.
-   */
-  prefetch(batch: readonly Packet[], n: number): number {
-    const table = this.table;
-    if (table.count < PREFETCH_FROM) return 0;
-    const hashes = this.#hashes;
-    const at = this.#places;
-    const { words, slots } = table;
-    const count = Math.min(n, PREFETCH);
-    let sum = 0;
-    for (let i = 0; i < count; i++) {
-      const p = batch[i]!;
-      const b = p.bytes;
-      const l3 = p.l3;
-      const l4 = l3 + ((b[l3]! & 15) << 2);
-      const hash = l4 + 4 > p.end ? 0 : table.hash(i32(b, l3 + 12), i32(b, l3 + 16), i32(b, l4), b[l3 + 9]!);
-      hashes[i] = hash;
-      at[i] = table.lineOf(hash) << 4;
-    }
-    for (let i = 0; i < count; i++) sum += slots[at[i]!]!;
-    for (let i = 0; i < count; i++) at[i] = table.peek(at[i]!, hashes[i]!);
-    for (let i = 0; i < count; i++) sum += words[at[i]! * ENTRY]!;
-    for (let i = 0; i < count; i++) sum += words[at[i]! * ENTRY + ENTRY - 1]!;
-    return sum;
   }
 
   /** A number that stays with the entry for its life and tells it from others (`nf_ct_get_id`). */

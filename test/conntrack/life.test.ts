@@ -83,6 +83,21 @@ describe('expiry', () => {
   });
 });
 
+describe('prefetch', () => {
+  test('changes nothing, whatever the frames are', () => {
+    const w = world({ capacity: 8192 });
+    const send = sender(w);
+    for (let n = 0; n < 5000; n++) send({ sport: 1000 + n });
+    const before = w.ct.core.table.words.slice();
+    const frames = [udpPacket({ src: POD, dst: BACKEND, sport: 1001 }), udpPacket({ src: BACKEND, dst: POD }), tcpPacket()];
+    frames[1]!.end = frames[1]!.start + 21;
+    frames[2]!.bytes[frames[2]!.start] = 0xff;
+    expect(Number.isFinite(w.ct.prefetch(frames, 3, 0))).toBe(true);
+    expect(w.ct.core.table.words).toEqual(before);
+    expect(frames.map(p => p.ct)).toEqual([-1, -1, -1]);
+  });
+});
+
 describe('a full table', () => {
   test('makes entries that are not assured give way, from the buckets of the new flow', () => {
     const messages: string[] = [];
