@@ -30,11 +30,6 @@ export async function judge(kernel: Side, userspace: Side, c: Case): Promise<Ver
     compareOutputs(c, k, u, renaming) ??
     compareConnections(await kernel.connections(), await userspace.connections(), renaming) ??
     compareCounters(await kernel.rules(), await userspace.rules());
-  for (const side of [kernel, userspace]) await undoSysctls(side, c);
+  for (const side of [kernel, userspace]) await side.undoSysctls();
   return { difference, kernel: k, userspace: u, renamed: renaming.count, frames: k.frames.filter(Boolean).length };
-}
-
-/** Switches that a case turned go back to 0: none of those that cases turn has another value at the start. */
-async function undoSysctls(side: Side, c: Case): Promise<void> {
-  for (const step of c.steps) if (step.kind === 'sysctl') await side.sysctl(step.name, 0);
 }

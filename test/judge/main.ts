@@ -11,8 +11,10 @@ import { Chooser } from './generate/choose.ts';
 import { randomRules } from './generate/rules.ts';
 import { randomTraffic } from './generate/traffic.ts';
 import { judge, type Verdict } from './judge.ts';
+import { KernelSide } from './kernel-side.ts';
+import { MemoryRouter, WiredRouter } from './router-side.ts';
 import { shrink } from './shrink.ts';
-import { buildWorld, KernelSide, type Side, UserspaceSide } from './sides.ts';
+import type { Side } from './sides.ts';
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +22,8 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     case: { type: 'string', multiple: true },
     nft: { type: 'boolean', default: false },
+    memory: { type: 'boolean', default: false },
+    prove: { type: 'boolean', default: false },
     out: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
   },
@@ -28,10 +32,9 @@ const { values } = parseArgs({
 const STEPS_PER_CASE = 100;
 
 async function main(): Promise<number> {
-  buildWorld();
   const seed = values.seed === undefined ? crypto.getRandomValues(new Uint32Array(1))[0]! : Number(values.seed);
-  const kernel = new KernelSide(values.nft);
-  const userspace = await UserspaceSide.start(seed);
+  const kernel = new KernelSide('kernel', values.nft);
+  const userspace = await judged(seed);
   try {
     return values.case ? await runFiles(kernel, userspace, values.case) : await runRandom(kernel, userspace, seed, Number(values.packets));
   } finally {
@@ -39,6 +42,10 @@ async function main(): Promise<number> {
     await userspace.close();
   }
 }
+
+/** Who is judged: the router on wires, or in this thread (many times faster), or the kernel itself, which proves the judge. */
+const judged = async (seed: number): Promise<Side> =>
+  values.prove ? new KernelSide('again', values.nft) : values.memory ? new MemoryRouter(seed) : await WiredRouter.start('router', seed);
 
 async function runFiles(kernel: Side, userspace: Side, files: readonly string[]): Promise<number> {
   let failed = 0;

@@ -67,13 +67,11 @@ export const kernelCommands = (): string[] => [
   ...routes.map(r => ('via' in r ? `route add ${r.to} via ${r.via} dev ${r.dev}` : `route add ${r.type} ${r.to}`)),
 ];
 
-/** Wires from the driver's namespace into both sides: the driver's end of link `a` is `ka` for the kernel and `ua` for the router. */
-export const driverEnd = (side: 'kernel' | 'userspace', link: LinkName): string => `${side[0]}${link}`;
+/** Wires from the driver's namespace into a side's: the driver's end of link `a` is `SIDE-a`. */
+export const driverEnd = (side: string, link: LinkName): string => `${side}-${link}`;
 
-export const wireCommands = (): string[] =>
-  (['kernel', 'userspace'] as const).flatMap(side =>
-    links.flatMap(l => [
-      `link add ${driverEnd(side, l.name)} mtu 9000 type veth peer name ${l.name} address ${l.mac} mtu ${l.mtu} netns ${side}`,
-      `link set dev ${driverEnd(side, l.name)} up`,
-    ]),
-  );
+export const wireCommands = (side: string): string[] =>
+  links.flatMap(l => [
+    `link add ${driverEnd(side, l.name)} mtu 9000 type veth peer name ${l.name} address ${l.mac} mtu ${l.mtu} netns ${side}`,
+    `link set dev ${driverEnd(side, l.name)} up`,
+  ]);

@@ -21,7 +21,7 @@ export interface Output {
 }
 
 export class Wires {
-  readonly #side: 'kernel' | 'userspace';
+  readonly #side: string;
   readonly #sockets = new Map<LinkName, PacketSocket>();
   readonly #polls = new PollSet();
   readonly #batch = Array.from({ length: 64 }, () => new Packet());
@@ -30,7 +30,7 @@ export class Wires {
   #sentinel = 0;
 
   /** In the driver's namespace. */
-  constructor(side: 'kernel' | 'userspace') {
+  constructor(side: string) {
     this.#side = side;
     for (const { name } of links) {
       const socket = new PacketSocket(driverEnd(side, name), { offload: false, promiscuous: true, frames: 1024, frameSize: 9100 });
@@ -43,12 +43,8 @@ export class Wires {
   inject(link: LinkName, frame: Uint8Array): Output[] {
     const number = ++this.#sentinel;
     this.#send(link, frame);
-    const expected = new Set<LinkName>();
-    for (const to of links) {
-      expected.add(to.name);
-      this.#send(link, sentinel(link, to.net, number));
-    }
-    return this.#collect(expected, number);
+    for (const each of sentinels(link, number)) this.#send(link, each);
+    return this.#collect(new Set(links.map(l => l.name)), number);
   }
 
   close(): void {
@@ -87,6 +83,11 @@ export class Wires {
 }
 
 const MARK = 0x6b68_6f70;
+
+/** One to each link. */
+export const sentinels = (from: LinkName, number: number): Uint8Array[] => links.map(to => sentinel(from, to.net, number));
+
+export const isSentinel = (b: Uint8Array, start: number, end: number): boolean => sentinelNumber(b, start, end) !== -1;
 
 function sentinel(from: LinkName, toNet: number, number: number): Uint8Array {
   const { net, mac } = links.find(l => l.name === from)!;

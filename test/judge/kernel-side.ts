@@ -1,0 +1,71 @@
+/** Linux, in a namespace of its own. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { insideNetns, openNetns } from '../../src/os/netns.ts';
+import { Shell } from './shell.ts';
+import { buildWorld, lines, runOnce, type Side, Switches } from './sides.ts';
+import { kernelCommands, type LinkName, links, sysctl } from './topology.ts';
+import { type Output, Wires } from './wires.ts';
+
+export class KernelSide implements Side {
+  readonly name: string;
+  readonly #wires: Wires;
+  readonly #restore: string;
+  readonly #shell: Shell;
+  readonly #netns: number;
+  readonly #switches = new Switches();
+
+  /**
+   * @param netns a new one's name
+   * @param nft rules by iptables-nft instead of iptables-legacy. It puts nft's own expressions in the place of some xtables matches, and
+   * these act otherwise on headers that are cut short.
+   */
+  constructor(netns: string, nft = false) {
+    this.name = netns;
+    buildWorld(netns);
+    runOnce('ip', ['-n', netns, '-batch', '-'], `${kernelCommands().join('\n')}\n`);
+    // What a router makes itself leaves with its checksum finished.
+    for (const l of links) runOnce('ip', ['netns', 'exec', netns, 'ethtool', '-K', l.name, 'tx', 'off']);
+    this.#netns = openNetns(`/run/netns/${netns}`);
+    for (const [name, value] of Object.entries(sysctl)) this.#write(name, value);
+    this.#restore = nft ? 'iptables-nft' : 'iptables-legacy';
+    this.#wires = new Wires(netns);
+    this.#shell = new Shell(netns);
+  }
+  async load(rules: string): Promise<void> {
+    await this.#shell.run(`${this.#restore}-restore`, rules);
+  }
+  async forget(): Promise<void> {
+    // The table is not there before the first rule that needs it: then it complains, and all is well.
+    await this.#shell.say('conntrack -F 2>&1');
+  }
+  async sysctl(name: string, value: number): Promise<void> {
+    if (!this.#switches.has(name)) this.#switches.note(name, this.#read(name));
+    this.#write(name, value);
+  }
+  async undoSysctls(): Promise<void> {
+    for (const [name, value] of this.#switches.take()) this.#write(name, value);
+  }
+  inject(link: LinkName, frame: Uint8Array): Output[] {
+    return this.#wires.inject(link, frame);
+  }
+  async connections(): Promise<string[]> {
+    return lines(await this.#shell.run('conntrack -L 2>/dev/null'));
+  }
+  async rules(): Promise<string[]> {
+    return lines(await this.#shell.run(`${this.#restore}-save -c`));
+  }
+  async close(): Promise<void> {
+    this.#wires.close();
+    this.#shell.close();
+  }
+
+  #read(name: string): number {
+    return insideNetns(this.#netns, () => Number(readFileSync(procFile(name), 'utf8')));
+  }
+  #write(name: string, value: number): void {
+    insideNetns(this.#netns, () => writeFileSync(procFile(name), String(value)));
+  }
+}
+
+/** `/proc/sys/net` is that of the thread that opens it. */
+const procFile = (name: string): string => `/proc/sys/${name.replaceAll('.', '/')}`;
