@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { LabError } from '../base/errors.ts';
 import { loadLab } from './catalog.ts';
 import { childrenOf, type Instance, runningInstances } from './daemon/directories.ts';
+import { nodePath } from './node-shell.ts';
 import { netnsPath } from './shell.ts';
 import { clusterTopology } from './topology/cluster.ts';
 
@@ -34,7 +35,8 @@ export async function execIn(instance: Instance, where: string, argv: readonly s
   if (init === undefined) throw new LabError('DAEMON', `lab ${instance.lab} is ending`);
   const user = process.getuid!() === 0 ? [] : ['--user', '--preserve-credentials'];
   const enter = ['--target', String(init), ...user, '--mount', '--net', '--pid', '--', 'nsenter', `--net=${netnsPath(where)}`, '--'];
-  const child = spawn('nsenter', [...enter, ...argv], { stdio: 'inherit' });
+  const env = instance.planes[where] === 'userspace' ? { ...process.env, PATH: nodePath(where) } : process.env;
+  const child = spawn('nsenter', [...enter, ...argv], { stdio: 'inherit', env });
   return new Promise((resolve, reject) => {
     child.once('error', cause => reject(new LabError('TOOL_MISSING', `cannot run nsenter: ${cause.message}`, { cause })));
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));

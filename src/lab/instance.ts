@@ -7,6 +7,7 @@ import { createTraceRing } from '../packet/trace-ring.ts';
 import { HOOK_HOP } from '../packet/tracer.ts';
 import { hookNames } from '../packet/verdict.ts';
 import type { Lab } from './definition.ts';
+import { writeNodeTools } from './node-shell.ts';
 import type { DataPlane } from './plane/data-plane.ts';
 import { KernelPlane, restoreCommand } from './plane/kernel.ts';
 import { type RunningPod, startPod } from './pod/start.ts';
@@ -96,6 +97,7 @@ export class Instance {
       warn: line => say(line, false),
     });
     const { interfaces } = plane.running;
+    writeNodeTools(name);
     this.traceRings.push({ node: name, shared: traceRing, hops: this.#logicalHops(name, interfaces), interfaces });
     return plane;
   }

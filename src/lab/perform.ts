@@ -9,6 +9,7 @@ import { FOREVER, type Phase, writeRunFacts } from './evidence.ts';
 import type { Instance } from './instance.ts';
 import { writeRunJourney } from './journey.ts';
 import type { CheckResult, RunResult } from './result.ts';
+import { nodePath } from './node-shell.ts';
 import { inNetns, netnsPath, run, runOrThrow } from './shell.ts';
 import type { Expectation } from './sight.ts';
 import { inject } from './steps/inject.ts';
@@ -210,7 +211,8 @@ class Performer {
   #enter(where: string, command: string): string[] {
     if (!this.#instance.topology.namespaces.some(ns => ns.name === where))
       throw new LabError('BAD_INPUT', `there is no "${where}" in this lab`);
-    return inNetns(where, ['sh', '-c', command]);
+    const path = this.#instance.planes.get(where)?.kind === 'userspace' ? ['env', `PATH=${nodePath(where)}`] : [];
+    return inNetns(where, [...path, 'sh', '-c', command]);
   }
 
   async #eventually(look: () => Promise<boolean>): Promise<boolean> {

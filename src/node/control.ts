@@ -12,7 +12,7 @@ import type { ToolName, ToolResult } from './tool.ts';
 
 /** `command` and its words; `input` is what a command would read from stdin. */
 export interface ControlRequest {
-  command: 'reload' | ToolName | 'counters' | 'sysctl';
+  command: 'reload' | ToolName | 'counters';
   args: readonly string[];
   input?: string;
 }

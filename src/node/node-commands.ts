@@ -1,5 +1,4 @@
 /** What a running router answers to the words people know: the other end of `control.ts`. */
-import { LabError } from '../base/errors.ts';
 import type { ControlRequest } from './control.ts';
 import type { RunningNode } from './node.ts';
 import { type ToolName, type ToolResult, wrote } from './tool.ts';
@@ -23,15 +22,10 @@ export async function answerControl(
     case 'iptables':
     case 'iptables-save':
     case 'iptables-restore':
+    case 'sysctl':
       return runTool(node, command, args, input ?? '', onText, gone);
     case 'counters':
       return wrote(`${JSON.stringify(await node.counters(), null, 2)}\n`);
-    case 'sysctl': {
-      const [name, value] = (args[0] ?? '').split('=');
-      if (!name) throw new LabError('BAD_INPUT', 'sysctl: expected a name, or name=value');
-      const now = await node.sysctl(name.trim(), value === undefined ? null : Number(value.trim()));
-      return wrote(`${name.trim()} = ${now}\n`);
-    }
   }
 }
 

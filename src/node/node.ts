@@ -8,6 +8,7 @@ import { type IptablesTool, runIptables } from './iptables.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
 import { type LoadOptions, NodeRules } from './rules.ts';
 import { openSocketsPath, type SocketsPath } from './sockets-path.ts';
+import { sysctlCommand } from './sysctl-command.ts';
 import type { ToolName, ToolResult } from './tool.ts';
 
 export interface NodeOptions {
@@ -117,6 +118,7 @@ export class RunningNode {
 
   /** Any of the tools that people know. */
   async tool(name: ToolName, args: readonly string[], input?: string): Promise<ToolResult> {
+    if (name === 'sysctl') return sysctlCommand(args, (key, value) => this.sysctl(key, value));
     if (name !== 'conntrack') return this.iptables(name, args, input);
     return (await this.#ask({ kind: 'conntrack', id: 0, args })) as ToolResult;
   }
@@ -154,6 +156,11 @@ export class RunningNode {
   /** Reads, or with `value` writes, a sysctl by the kernel's name. */
   sysctl(name: string, value: number | null = null): Promise<number> {
     return this.#ask({ kind: 'sysctl', id: 0, name, value }) as Promise<number>;
+  }
+  /** The node's clock jumps; what is due by then has expired when this resolves. @throws LabError BAD_INPUT for a jump back */
+  async advance(seconds: number): Promise<void> {
+    if (!(seconds >= 0)) throw new LabError('BAD_INPUT', `a clock does not go back: ${seconds} s`);
+    await this.#ask({ kind: 'advance', id: 0, ms: seconds * 1000 });
   }
   trace(ring: SharedArrayBuffer | null): void {
     this.#send({ kind: 'trace', ring });

@@ -1,5 +1,5 @@
 /** The tools that people know, on a running node: what one of them writes, and its exit status. */
-export const toolNames = ['iptables', 'iptables-save', 'iptables-restore', 'conntrack'] as const;
+export const toolNames = ['iptables', 'iptables-save', 'iptables-restore', 'conntrack', 'sysctl'] as const;
 export type ToolName = (typeof toolNames)[number];
 
 export interface ToolResult {

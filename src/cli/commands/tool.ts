@@ -1,11 +1,12 @@
 /**
- * `kubehop iptables`, `iptables-save`, `iptables-restore` and `conntrack`: the words people know, on a running router or on a node of a
+ * `kubehop iptables`, `iptables-save`, `iptables-restore`, `conntrack` and `sysctl`: the words people know, on a running router or on a node of a
  * lab that is up, whichever data plane runs there. All words but `--pid`, `--node` and `--lab` are the tool's.
  */
 import { LabError } from '../../base/errors.ts';
 import { DaemonClient } from '../../lab/daemon/client.ts';
 import { runtimeRoot } from '../../lab/daemon/directories.ts';
 import { runningLab } from '../../lab/exec.ts';
+import { LAB_DIRECTORY_VARIABLE } from '../../lab/node-shell.ts';
 import { askControl, controlPath } from '../../node/control.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
 import type { Define } from '../commands.ts';
@@ -26,6 +27,9 @@ Example: kubehop iptables-restore --node node1 -n < more.rules`,
   conntrack: `
 Commands: -L -G -D -F -C -S -E with filters (-p -s -d --orig-port-dst ...) and -o extended,timestamp,id, as conntrack(8) has them.
 Example:  kubehop conntrack --node node1 -E -p tcp`,
+  sysctl: `
+Words: NAME to read, NAME=VALUE to write; -w, -n, -q as sysctl(8) has them. On a userspace node: the names that the router knows.
+Example: kubehop sysctl --node node1 net.ipv4.conf.eth0.route_localnet`,
 };
 
 export const define: Define = (command, io) => {
@@ -90,7 +94,9 @@ async function atRouter(pid: number, { tool, args, input }: Request, io: Io): Pr
 }
 
 async function inLab(node: string, lab: string | undefined, request: Request, io: Io): Promise<ToolResult> {
-  const client = await DaemonClient.connect(runningLab(lab).directory);
+  // In a node's own shell the words on PATH are these; they reach the lab from inside.
+  const directory = process.env[LAB_DIRECTORY_VARIABLE] ?? runningLab(lab).directory;
+  const client = await DaemonClient.connect(directory);
   const interrupted = new Promise<ToolResult>(resolve =>
     io.interrupted.addEventListener('abort', () => resolve({ stdout: '', stderr: '', status: io.exitCode })),
   );

@@ -3,13 +3,15 @@
  * in its working directory (by a relative name: the tmpfs on /run may hide where that is), builds the lab at the first request, and
  * ends when it is told to, or, if transient, when who started it has gone.
  */
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { LabError } from '../../base/errors.ts';
 import type { ToolResult } from '../../node/tool.ts';
 import { loadLab } from '../catalog.ts';
 import { Instance } from '../instance.ts';
+import { SHELL_DIRECTORY } from '../node-shell.ts';
 import { perform } from '../perform.ts';
 import { type DaemonOptions, type Reply, type Request, SOCKET_NAME } from './protocol.ts';
 
@@ -106,6 +108,10 @@ server.once('connection', socket => {
 function endWhenUnreachable(): void {
   if (!existsSync(SOCKET_NAME)) process.exit(0);
 }
+
+// For the tools in a userspace node's shell, which cannot see the host's directory.
+mkdirSync(SHELL_DIRECTORY, { recursive: true, mode: 0o700 });
+createServer(serve).listen(join(SHELL_DIRECTORY, SOCKET_NAME));
 
 server.listen(SOCKET_NAME, () => {
   setInterval(endWhenUnreachable, REACHABLE_EVERY_MS).unref();

@@ -1,8 +1,10 @@
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
+import type { Plane } from '../topology/model.ts';
 
 /** What carries the packets of one node, from outside: the same questions, whoever answers. */
 export interface DataPlane {
+  readonly kind: Plane;
   /**
    * One of the tools that people know, with its arguments and its stdin. What it writes while it runs goes to `onText`; one that goes on
    * for ever ends when `gone` is aborted.

@@ -14,6 +14,7 @@ export const restoreCommand = (namespace: string, text: string): Command => ({
 });
 
 export class KernelPlane implements DataPlane {
+  readonly kind = 'kernel';
   readonly failed = new Promise<never>(() => undefined); // it does not
   readonly #node: string;
 

@@ -20,6 +20,7 @@ export interface UserspaceOptions {
 }
 
 export class UserspacePlane implements DataPlane {
+  readonly kind = 'userspace';
   readonly failed: Promise<Error | undefined>;
   readonly running: RunningNode;
   readonly #node: string;
