@@ -36,6 +36,8 @@ export interface BuiltNode {
 export interface BuildParts {
   clock: Clock;
   random: Random;
+  /** Milliseconds since 1970, for the timestamps of connections. */
+  wallClock?: () => number;
   /** Opens the device of a port; what else must be closed later goes to `opened`. */
   open: (port: PortDescription, opened: Closable[]) => Device;
   /** The connection table is full: said once. */
@@ -74,7 +76,13 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
     plane.setRoutes([...routesOfAddresses(allInterfaces(plane), plane.lo), ...describedRoutes(plane, d)]);
     for (const n of d.neighbours) plane.neighbours.setPermanent(plane.byName(n.dev)!.id, parseIpv4(n.ip), parseMac(n.mac));
     const onFull = rest.onFull === undefined ? {} : { onFull: rest.onFull };
-    const conntrack = new Conntrack({ clock, random, capacity: rest.connections ?? DEFAULT_CONNECTIONS, wallClock: Date.now, ...onFull });
+    const conntrack = new Conntrack({
+      clock,
+      random,
+      capacity: rest.connections ?? DEFAULT_CONNECTIONS,
+      wallClock: rest.wallClock ?? Date.now,
+      ...onFull,
+    });
     for (const [name, value] of Object.entries(d.sysctl)) setSysctl(plane, conntrack, name, value);
     plane.wrongTtl = d.faults.includes('wrong-ttl');
     return { plane, conntrack, ports, close };

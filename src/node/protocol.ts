@@ -25,7 +25,9 @@ export type NodeRequest =
   | { kind: 'follow'; id: number; args: readonly string[] }
   | { kind: 'unfollow'; follower: number }
   | { kind: 'counters'; id: number }
-  | { kind: 'sysctl'; id: number; name: string; value: number | null };
+  | { kind: 'sysctl'; id: number; name: string; value: number | null }
+  /** The node's clock jumps; the answer comes when what is due has expired. */
+  | { kind: 'advance'; id: number; ms: number };
 
 export interface PortCounters {
   name: string;

@@ -32,6 +32,7 @@ class Node {
     this.#built = buildNode(start.description, {
       clock: this.#clock,
       random,
+      wallClock: () => Date.now() + this.#clock.aheadMs,
       open: openPort,
       onFull: message => say({ kind: 'warning', message }),
     });
@@ -104,6 +105,11 @@ class Node {
         return this.#followers.add(request.id, request.args);
       case 'counters':
         return this.#counters();
+      case 'advance':
+        this.#clock.advance(request.ms);
+        conntrack.sweepAll();
+        plane.reassembly.sweep();
+        return null;
       case 'sysctl': {
         if (request.value !== null) setSysctl(plane, conntrack, request.name, request.value);
         return request.name.startsWith('net.netfilter.') ? conntrack.sysctl.get(request.name) : plane.sysctls.get(request.name);
