@@ -54,7 +54,7 @@ const vxlan = z.strictObject({
   local: ipv4,
   mac: mac.optional(),
   mtu: mtu.default(1450),
-  udpChecksum: z.boolean().default(false),
+  udpChecksum: z.boolean().default(true),
   addresses: z.array(cidr).default([]),
   peers: z.array(z.strictObject({ subnet: cidr, vtep: ipv4, mac, node: ipv4 })).default([]),
 });

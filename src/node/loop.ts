@@ -7,6 +7,7 @@ import { Packet } from '../packet/packet.ts';
 import type { Interface } from '../router/interface.ts';
 import { frameIn, runWaiting, socketIn } from '../router/path.ts';
 import type { Plane } from '../router/plane.ts';
+import { HEADER_LEN } from '../wire/ethernet.ts';
 import type { BatchClock } from './batch-clock.ts';
 
 /** Frames that are taken at once: few enough that their headers stay in the first-level cache. */
@@ -26,9 +27,11 @@ export interface LoopParts {
   onWake(): boolean;
   /** Once per batch, before its first packet: expiry of connections. */
   sweep(): void;
+  /** The connections of a batch are looked for together, so that the memory answers all of them at once. `linkBytes` stand before IPv4. */
+  prefetch(batch: readonly Packet[], n: number, linkBytes: number): void;
 }
 
-export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep }: LoopParts): void {
+export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep, prefetch }: LoopParts): void {
   const batch = Array.from({ length: BATCH }, () => new Packet());
   const polls = new PollSet(ports.length + 2);
   const wakePlace = polls.add(wakeFd);
@@ -42,8 +45,8 @@ export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep }: LoopPart
     sweep();
     if (polls.ready(wakePlace) && !onWake()) return;
     busy = false;
-    if (polls.ready(socketPlace) && takeSockets(plane, batch)) busy = true;
-    for (let i = 0; i < places.length; i++) if (polls.ready(places[i]!) && takeFrames(plane, ports[i]!, batch)) busy = true;
+    if (polls.ready(socketPlace) && takeSockets(plane, batch, prefetch)) busy = true;
+    for (let i = 0; i < places.length; i++) if (polls.ready(places[i]!) && takeFrames(plane, ports[i]!, batch, prefetch)) busy = true;
     if (clock.nowMs() - timersAtMs >= TIMER_MS) {
       timersAtMs = clock.nowMs();
       plane.neighbours.tick();
@@ -54,18 +57,22 @@ export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep }: LoopPart
 }
 
 /** @returns whether more is likely to wait. */
-function takeFrames(plane: Plane, port: Interface, batch: readonly Packet[]): boolean {
+type Prefetch = LoopParts['prefetch'];
+
+function takeFrames(plane: Plane, port: Interface, batch: readonly Packet[], prefetch: Prefetch): boolean {
   const device = port.device!;
   const n = device.receive(batch);
+  if (n > 1) prefetch(batch, n, HEADER_LEN);
   for (let i = 0; i < n; i++) frameIn(plane, batch[i]!, port);
   if (n > 0) plane.flush();
   device.release();
   return n === batch.length;
 }
 
-function takeSockets(plane: Plane, batch: readonly Packet[]): boolean {
+function takeSockets(plane: Plane, batch: readonly Packet[], prefetch: Prefetch): boolean {
   const device = plane.sockets!;
   const n = device.receive(batch);
+  if (n > 1) prefetch(batch, n, 0);
   for (let i = 0; i < n; i++) socketIn(plane, batch[i]!);
   if (n > 0) plane.flush();
   device.release();

@@ -56,6 +56,9 @@ class Node {
         ports,
         wakeFd: start.wakeFd,
         onWake: () => this.#hear(),
+        prefetch: (batch, n, linkBytes) => {
+          if (this.#netfilter.tracks) conntrack.prefetch(batch, n, linkBytes);
+        },
         sweep: () => {
           conntrack.sweep();
           this.#followers.tell();

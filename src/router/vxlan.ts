@@ -30,7 +30,7 @@ export class Vxlan {
   readonly port: number;
   readonly local: Ipv4;
   readonly mac: Uint8Array;
-  /** UDP checksum on the outer packet; flannel's device sends 0. */
+  /** UDP checksum on the outer packet. RFC 7348 wants 0; Linux computes it unless the device was made with `noudpcsum`. */
   readonly udpChecksum: boolean;
   #macs: Uint8Array[] = [];
   #nodes: Ipv4[] = [];

@@ -38,6 +38,8 @@ export interface World {
   install(ruleSet: RuleSet): ProgramText;
   netfilter: Netfilter;
   drops(): Record<string, number>;
+  /** Entries in the connection table, as `conntrack -C` counts them. */
+  connections(): number;
   /** The frames of the last call as bytes. */
   last: { port: string; bytes: Uint8Array }[];
 }
@@ -100,6 +102,10 @@ export function world(
       return collect();
     },
     drops: () => plane.drops.toObject(),
+    connections: () => {
+      conntrack.sweepAll(); // what was dropped stays readable until then
+      return conntrack.size;
+    },
   };
 
   function put(wire: MemoryDevice, bytes: Uint8Array, gsoSize = 0): string[] {

@@ -51,6 +51,8 @@ const QUIET = {
 } as const;
 const BRIDGE_NF = 'net.bridge.bridge-nf-call-iptables';
 const FORWARD = 'net.ipv4.ip_forward';
+/** kube-proxy turns it on for node ports on 127.0.0.1. */
+const LOCALNET = 'net.ipv4.conf.all.route_localnet';
 
 /** @throws LabError BAD_INPUT for a declaration that cannot be built. */
 export function clusterTopology(lab: ClusterDeclaration, planeOf: (node: string) => Plane): Topology {
@@ -147,7 +149,7 @@ function nodeNamespace(name: string, node: Node): Namespace {
     ...leaf,
     name,
     role: 'node',
-    sysctls: { ...QUIET, [FORWARD]: kernel ? 1 : 0, [BRIDGE_NF]: kernel && node.bridgeNf ? 1 : 0 },
+    sysctls: { ...QUIET, [FORWARD]: kernel ? 1 : 0, [LOCALNET]: kernel ? 1 : 0, [BRIDGE_NF]: kernel && node.bridgeNf ? 1 : 0 },
     bridges: node.pods.length > 0 ? [cni0] : [],
     routes: kernel && node.gateway !== undefined ? [{ to: 'default', via: node.gateway }] : [],
     node,

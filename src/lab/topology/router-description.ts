@@ -28,7 +28,8 @@ export function routerDescription(node: Node, faults: RouterDescription['faults'
     vxlan: node.peers.length === 0 ? [] : [flannel(node)],
     routes: node.gateway === undefined ? [] : [{ to: 'default', via: node.gateway, dev: 'eth0', type: 'unicast', metric: 0 }],
     neighbours: [],
-    sysctl: { 'net.ipv4.ip_forward': 1 },
+    // kube-proxy turns route_localnet on for node ports on 127.0.0.1 (`--iptables-localhost-nodeports`).
+    sysctl: { 'net.ipv4.ip_forward': 1, 'net.ipv4.conf.all.route_localnet': 1 },
     faults: [...faults],
   };
 }
