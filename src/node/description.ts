@@ -54,7 +54,8 @@ const vxlan = z.strictObject({
   local: ipv4,
   mac: mac.optional(),
   mtu: mtu.default(1450),
-  udpChecksum: z.boolean().default(true),
+  /** RFC 7348 wants none; Linux computes one unless the device is made with `noudpcsum`. */
+  udpChecksum: z.boolean().default(false),
   addresses: z.array(cidr).default([]),
   peers: z.array(z.strictObject({ subnet: cidr, vtep: ipv4, mac, node: ipv4 })).default([]),
 });

@@ -87,7 +87,7 @@ describe('a NodePort request for a pod on another node', () => {
   test('is DNATed, masqueraded to flannel.1, and wrapped for the other node; the outer packet keeps the node as its source', () => {
     const w = world(node1(), rules('10.244.2.5'));
     const [line] = w.send('eth0', syn);
-    expect(line).toMatch(new RegExp(`^eth0: ${N1}>${N2} udp 192\\.168\\.56\\.11:\\d+>192\\.168\\.56\\.12:8472 ttl 64$`));
+    expect(line).toMatch(new RegExp(`^eth0: ${N1}>${N2} udp 192\\.168\\.56\\.11:\\d+>192\\.168\\.56\\.12:8472 ttl 64 nosum$`));
     expect(inner(w.last[0]!.bytes)).toBe(`${VTEP1}>${VTEP2} tcp 10.244.1.0:40000>10.244.2.5:8080 S ttl 62`);
   });
 
