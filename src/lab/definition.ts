@@ -1,6 +1,7 @@
 /** The form of an exercise: what `labs/NN-name/lab.ts` exports. Everything here is data; the runner gives it life. */
 import type { Expectation } from './sight.ts';
 import type { ClusterDeclaration } from './topology/cluster.ts';
+import type { Plane } from './topology/model.ts';
 
 export interface ServiceDeclaration {
   /** In the namespace `default`. */
@@ -22,7 +23,7 @@ export const lab = (definition: Lab): Lab => definition;
 
 /** A packet with every field fixed. The lab fills in the MACs: the sender's own and that of its next hop. */
 export type ProbePacket =
-  | { protocol: 'tcp'; dst: string; srcPort: number; flags: 'SYN'; seq: number }
+  | { protocol: 'tcp'; dst: string; srcPort: number; flags: string; seq: number; ack: number; text: string }
   | { protocol: 'udp'; dst: string; srcPort: number; text: string }
   | { protocol: 'icmp'; dst: string; id: number; sequence: number }
   | { protocol: 'arp'; dst: string };
@@ -31,9 +32,16 @@ export type LabStep =
   | { do: 'prepare'; where: string; command: string }
   | { do: 'probe'; from: string; packet: ProbePacket }
   | { do: 'converse'; from: string; command: string; output?: RegExp; exit: number }
+  | { do: 'start'; from: string; command: string }
+  | { do: 'finish'; output?: RegExp; exit: number }
+  | { do: 'advance'; node: string; seconds: number }
+  | { do: 'follow'; node: string; filter: string }
+  | { do: 'on plane'; node: string; plane: Plane; steps: readonly LabStep[] }
   | { do: 'expect hop'; hop: string; expected: Expectation }
   | { do: 'expect nothing'; hop: string; expected: Expectation }
   | { do: 'expect conntrack'; node: string; entry: RegExp }
+  | { do: 'expect no conntrack'; node: string; entry: RegExp }
+  | { do: 'expect events'; node: string; events: readonly RegExp[] }
   | { do: 'expect rule'; node: string; rule: RegExp; packets: number }
   | { do: 'expect output'; where: string; command: string; output: RegExp };
 
@@ -52,6 +60,28 @@ export const converse = (from: string, command: string, options: { output?: RegE
   ...(options.output === undefined ? {} : { output: options.output }),
 });
 
+/** A real program that goes on while the next steps run: what they see is its conversation. `finish` waits for its end. */
+export const start = (from: string, command: string): LabStep => ({ do: 'start', from, command });
+
+/** Waits for the program that was started. @param options as for `converse` */
+export const finish = (options: { output?: RegExp; exit?: number } = {}): LabStep => ({
+  do: 'finish',
+  exit: options.exit ?? 0,
+  ...(options.output === undefined ? {} : { output: options.output }),
+});
+
+/** The clock of a userspace node jumps. A kernel has no such clock: say with `onPlane` what it does instead. */
+export const advance = (node: string, seconds: number): LabStep => ({ do: 'advance', node, seconds });
+
+/** Steps for one data plane only: where the other cannot do it. No probes and no conversations, or the runs cannot be compared. */
+export const onPlane = (node: string, plane: Plane, ...steps: LabStep[]): LabStep => ({ do: 'on plane', node, plane, steps });
+
+/** The node's `conntrack -E` runs from here on. @param filter `-p tcp --orig-port-src 40001` */
+export const follow = (node: string, filter: string): LabStep => ({ do: 'follow', node, filter });
+
+/** The events since `follow`: as many, in this order. */
+export const expectEvents = (node: string, events: readonly RegExp[]): LabStep => ({ do: 'expect events', node, events });
+
 /** At least one packet at the hop, since the last probe or conversation began, shows all of this. */
 export const expectHop = (hop: string, expected: Expectation): LabStep => ({ do: 'expect hop', hop, expected });
 
@@ -61,6 +91,9 @@ export const expectNothing = (hop: string, expected: Expectation): LabStep => ({
 /** A line of the node's `conntrack -L`. */
 export const expectConntrack = (node: string, entry: RegExp): LabStep => ({ do: 'expect conntrack', node, entry });
 
+/** No line of it: because there was none, or because it has expired. */
+export const expectNoConntrack = (node: string, entry: RegExp): LabStep => ({ do: 'expect no conntrack', node, entry });
+
 /** A rule of the node's `iptables-save -c` that has counted so many packets. */
 export const expectRule = (node: string, rule: RegExp, packets: number): LabStep => ({ do: 'expect rule', node, rule, packets });
 
@@ -68,13 +101,18 @@ export const expectRule = (node: string, rule: RegExp, packets: number): LabStep
 export const expectOutput = (where: string, command: string, output: RegExp): LabStep => ({ do: 'expect output', where, command, output });
 
 /** @param dst `192.168.56.11:30080` */
-export const tcpSyn = (dst: string, options: { srcPort?: number; seq?: number } = {}): ProbePacket => ({
+export const tcpSyn = (dst: string, options: { srcPort?: number; seq?: number } = {}): ProbePacket =>
+  tcp(dst, { flags: 'SYN', srcPort: options.srcPort ?? 40_001, seq: options.seq ?? 1_000_000 });
+
+/** Any segment. @param options.flags `SYN,ACK`, `ACK`, `PSH,ACK`, `FIN,ACK`, `RST` @param options.text its data */
+export const tcp = (dst: string, options: { flags: string; srcPort: number; seq: number; ack?: number; text?: string }): ProbePacket => ({
   protocol: 'tcp',
   dst,
-  srcPort: options.srcPort ?? 40_001,
-  flags: 'SYN',
-  seq: options.seq ?? 1_000_000,
+  ack: 0,
+  text: '',
+  ...options,
 });
+
 export const udpDatagram = (dst: string, text: string, srcPort = 40_001): ProbePacket => ({ protocol: 'udp', dst, srcPort, text });
 export const ping = (dst: string, options: { id?: number; sequence?: number } = {}): ProbePacket => ({
   protocol: 'icmp',

@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import { LabError } from '../base/errors.ts';
 import { Capture, type CaptureReport } from '../capture/capture.ts';
 import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
-import type { LabStep } from './definition.ts';
+import type { LabStep, ProbePacket } from './definition.ts';
 import { FOREVER, type Phase, writeRunFacts } from './evidence.ts';
 import type { Instance } from './instance.ts';
 import { writeRunJourney } from './journey.ts';
-import type { CheckResult, RunResult } from './result.ts';
 import { nodePath } from './node-shell.ts';
-import { inNetns, netnsPath, run, runOrThrow } from './shell.ts';
+import type { CheckResult, RunResult } from './result.ts';
+import { inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
 import type { Expectation } from './sight.ts';
+import { EventLog } from './steps/event-log.ts';
 import { inject } from './steps/inject.ts';
 import { fits, judgeWire, type WireCheck } from './steps/judge.ts';
 import { probeFrame } from './steps/probe-frame.ts';
@@ -71,6 +72,9 @@ class Performer {
   readonly #watcher: Watcher;
   readonly #checks: (CheckResult | WireCheck)[] = [];
   readonly #phases: Phase[] = [];
+  /** What `start` has started. */
+  #program: { from: string; command: string; ended: Promise<Output> } | undefined;
+  #events: EventLog | undefined;
   #waited = false;
   #patienceMs = PATIENCE_MS;
   /** Rules with their counters before the first step: what is counted from then on is the exercise's. */
@@ -93,6 +97,7 @@ class Performer {
     for (const step of steps) await this.#step(step);
   }
   close(): void {
+    this.#events?.stop();
     this.#watcher.close();
   }
 
@@ -110,12 +115,28 @@ class Performer {
         this.#begin(
           step.packet.protocol === 'arp' ? 'arp' : 'probe',
           step.from,
-          `probe from ${step.from}: ${step.packet.protocol} to ${step.packet.dst}`,
+          `probe from ${step.from}: ${probeWords(step.packet)} to ${step.packet.dst}`,
         );
         inject(netnsPath(step.from), 'eth0', probeFrame(this.#instance.topology, step.from, step.packet, this.#phases.length));
         return;
       case 'converse':
-        return this.#converse(step);
+        this.#start(step.from, step.command);
+        return this.#finish(step);
+      case 'start':
+        this.#start(step.from, step.command);
+        return;
+      case 'finish':
+        return this.#finish(step);
+      case 'advance':
+        this.#say(`${step.node}: its clock jumps ${step.seconds} s`);
+        return this.#instance.plane(step.node).advance(step.seconds);
+      case 'follow':
+        this.#events?.stop();
+        this.#events = await EventLog.start(step.node, this.#instance.plane(step.node), step.filter.split(' '));
+        return;
+      case 'on plane':
+        if (this.#instance.plane(step.node).kind === step.plane) await this.steps(step.steps);
+        return;
       case 'expect hop':
         this.#checks.push({ step, phase: this.#phases.at(-1) });
         return this.#awaitHop(step.hop, step.expected);
@@ -129,6 +150,17 @@ class Performer {
           `conntrack entry ${step.entry.source}`,
           () => this.#instance.plane(step.node).conntrack(['-L']),
           step.entry,
+        );
+      case 'expect no conntrack':
+        return this.#text(step.node, `no conntrack entry ${step.entry.source}`, () => this.#instance.plane(step.node).conntrack(['-L']), {
+          test: text => !step.entry.test(text),
+        });
+      case 'expect events':
+        return this.#text(
+          step.node,
+          `conntrack -E prints ${step.events.map(event => event.source).join(', then ')}`,
+          async () => this.#events?.text() ?? '',
+          { test: text => fitLines(text, step.events) },
         );
       case 'expect rule':
         return this.#rule(step);
@@ -152,15 +184,22 @@ class Performer {
     this.#phases.push({ kind, what: line, injectedAt: `${from}/eth0`, fromNs: now, untilNs: FOREVER });
   }
 
-  async #converse(step: Extract<LabStep, { do: 'converse' }>): Promise<void> {
-    this.#begin('conversation', step.from, `${step.from}: ${step.command}`);
-    const { code, stdout, stderr } = await this.#watcher.during(run(this.#enter(step.from, step.command), { timeoutMs: COMMAND_LIMIT_MS }));
+  #start(from: string, command: string): void {
+    this.#begin('conversation', from, `${from}: ${command}`);
+    this.#program = { from, command, ended: run(this.#enter(from, command), { timeoutMs: COMMAND_LIMIT_MS }) };
+  }
+
+  async #finish(step: { output?: RegExp; exit: number }): Promise<void> {
+    if (this.#program === undefined) throw new LabError('BAD_INPUT', 'nothing was started that could finish');
+    const { from, command, ended } = this.#program;
+    this.#program = undefined;
+    const { code, stdout, stderr } = await this.#watcher.during(ended);
     for (const line of stdout.trimEnd().split('\n').slice(0, 5)) if (line !== '') this.#say(`  ${line.slice(0, 200)}`);
-    const text = `\`${step.command}\` exits ${step.exit}${step.output === undefined ? '' : ` and prints ${step.output.source}`}`;
+    const text = `\`${command}\` exits ${step.exit}${step.output === undefined ? '' : ` and prints ${step.output.source}`}`;
     const ok = code === step.exit && (step.output?.test(stdout) ?? true);
     const saw = `exit ${code}${stdout === '' ? '' : `, ${stdout.trim().slice(0, 300)}`}${stderr === '' ? '' : `, ${stderr.trim().slice(0, 300)}`}`;
-    this.#checks.push({ at: step.from, text, ok, ...(ok ? {} : { saw }) });
-    await this.#connectionsEnd(`${step.from}/eth0`);
+    this.#checks.push({ at: from, text, ok, ...(ok ? {} : { saw }) });
+    await this.#connectionsEnd(`${from}/eth0`);
   }
 
   async #awaitHop(hop: string, expected: Expectation): Promise<void> {
@@ -194,7 +233,7 @@ class Performer {
     this.#checks.push({ at: step.node, text, ok, ...(ok ? {} : { saw }) });
   }
 
-  async #text(at: string, text: string, read: () => Promise<string>, wanted: RegExp): Promise<void> {
+  async #text(at: string, text: string, read: () => Promise<string>, wanted: { test(text: string): boolean }): Promise<void> {
     let saw = '';
     const ok = await this.#eventually(async () => {
       saw = await read();
@@ -235,7 +274,23 @@ function packetsOf(rule: RegExp, text: string): number | undefined {
 }
 /** Hops where a step waits for something. */
 const waitedFor = (steps: readonly LabStep[]): Set<string> =>
-  new Set(steps.flatMap(step => (step.do === 'expect hop' ? [step.hop] : step.do === 'converse' ? [`${step.from}/eth0`] : [])));
+  new Set(
+    steps.flatMap(step => {
+      if (step.do === 'expect hop') return [step.hop];
+      if (step.do === 'on plane') return [...waitedFor(step.steps)];
+      return step.do === 'converse' || step.do === 'start' ? [`${step.from}/eth0`] : [];
+    }),
+  );
+
+/** `tcp`, `tcp FIN,ACK`, `udp`. A SYN is what a TCP probe is unless it says more. */
+const probeWords = (packet: ProbePacket): string =>
+  packet.protocol === 'tcp' && packet.flags !== 'SYN' ? `tcp ${packet.flags}` : packet.protocol;
+
+/** One line for each, in this order. */
+function fitLines(text: string, wanted: readonly RegExp[]): boolean {
+  const lines = text.split('\n').filter(Boolean);
+  return lines.length === wanted.length && lines.every((line, i) => wanted[i]!.test(line));
+}
 
 /** Real time, never later than the kernel's stamp of what is sent after it. */
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;

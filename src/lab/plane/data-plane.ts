@@ -14,12 +14,16 @@ export interface DataPlane {
   conntrack(args: readonly string[]): Promise<string>;
   /** Text of iptables-save(8). */
   rulesText(counters: boolean): Promise<string>;
-  /** iptables-save text; connections go on. @throws LabError RULES, and the old rules stay */
+  /** iptables-save text, in place of all that was there; connections go on. @throws LabError RULES, and the old rules stay */
   loadRules(text: string): Promise<void>;
+  /** The node's clock jumps. @throws LabError BAD_INPUT on a kernel node: its clock is the machine's */
+  advance(seconds: number): Promise<void>;
   /** What a userspace node counts of its own ports and drops; null: ask the kernel. */
   counters(): Promise<NodeCounters | null>;
   /** `nat KUBE-SERVICES rule 2: -d 10.96.0.10/32 ...`, by the number that the node's trace gives; the kernel has no such numbers. */
   ruleText(counter: number): string | undefined;
+  /** Whether the node tells what it does with each packet. The kernel never does. */
+  trace(on: boolean): void;
   stop(): Promise<void>;
   /** Settles when it ends by itself. */
   readonly failed: Promise<Error | undefined>;

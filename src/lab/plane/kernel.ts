@@ -48,7 +48,22 @@ export class KernelPlane implements DataPlane {
     // `--test` first: iptables-legacy-restore commits table by table, and half a text is worse than the old one
     const { code, stderr } = await run(inNetns(this.#node, ['iptables-restore', '--test']), { stdin: text });
     if (code !== 0) throw new LabError('RULES', `${this.#node}: iptables-restore: ${stderr.trim()}`);
-    await runCommand(restoreCommand(this.#node, text));
+    await runCommand(restoreCommand(this.#node, text + (await this.#emptied(text))));
+  }
+
+  /** iptables-restore leaves the tables that a text does not name: a whole set of rules empties them. */
+  async #emptied(text: string): Promise<string> {
+    const tables = (await this.rulesText(false)).split(/^(?=\*)/m).filter(table => table.startsWith('*'));
+    const others = tables.filter(table => !text.split('\n').includes(table.split('\n', 1)[0]!));
+    return others
+      .map(table =>
+        [table.split('\n', 1)[0], ...(table.match(/^:\S+ (?=[A-Z])/gm) ?? []).map(chain => `${chain}ACCEPT [0:0]`), 'COMMIT\n'].join('\n'),
+      )
+      .join('');
+  }
+
+  async advance(): Promise<never> {
+    throw new LabError('BAD_INPUT', `${this.#node}: the clock of a kernel node is the machine's and cannot jump`);
   }
 
   async counters(): Promise<null> {
@@ -57,6 +72,10 @@ export class KernelPlane implements DataPlane {
 
   ruleText(): undefined {
     return undefined;
+  }
+
+  trace(): void {
+    // it tells nothing
   }
 
   async stop(): Promise<void> {

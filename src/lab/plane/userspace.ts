@@ -24,9 +24,11 @@ export class UserspacePlane implements DataPlane {
   readonly failed: Promise<Error | undefined>;
   readonly running: RunningNode;
   readonly #node: string;
+  readonly #traceRing: SharedArrayBuffer;
 
-  private constructor(node: string, running: RunningNode) {
+  private constructor({ node, traceRing }: UserspaceOptions, running: RunningNode) {
     this.#node = node;
+    this.#traceRing = traceRing;
     this.running = running;
     this.failed = running.exited;
   }
@@ -41,7 +43,7 @@ export class UserspacePlane implements DataPlane {
       seed: options.seed,
       onWarning: message => options.warn(`${options.node}: ${message}`),
     });
-    return new UserspacePlane(options.node, running);
+    return new UserspacePlane(options, running);
   }
 
   tool(name: ToolName, args: readonly string[], input: string, onText: (text: string) => void, gone: AbortSignal): Promise<ToolResult> {
@@ -60,6 +62,10 @@ export class UserspacePlane implements DataPlane {
     this.running.loadRules(text, { file: `the rules of ${this.#node}` });
   }
 
+  advance(seconds: number): Promise<void> {
+    return this.running.advance(seconds);
+  }
+
   counters(): Promise<NodeCounters> {
     return this.running.counters();
   }
@@ -69,6 +75,10 @@ export class UserspacePlane implements DataPlane {
     if (found === undefined) return undefined;
     const { table, chain, number, rule } = found;
     return rule === undefined ? `${table} ${chain} policy` : `${table} ${chain} rule ${number}: ${printRule(rule).trim()}`;
+  }
+
+  trace(on: boolean): void {
+    this.running.trace(on ? this.#traceRing : null);
   }
 
   async stop(): Promise<void> {

@@ -19,6 +19,7 @@ const WINDOW = 64_240;
 /** What a Linux host offers on a wire of 1500 bytes, in the smallest form: MSS 1460 (RFC 9293 section 3.7.1). */
 const MSS_1460 = Uint8Array.of(tcp.Option.Mss, 4, 1460 >> 8, 1460 & 255);
 const PING_PAYLOAD = new TextEncoder().encode('kubehop: one packet, every hop. ');
+const NO_OPTIONS = new Uint8Array(0);
 const NOBODY = new Uint8Array(6);
 
 /** @param number of the probe in its exercise, from 1 @throws LabError BAD_INPUT */
@@ -33,7 +34,7 @@ export function probeFrame(topology: Topology, from: string, packet: ProbePacket
     ipv4Frame(sender, dstMac, source, destination, IDENTIFICATION + number, proto, payload);
   switch (packet.protocol) {
     case 'tcp':
-      return ip(ipv4.Protocol.Tcp, syn(source, destination, packet.srcPort, Number(port), packet.seq));
+      return ip(ipv4.Protocol.Tcp, segment(source, destination, Number(port), packet));
     case 'udp':
       return ip(ipv4.Protocol.Udp, datagram(source, destination, packet.srcPort, Number(port), packet.text));
     case 'icmp':
@@ -94,12 +95,29 @@ function ipv4Frame(
   return frame;
 }
 
-function syn(src: number, dst: number, srcPort: number, dstPort: number, seq: number): Uint8Array {
-  const b = new Uint8Array(tcp.HEADER_LEN + MSS_1460.length);
-  const header = { srcPort, dstPort, seq, ack: 0, flags: tcp.Flag.Syn, window: WINDOW, checksum: 0, urgentPointer: 0, options: MSS_1460 };
-  tcp.encode(header, b);
+function segment(src: number, dst: number, dstPort: number, packet: Extract<ProbePacket, { protocol: 'tcp' }>): Uint8Array {
+  const { srcPort, seq, ack } = packet;
+  const flags = packet.flags.split(',').reduce((bits, word) => bits | flagBit(word), 0);
+  const options = (flags & tcp.Flag.Syn) === 0 ? NO_OPTIONS : MSS_1460;
+  const payload = new TextEncoder().encode(packet.text);
+  const b = new Uint8Array(tcp.HEADER_LEN + options.length + payload.length);
+  b.set(payload, tcp.encode({ srcPort, dstPort, seq, ack, flags, window: WINDOW, checksum: 0, urgentPointer: 0, options }, b));
   tcp.setChecksum(b, 0, transportChecksum(src, dst, ipv4.Protocol.Tcp, b));
   return b;
+}
+
+const flagBits: Readonly<Record<string, number>> = {
+  FIN: tcp.Flag.Fin,
+  SYN: tcp.Flag.Syn,
+  RST: tcp.Flag.Rst,
+  PSH: tcp.Flag.Psh,
+  ACK: tcp.Flag.Ack,
+};
+
+function flagBit(word: string): number {
+  const bit = flagBits[word];
+  if (bit === undefined) throw new LabError('BAD_INPUT', `"${word}" is no flag of a probe: there are ${Object.keys(flagBits).join(', ')}`);
+  return bit;
 }
 
 function datagram(src: number, dst: number, srcPort: number, dstPort: number, text: string): Uint8Array {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ping, tcpSyn, udpDatagram, whoHas } from '../../../src/lab/definition.ts';
+import { ping, tcp, tcpSyn, udpDatagram, whoHas } from '../../../src/lab/definition.ts';
 import { frameOf, sightOf } from '../../../src/lab/sight.ts';
 import { probeFrame } from '../../../src/lab/steps/probe-frame.ts';
 import { clusterTopology } from '../../../src/lab/topology/cluster.ts';
@@ -36,7 +36,8 @@ describe('a probe', () => {
   });
 
   test('has whole checksums', () => {
-    for (const packet of [tcpSyn('192.168.56.11:1'), udpDatagram('192.168.56.11:1', 'odd')]) {
+    const data = tcp('192.168.56.11:1', { flags: 'PSH,ACK', srcPort: 40_001, seq: 1, ack: 2, text: 'odd' });
+    for (const packet of [tcpSyn('192.168.56.11:1'), data, udpDatagram('192.168.56.11:1', 'odd')]) {
       const frame = probeFrame(topology, 'client', packet);
       expect(checksum.holds(0, frame, 14, 34)).toBe(true);
       const protocol = frame[14 + 9]!;
@@ -44,6 +45,19 @@ describe('a probe', () => {
       const sum = checksum.pseudoHeader(words.getInt32(26), words.getInt32(30), protocol, frame.length - 34);
       expect(checksum.holds(sum, frame, 34, frame.length)).toBe(true);
     }
+  });
+
+  test('has the flags, numbers and data that it was given', () => {
+    const fin = tcp('10.244.1.3:8080', { flags: 'FIN,ACK', srcPort: 40_002, seq: 5, ack: 7, text: 'end' });
+    expect(see('a', fin)).toMatchObject({ src: '10.244.1.2:40002', dst: '10.244.1.3:8080', flags: 'FIN,ACK', payload: 3 });
+    const words = new DataView(probeFrame(topology, 'a', fin).buffer);
+    expect([words.getUint32(38), words.getUint32(42)]).toEqual([5, 7]);
+  });
+
+  test('refuses a flag that nobody knows', () => {
+    expect(() => probeFrame(topology, 'a', tcp('10.244.1.3:1', { flags: 'SYN;ACK', srcPort: 1, seq: 0 }))).toThrow(
+      '"SYN;ACK" is no flag of a probe: there are FIN, SYN, RST, PSH, ACK',
+    );
   });
 
   test('asks by ARP in 42 bytes', () => {
