@@ -36,8 +36,8 @@ export interface ClusterDeclaration {
   network?: 'lan' | 'wire';
   /** Where to look at the bridge of a node: at the bridge itself (default), or at each port, where a frame enters and leaves. */
   lookAt?: 'bridge' | 'ports';
-  /** net.bridge.bridge-nf-call-iptables of the nodes. Default true, as kubeadm demands. */
-  bridgeNf?: boolean;
+  /** net.bridge.bridge-nf-call-iptables of all nodes, or of those that are named. Default true, as kubeadm demands. */
+  bridgeNf?: boolean | Readonly<Record<string, boolean>>;
 }
 
 /** Sysctls of every namespace of every lab. IPv6 would talk by itself; redirects would teach hosts ways around a router. */
@@ -76,6 +76,8 @@ function validate(lab: ClusterDeclaration): void {
   for (const node of lab.nodes) if (!/^node[1-9]$/.test(node)) fail(`node "${node}": a node is called node1 to node9`);
   for (const [name, pod] of Object.entries(lab.pods ?? {}))
     if (!lab.nodes.includes(pod.node)) fail(`pod "${name}": there is no node "${pod.node}"`);
+  for (const node of Object.keys(typeof lab.bridgeNf === 'object' ? lab.bridgeNf : {}))
+    if (!lab.nodes.includes(node)) fail(`bridgeNf: there is no node "${node}"`);
   const names = [...lab.nodes, ...Object.keys(lab.pods ?? {}), ...Object.keys(lab.outside ?? {}), ...Object.keys(lab.beside ?? {})];
   for (const name of names) if (!/^[a-z][a-z0-9-]{0,14}$/.test(name)) fail(`"${name}": at most 15 lower-case letters, digits and dashes`);
   const long = Object.keys(lab.pods ?? {}).find(name => name.length > 10);
@@ -111,7 +113,7 @@ function describeNode(lab: ClusterDeclaration, name: string, plane: Plane): Node
     gatewayMac: macFor('pod', gatewayAddress(number)),
     vtepMac: macFor('vtep', vtepAddress(number)),
     pods: podsOf(lab, name).map(pod => ({ ...pod, mac: macFor('pod', pod.address) })),
-    bridgeNf: lab.bridgeNf ?? true,
+    bridgeNf: (typeof lab.bridgeNf === 'object' ? lab.bridgeNf[name] : lab.bridgeNf) ?? true,
     peers: lab.nodes.map(nodeNumber).filter(n => n !== number),
   };
 }

@@ -60,6 +60,7 @@ describe('the topology of a cluster', () => {
     expect(isolated(userspace)).toEqual(['veth-pod-a', 'veth-pod-c', 'veth-pod-b']);
     expect(isolated(kernel)).toEqual([]);
     expect(isolated(clusterTopology({ ...lab, bridgeNf: false }, () => 'userspace'))).toEqual([]);
+    expect(isolated(clusterTopology({ ...lab, bridgeNf: { node1: false } }, () => 'userspace'))).toEqual(['veth-pod-b']);
   });
 
   test('calls cni0 and flannel.1 of a userspace node logical: no device carries them', () => {
