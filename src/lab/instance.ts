@@ -63,13 +63,20 @@ export class Instance {
     return plane;
   }
 
+  /** The rules that a node begins with. */
+  rulesOf(node: string): string {
+    const found = this.#of('node').find(ns => ns.name === node);
+    if (found === undefined) throw new LabError('BAD_INPUT', `there is no node "${node}" in this lab`);
+    return nodeRules(this.lab, found.node!);
+  }
+
   #of(role: Namespace['role']): Namespace[] {
     return this.topology.namespaces.filter(ns => ns.role === role);
   }
 
   async #startNode(ns: Namespace): Promise<void> {
     const node = ns.node!;
-    const rules = nodeRules(this.lab, node);
+    const rules = this.rulesOf(ns.name);
     const plane = node.plane === 'kernel' ? await this.#kernel(ns.name, rules) : await this.#userspace(ns.name, node, rules);
     this.planes.set(ns.name, plane);
     void plane.failed.then(error => this.#fail(new LabError('DAEMON', `${ns.name} has ended: ${error?.message ?? 'nobody told it to'}`)));

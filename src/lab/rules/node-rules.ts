@@ -19,8 +19,18 @@ interface Service extends ServiceDeclaration {
 export function nodeRules(lab: Lab, node: Node): string {
   const services = Object.entries(lab.services ?? {}).map(([name, service]) => resolve(lab, name, service));
   if (services.length === 0) return '';
-  return [...natTable(services, podCidr(node.number)), ...filterTable()].map(line => `${line}\n`).join('');
+  return [...mangleTable, ...natTable(services, podCidr(node.number)), ...filterTable()].map(line => `${line}\n`).join('');
 }
+
+/** Empty, and there only to be missed: kube-proxy looks whether it still exists, to notice that somebody wiped the tables. */
+const CANARY = 'KUBE-PROXY-CANARY';
+
+const mangleTable = [
+  '*mangle',
+  ...['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'].map(name => `:${name} ACCEPT [0:0]`),
+  `:${CANARY} - [0:0]`,
+  'COMMIT',
+];
 
 function resolve(lab: Lab, name: string, service: ServiceDeclaration): Service {
   const all = lab.nodes.flatMap(node => podsOf(lab, node));
@@ -40,7 +50,15 @@ function natTable(services: readonly Service[], subnet: string): string[] {
     chain('SVC', s),
     ...s.endpoints.map(endpoint => sepChain(s, endpoint)),
   ]);
-  const chains = ['FLANNEL-POSTRTG', 'KUBE-MARK-MASQ', 'KUBE-NODEPORTS', 'KUBE-POSTROUTING', 'KUBE-SERVICES', ...new Set(perService)];
+  const chains = [
+    'FLANNEL-POSTRTG',
+    'KUBE-MARK-MASQ',
+    'KUBE-NODEPORTS',
+    'KUBE-POSTROUTING',
+    CANARY,
+    'KUBE-SERVICES',
+    ...new Set(perService),
+  ];
   return [
     '*nat',
     ...['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'].map(name => `:${name} ACCEPT [0:0]`),
@@ -125,6 +143,7 @@ function filterTable(): string[] {
     'KUBE-FIREWALL',
     'KUBE-FORWARD',
     'KUBE-NODEPORTS',
+    CANARY,
     'KUBE-PROXY-FIREWALL',
     'KUBE-SERVICES',
   ];
