@@ -4,10 +4,12 @@
  * FORWARD and POSTROUTING, but with its TTL and its sender's MAC kept, and never back to the port it came from unless that port is in
  * hairpin mode (`br_nf_pre_routing_finish`, `should_deliver`). Without it the bridge keeps pod-to-pod frames to itself.
  */
+import { DropReason } from '../base/drop-reason.ts';
 import type { Packet } from '../packet/packet.ts';
 import { Hook } from '../packet/verdict.ts';
 import { same } from '../wire/bytes.ts';
 import * as ethernet from '../wire/ethernet.ts';
+import * as ipv4 from '../wire/ipv4.ts';
 import { type Plane, Step } from './plane.ts';
 
 export interface BridgePort {
@@ -23,18 +25,29 @@ export function forwardsInBridge(plane: Plane, p: Packet): boolean {
   return port?.nfCall === true && plane.sysctls.node.bridge_nf_call_iptables !== 0;
 }
 
+/** A frame that may not leave ends here, before FORWARD (`should_deliver` stands in front of `br_forward_finish`): no rule sees it. */
 export function bridge(plane: Plane, p: Packet): Step {
+  if (goesToItsSender(p) && !hairpins(plane.bridge[p.iif]!, p)) return plane.drop(p, DropReason.BridgeHairpin);
   p.physIn = p.iif;
   p.physOut = p.oif;
   if (!plane.passes(Hook.Forward, p)) return Step.Done;
   return Step.Egress;
 }
 
-/** Would the bridge have to send the frame out of the port that it came from, with hairpin mode off there? */
-export function turnsBack(port: BridgePort, p: Packet, mac: Uint8Array, macAt: number): boolean {
+/** DNAT has chosen the pod that asks. Known before the MAC of the next hop is. */
+const goesToItsSender = (p: Packet): boolean => ipv4.src(p.bytes, p.l3) === ipv4.dst(p.bytes, p.l3);
+
+/**
+ * Would the bridge have to send the frame out of the port that it came from, with hairpin mode off there? Asked when the MAC is known,
+ * which finds another address behind the same port. Differs from Linux: rules have then seen it, and its connection stays.
+ */
+export const turnsBack = (port: BridgePort, p: Packet, mac: Uint8Array, macAt: number): boolean =>
+  same(p.bytes, ethernet.srcAt(p.l3 - ethernet.HEADER_LEN), mac, macAt, 6) && !hairpins(port, p);
+
+/** Is the port by which the frame came in hairpin mode? */
+function hairpins(port: BridgePort, p: Packet): boolean {
+  if (typeof port.hairpin === 'boolean') return port.hairpin;
   const from = ethernet.srcAt(p.l3 - ethernet.HEADER_LEN);
-  if (!same(p.bytes, from, mac, macAt, 6)) return false;
-  if (typeof port.hairpin === 'boolean') return !port.hairpin;
-  for (let i = 0; i < port.hairpin.length; i++) if (same(p.bytes, from, port.hairpin[i]!, 0, 6)) return false;
-  return true;
+  for (let i = 0; i < port.hairpin.length; i++) if (same(p.bytes, from, port.hairpin[i]!, 0, 6)) return true;
+  return false;
 }

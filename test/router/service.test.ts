@@ -187,6 +187,7 @@ describe('pods on one bridge', () => {
     const off = world(node1(), rules('10.244.1.5'));
     expect(off.send('cni0', syn)).toEqual([]);
     expect(off.drops()).toEqual({ BRIDGE_HAIRPIN: 1 });
+    expect(off.connections()).toBe(0);
     const on = world(node1({ hairpin: true }), rules('10.244.1.5'));
     expect(on.send('cni0', syn)).toEqual([`cni0: ${POD}>${POD} tcp 10.244.1.1:40000>10.244.1.5:8080 S ttl 64`]);
   });
