@@ -57,7 +57,7 @@ export function compareFolder(folder: string): RunsCompared {
 
 const comparePhase = (userspace: Run, kernel: Run, phase: Phase, hops: readonly string[]): Comparison =>
   phase.kind === 'probe'
-    ? compareProbe(userspace, kernel, { hops, injectedAt: [phase.injectedAt] })
+    ? compareProbe(userspace, kernel, { hops, injectedAt: [phase.injectedAt], injected: 1 })
     : compareConversation(userspace, kernel, { hops });
 
 const runOf = (evidence: RunEvidence, phase: Phase, nat: NatEntry[]): Run => ({

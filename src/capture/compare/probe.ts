@@ -16,6 +16,8 @@ export interface ProbeOptions {
   hops: readonly string[];
   /** Hops at which the lab put frames on the wire: packets that leave there first have every field fixed. */
   injectedAt: readonly string[];
+  /** How many frames it put there: what leaves after them is the sender's own kernel's, as when a pod answers itself. Absent: all are the lab's. */
+  injected?: number;
 }
 
 /** At the same hop, once in each run. */
@@ -38,6 +40,7 @@ class ProbeComparison {
   readonly #options: ProbeOptions;
   readonly #seen: { userspace: SeenRun; kernel: SeenRun };
   readonly #partner: Map<TravelledPacket, TravelledPacket>;
+  readonly #injectedPackets: ReadonlySet<TravelledPacket>;
   readonly #chosen = new Pairing();
   readonly #offsets = new Offsets();
 
@@ -48,6 +51,7 @@ class ProbeComparison {
       userspace: see(userspace, this.#hops, 'userspace', this.#findings),
       kernel: see(kernel, this.#hops, 'kernel', this.#findings),
     };
+    this.#injectedPackets = new Set([this.#seen.userspace, this.#seen.kernel].flatMap(seen => this.#injectedIn(seen)));
     this.#partner = partners(this.#seen.userspace.packets, this.#seen.kernel.packets);
   }
 
@@ -215,9 +219,15 @@ class ProbeComparison {
     return (source ? s.tuple.srcPort : s.tuple.dstPort) !== opener;
   }
 
+  #injectedIn(seen: SeenRun): TravelledPacket[] {
+    const { injectedAt, injected = Number.POSITIVE_INFINITY } = this.#options;
+    return injectedAt.flatMap(hop =>
+      seen.packets.filter(({ sightings: [first] }) => first!.frame.hop === hop && first!.frame.direction !== 'in').slice(0, injected),
+    );
+  }
+
   #injected(s: Sighting, seen: SeenRun): boolean {
-    const first = seen.packetOf.get(s)!.sightings[0]!;
-    return this.#options.injectedAt.includes(first.frame.hop) && first.frame.direction !== 'in';
+    return this.#injectedPackets.has(seen.packetOf.get(s)!);
   }
 
   /** Packets of one flow and direction must come in the same order. */

@@ -69,6 +69,12 @@ describe('the probe comparison', () => {
     expect(c.differences).toEqual([{ hop: 'node2/flannel.1', flow: '', field: 'hop', userspace: null, kernel: 'captured' }]);
   });
 
+  test('lets the kernel of the injecting host choose what it sends after the frames of the lab', () => {
+    const otherId: Spoil = s => (s.packet === 2 ? { ...s, frame: { ...s.frame, id: 0x2222 } } : s);
+    expect(compareWith(otherId).differences[0]).toMatchObject({ field: 'ipv4.identification', userspace: 0x2222 });
+    expect(compareProbe(runOf(probe, userspaceChosen, otherId), kernel(), { ...options, injected: 1 }).differences).toEqual([]);
+  });
+
   test('finds the MAC of another interface', () => {
     const c = compareWith(s =>
       s.packet === 0 && s.hop === 'pod-b/eth0' ? { ...s, frame: { ...s.frame, srcMac: '02:00:00:00:00:12' } } : s,
