@@ -27,14 +27,7 @@ export interface Silence {
  * @throws LabError DEVICE (no such interface, nft's own words), TOOL_MISSING
  */
 export function silenceKernel(name: string): Silence {
-  const control = new InterfaceControl();
-  let ifindex: number;
-  try {
-    ifindex = control.ifindex(name);
-  } finally {
-    control.close();
-  }
-  const table = `kubehop_silence_${ifindex}`; // an interface's name may hold letters that a table's may not
+  const table = silenceTable(name);
   // Declared, deleted and declared again in one transaction: what an earlier run left is replaced.
   nft(name, [
     ...removal(table),
@@ -50,6 +43,16 @@ export function silenceKernel(name: string): Silence {
       home = -1;
     },
   };
+}
+
+/** The table that silences `name`: named by its index, because an interface's name may hold letters that a table's may not. @throws LabError DEVICE */
+export function silenceTable(name: string): string {
+  const control = new InterfaceControl();
+  try {
+    return `kubehop_silence_${control.ifindex(name)}`;
+  } finally {
+    control.close();
+  }
 }
 
 /** Added first: deleting what is not there is an error. */

@@ -96,6 +96,8 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
 export function setSysctl(plane: Plane, conntrack: Conntrack, name: string, value: number): void {
   if (name.startsWith('net.netfilter.') || name === 'net.nf_conntrack_max') conntrack.sysctl.set(name, value);
   else plane.sysctls.set(name, value);
+  plane.reassembly.timeMs = plane.sysctls.node.ipfrag_time * 1000;
+  plane.reassembly.maxDist = plane.sysctls.node.ipfrag_max_dist;
 }
 
 function addPort(plane: Plane, port: PortDescription, device: Device): Interface {

@@ -27,16 +27,19 @@ export interface LoopParts {
   onWake(): boolean;
   /** Once per batch, before its first packet: expiry of connections. */
   sweep(): void;
+  /** A device has gone, or has come back: `message` names it. The others go on. */
+  onDevice(message: string): void;
   /** The connections of a batch are looked for together, so that the memory answers all of them at once. `linkBytes` stand before IPv4. */
   prefetch(batch: readonly Packet[], n: number, linkBytes: number): void;
 }
 
-export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep, prefetch }: LoopParts): void {
+export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep, prefetch, onDevice }: LoopParts): void {
   const batch = Array.from({ length: BATCH }, () => new Packet());
   const polls = new PollSet(ports.length + 2);
   const wakePlace = polls.add(wakeFd);
   const socketPlace = polls.add(plane.sockets?.fd ?? -1);
   const places = ports.map(port => polls.add(port.device!.fd));
+  const gone = new Set<Interface>();
   let busy = false;
   let timersAtMs = 0;
   for (;;) {
@@ -50,6 +53,7 @@ export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep, prefetch }
     if (clock.nowMs() - timersAtMs >= TIMER_MS) {
       timersAtMs = clock.nowMs();
       plane.neighbours.tick();
+      watchDevices(ports, gone, onDevice);
       runWaiting(plane);
       plane.flush();
     }
@@ -57,6 +61,19 @@ export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep, prefetch }
 }
 
 /** @returns whether more is likely to wait. */
+/** Looked at with the timers, a few times a second: says once what has gone, and once that it is back. */
+function watchDevices(ports: readonly Interface[], gone: Set<Interface>, onDevice: (message: string) => void): void {
+  for (const port of ports) {
+    const failure = port.device!.failure;
+    if (failure !== undefined && !gone.has(port)) {
+      gone.add(port);
+      onDevice(`${failure.message}; the other devices go on`);
+    } else if (failure === undefined && gone.delete(port)) {
+      onDevice(`"${port.name}" is back`);
+    }
+  }
+}
+
 type Prefetch = LoopParts['prefetch'];
 
 function takeFrames(plane: Plane, port: Interface, batch: readonly Packet[], prefetch: Prefetch): boolean {

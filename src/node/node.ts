@@ -2,8 +2,11 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { LabError } from '../base/errors.ts';
+import { silenceTable } from '../device/silence.ts';
 import { EventFd } from '../os/event-fd.ts';
+import { insideNetns } from '../os/netns.ts';
 import type { RouterDescription } from './description.ts';
+import { type Guardian, guard } from './guardian.ts';
 import { type IptablesTool, runIptables } from './iptables.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
 import { type LoadOptions, NodeRules } from './rules.ts';
@@ -22,6 +25,8 @@ export interface NodeOptions {
   /** Random choices are drawn from it; absent: a seed from the system. */
   seed?: number;
   onWarning?: (message: string) => void;
+  /** The namespace goes on after the router: what it changed is put back, and these files are removed, even when this process is killed. */
+  guarded?: { files: readonly string[] };
 }
 
 /** A node's thread answers within this, or something is wrong with it. */
@@ -57,6 +62,7 @@ export class RunningNode {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   readonly #followers = new Map<number, (lines: readonly string[]) => void>();
   #sockets: SocketsPath | undefined;
+  #guardian: Guardian | undefined;
   #lastId = 0;
   #ended = false;
   #interfaces: readonly string[] = [];
@@ -176,6 +182,10 @@ export class RunningNode {
     this.#interfaces = interfaces;
     try {
       this.#sockets = openSocketsPath(options.description, options.netns);
+      if (options.guarded) {
+        const files = options.guarded.files.map(file => `rm -f -- '${file.replaceAll("'", "'\\''")}'`);
+        this.#guardian = guard(options.netns, [...silences(options), ...(this.#sockets?.undo ?? []), ...files]);
+      }
       readiness.resolve();
     } catch (error) {
       readiness.reject(error);
@@ -214,7 +224,14 @@ export class RunningNode {
   #end(failure: LabError | undefined): void {
     this.#ended = true;
     this.#sockets?.close();
+    this.#guardian?.release();
     for (const [id] of this.#waiting) this.#take(id)?.reject(failure ?? new LabError('DAEMON', 'the node has ended'));
     this.#wake.close();
   }
+}
+
+/** Shell lines that let the kernel hear again on the interfaces that the router owns. */
+function silences({ description, netns }: NodeOptions): string[] {
+  const tables = () => description.ports.filter(p => p.kind === 'packet').map(p => silenceTable(p.interface ?? p.name));
+  return (netns === undefined ? tables() : insideNetns(netns, tables)).map(table => `nft delete table netdev ${table}`);
 }

@@ -15,6 +15,8 @@ import type { RouterDescription } from './description.ts';
 const TABLE = 10;
 
 export interface SocketsPath {
+  /** The same as `close`, as shell lines for a guardian. */
+  readonly undo: readonly string[];
   close(): void;
 }
 
@@ -25,17 +27,21 @@ export function openSocketsPath(d: RouterDescription, netns: string | undefined)
   const dev = tun.interface ?? tun.name;
   const inside = <T>(work: () => T): T => (netns === undefined ? work() : insideNetns(netns, work));
   const before = inside(() => {
+    // An earlier router may have been killed here: its rules are taken back before ours are made.
+    if (isMoved()) batch(undoCommands, true);
     const saved = sysctls(dev).map(([name]) => [name, readFileSync(name, 'utf8').trim()] as const);
     for (const [name, value] of sysctls(dev)) writeFileSync(name, value);
     batch([...addressCommands(d, dev, 'replace'), ...routeCommands(d, dev), ...ruleCommands]);
     return saved;
   });
+  const kept = before.filter(([name]) => !name.includes(`/${dev}/`));
   return {
+    undo: [...undoCommands.map(line => `ip ${line}`), ...kept.map(([name, value]) => `echo ${value} > ${name}`)],
     close: () => {
       // The TUN is gone by now, and with it its routes; rules and sysctls are what is left to put back.
       inside(() => {
         batch(undoCommands, true);
-        for (const [name, value] of before) if (!name.includes(`/${dev}/`)) writeFileSync(name, value);
+        for (const [name, value] of kept) writeFileSync(name, value);
       });
     },
   };
@@ -51,6 +57,9 @@ const sysctls = (dev: string): [name: string, value: string][] => {
     ['/proc/sys/net/ipv4/conf/all/rp_filter', '0'],
   ];
 };
+
+/** Does the kernel's `local` table stand behind rule 0 no more? */
+const isMoved = (): boolean => !execFileSync('ip', ['rule'], { encoding: 'utf8', timeout: 10_000 }).startsWith('0:');
 
 const ruleCommands = [`rule add pref 10 iif lo lookup ${TABLE}`, 'rule add pref 100 lookup local', 'rule del pref 0'];
 const undoCommands = ['rule add pref 0 lookup local', 'rule del pref 100', 'rule del pref 10', `route flush table ${TABLE}`];

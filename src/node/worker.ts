@@ -56,6 +56,7 @@ class Node {
         ports,
         wakeFd: start.wakeFd,
         onWake: () => this.#hear(),
+        onDevice: message => say({ kind: 'warning', message }),
         prefetch: (batch, n, linkBytes) => {
           if (this.#netfilter.tracks) conntrack.prefetch(batch, n, linkBytes);
         },

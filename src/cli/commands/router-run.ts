@@ -49,6 +49,7 @@ async function start(d: RouterDescription, file: string, options: { lenient?: bo
   const rules = d.rules === undefined ? undefined : rulesFile(d.rules, file);
   return startNode({
     description: d,
+    guarded: { files: [controlPath(runtimeRoot(), process.pid)] },
     ...(rules === undefined ? {} : { rules: { text: read(rules), file: rules, lenient: options.lenient ?? false } }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     onWarning: message => io.progress(`warning: ${message}`),
