@@ -60,7 +60,6 @@ export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep, prefetch, 
   }
 }
 
-/** @returns whether more is likely to wait. */
 /** Looked at with the timers, a few times a second: says once what has gone, and once that it is back. */
 function watchDevices(ports: readonly Interface[], gone: Set<Interface>, onDevice: (message: string) => void): void {
   for (const port of ports) {
@@ -76,7 +75,8 @@ function watchDevices(ports: readonly Interface[], gone: Set<Interface>, onDevic
 
 type Prefetch = LoopParts['prefetch'];
 
-function takeFrames(plane: Plane, port: Interface, batch: readonly Packet[], prefetch: Prefetch): boolean {
+/** One batch of a port, from its device along the path to the devices it leaves by. @returns whether more is likely to wait. */
+export function takeFrames(plane: Plane, port: Interface, batch: readonly Packet[], prefetch: Prefetch): boolean {
   const device = port.device!;
   const n = device.receive(batch);
   if (n > 1) prefetch(batch, n, HEADER_LEN);
