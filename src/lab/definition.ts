@@ -34,6 +34,9 @@ export type LabStep =
   | { do: 'converse'; from: string; command: string; output?: RegExp; exit: number }
   | { do: 'start'; from: string; command: string }
   | { do: 'finish'; output?: RegExp; exit: number }
+  | { do: 'serve'; where: string; port: number }
+  | { do: 'load rules'; node: string; file?: string }
+  | { do: 'burst'; from: string; packet: Extract<ProbePacket, { protocol: 'tcp' }>; flows: number }
   | { do: 'advance'; node: string; seconds: number }
   | { do: 'follow'; node: string; filter: string }
   | { do: 'on plane'; node: string; plane: Plane; steps: readonly LabStep[] }
@@ -42,6 +45,7 @@ export type LabStep =
   | { do: 'expect conntrack'; node: string; entry: RegExp }
   | { do: 'expect no conntrack'; node: string; entry: RegExp }
   | { do: 'expect events'; node: string; events: readonly RegExp[] }
+  | { do: 'expect shares'; what: string; hops: readonly string[] }
   | { do: 'expect rule'; node: string; rule: RegExp; packets: number }
   | { do: 'expect output'; where: string; command: string; output: RegExp };
 
@@ -69,6 +73,30 @@ export const finish = (options: { output?: RegExp; exit?: number } = {}): LabSte
   exit: options.exit ?? 0,
   ...(options.output === undefined ? {} : { output: options.output }),
 });
+
+/** From here to the end of the exercise a server listens there, as in a pod of `kubehop/echo`: a program of the node itself. */
+export const serve = (where: string, port: number): LabStep => ({ do: 'serve', where, port });
+
+/**
+ * The node gets the rules that it began with, all counters at 0, and on top those of `file`: what the reader writes, in the exercise's
+ * `start/`, in its `solution/`, or in a folder of his own. Connections that the node knows go on by what was decided for them.
+ */
+export const loadRules = (node: string, file?: string): LabStep => ({ do: 'load rules', node, ...(file === undefined ? {} : { file }) });
+
+/**
+ * As many connections, one after the other: the same SYN from as many source ports, counted up from the probe's. Which backend each
+ * gets is chance, so it is judged by `expectShares` and not compared; the routers' trace rests meanwhile, and the journey leaves it out.
+ */
+export const burst = (from: string, packet: ProbePacket, flows: number): LabStep => {
+  if (packet.protocol !== 'tcp') throw new TypeError('a burst is made of TCP segments');
+  return { do: 'burst', from, packet, flows };
+};
+
+/**
+ * Each connection of the last burst came to one of these hops, in shares that kube-proxy's random rules give and in an order that each
+ * new draw gives. @param what names them: a Service @param hops of the backends, in the order of the rules
+ */
+export const expectShares = (what: string, hops: readonly string[]): LabStep => ({ do: 'expect shares', what, hops });
 
 /** The clock of a userspace node jumps. A kernel has no such clock: say with `onPlane` what it does instead. */
 export const advance = (node: string, seconds: number): LabStep => ({ do: 'advance', node, seconds });

@@ -7,8 +7,11 @@ import type { Topology } from './topology/model.ts';
 
 /** One probe or conversation: what a hop saw between two moments belongs to it. */
 export interface Phase {
-  /** `arp`: a question by hand; when neighbours ask depends on time, so it is checked and not compared. */
-  kind: 'probe' | 'conversation' | 'arp';
+  /**
+   * `arp`: a question by hand; when neighbours ask depends on time, so it is checked and not compared. `burst`: many connections whose
+   * backends chance chooses: the same.
+   */
+  kind: 'probe' | 'conversation' | 'arp' | 'burst';
   /** In words. */
   what: string;
   /** Hop where its packets come onto the wires. */

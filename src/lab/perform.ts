@@ -5,18 +5,25 @@ import { LabError } from '../base/errors.ts';
 import { Capture, type CaptureReport } from '../capture/capture.ts';
 import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
 import type { LabStep, ProbePacket } from './definition.ts';
-import { FOREVER, type Phase, writeRunFacts } from './evidence.ts';
+import { FOREVER, inPhase, type Phase, writeRunFacts } from './evidence.ts';
 import type { Instance } from './instance.ts';
 import { writeRunJourney } from './journey.ts';
 import { nodePath } from './node-shell.ts';
+import type { RunningPod } from './pod/start.ts';
 import type { CheckResult, RunResult } from './result.ts';
 import { inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
 import type { Expectation } from './sight.ts';
+import { sendBurst } from './steps/burst.ts';
+import { judgeShares, type SharesCheck } from './steps/choices.ts';
 import { EventLog } from './steps/event-log.ts';
 import { inject } from './steps/inject.ts';
 import { fits, judgeWire, type WireCheck } from './steps/judge.ts';
 import { probeFrame } from './steps/probe-frame.ts';
+import { serveAt } from './steps/serve.ts';
+import type { Shares } from './steps/shares.ts';
+import { sharesLines, sharesSvg } from './steps/shares-text.ts';
 import { allClosed, Watcher } from './steps/watcher.ts';
+import { addRules, readWork } from './steps/work-rules.ts';
 import { walkOf } from './walk.ts';
 
 /** How long a step waits for what it expects. Only a failing check takes so long; those after it in the same probe wait less. */
@@ -26,8 +33,11 @@ const QUIET_MS = 100;
 const COMMAND_LIMIT_MS = 60_000;
 
 type Say = (line: string) => void;
-/** @param out folder of this data plane's evidence; made, and what an earlier run left there is overwritten. */
-export async function perform(instance: Instance, out: string, say: Say): Promise<RunResult> {
+/**
+ * @param out  folder of this data plane's evidence; made, and what an earlier run left there is overwritten
+ * @param work folder with what the reader has written
+ */
+export async function perform(instance: Instance, out: string, work: string, say: Say): Promise<RunResult> {
   mkdirSync(out, { recursive: true });
   const hops = instance.topology.hops;
   // Each socket costs the kernel a grace period of its RCU: the two sets are opened, and closed, beside each other.
@@ -40,7 +50,7 @@ export async function perform(instance: Instance, out: string, say: Say): Promis
     traceFile: join(out, 'trace.jsonl'),
     comment: instance.lab.title,
   });
-  const performer = new Performer(instance, say);
+  const performer = new Performer(instance, work, say);
   const capture = await starting;
   let stopping: Promise<CaptureReport> | undefined;
   try {
@@ -53,10 +63,13 @@ export async function perform(instance: Instance, out: string, say: Say): Promis
   const report = await stopping;
   await dump(instance, out);
   const frames = readHops(join(out, 'hops'));
-  const journey = writeRunJourney(out, instance, frames);
+  const journey = writeRunJourney(out, instance, withoutBursts(frames, performer.phases));
   writeRunFacts(out, instance.topology, performer.phases);
+  const { checks, shares } = performer.judge(frames);
+  writeShares(out, instance.lab.title, shares);
   return {
-    checks: performer.judge(frames),
+    checks,
+    shares,
     walk: walkOf(performer.phases[0], instance.topology.hops, journey),
     hops: hops.map(({ name }) => ({
       name,
@@ -70,18 +83,22 @@ class Performer {
   readonly #instance: Instance;
   readonly #say: Say;
   readonly #watcher: Watcher;
-  readonly #checks: (CheckResult | WireCheck)[] = [];
+  readonly #work: string;
+  readonly #checks: (CheckResult | WireCheck | SharesCheck)[] = [];
   readonly #phases: Phase[] = [];
   /** What `start` has started. */
   #program: { from: string; command: string; ended: Promise<Output> } | undefined;
   #events: EventLog | undefined;
+  #burst: Omit<SharesCheck, 'step'> | undefined;
+  readonly #servers: RunningPod[] = [];
   #waited = false;
   #patienceMs = PATIENCE_MS;
   /** Rules with their counters before the first step: what is counted from then on is the exercise's. */
   readonly #rulesBefore = new Map<string, string>();
 
-  constructor(instance: Instance, say: Say) {
+  constructor(instance: Instance, work: string, say: Say) {
     this.#instance = instance;
+    this.#work = work;
     this.#say = say;
     this.#watcher = new Watcher(instance.topology.hops.filter(hop => waitedFor(instance.lab.steps).has(hop.name)));
   }
@@ -98,17 +115,27 @@ class Performer {
   }
   close(): void {
     this.#events?.stop();
+    for (const { process } of this.#servers) process.kill('SIGKILL');
     this.#watcher.close();
   }
 
   /** Every check with its result, in the order of the steps. */
-  judge(frames: ReadonlyMap<string, CapturedFrame[]>): CheckResult[] {
-    return this.#checks.map(check => ('step' in check ? judgeWire(check, frames) : check));
+  judge(frames: ReadonlyMap<string, CapturedFrame[]>): { checks: CheckResult[]; shares: Shares[] } {
+    const all: Shares[] = [];
+    const checks = this.#checks.map(check => {
+      if (!('step' in check)) return check;
+      if (!('flows' in check)) return judgeWire(check, frames);
+      const judged = judgeShares(check, frames);
+      all.push(judged.shares);
+      return judged.check;
+    });
+    return { checks, shares: all };
   }
 
   async #step(step: LabStep): Promise<void> {
     switch (step.do) {
       case 'prepare':
+        this.#say(`${step.where}: ${step.command}`);
         await runOrThrow(this.#enter(step.where, step.command), { timeoutMs: COMMAND_LIMIT_MS });
         return;
       case 'probe':
@@ -127,6 +154,18 @@ class Performer {
         return;
       case 'finish':
         return this.#finish(step);
+      case 'serve':
+        this.#say(`${step.where}: a server on port ${step.port}`);
+        this.#servers.push(await serveAt(step.where, step.port));
+        return;
+      case 'load rules':
+        return this.#loadRules(step.node, step.file);
+      case 'burst':
+        return this.#sendBurst(step);
+      case 'expect shares':
+        if (this.#burst === undefined) throw new LabError('BAD_INPUT', 'there was no burst whose shares could be counted');
+        this.#checks.push({ step, ...this.#burst });
+        return;
       case 'advance':
         this.#say(`${step.node}: its clock jumps ${step.seconds} s`);
         return this.#instance.plane(step.node).advance(step.seconds);
@@ -200,6 +239,24 @@ class Performer {
     const saw = `exit ${code}${stdout === '' ? '' : `, ${stdout.trim().slice(0, 300)}`}${stderr === '' ? '' : `, ${stderr.trim().slice(0, 300)}`}`;
     this.#checks.push({ at: from, text, ok, ...(ok ? {} : { saw }) });
     await this.#connectionsEnd(`${from}/eth0`);
+  }
+
+  async #loadRules(node: string, file: string | undefined): Promise<void> {
+    const plane = this.#instance.plane(node);
+    const text = file === undefined ? '' : readWork(this.#work, file);
+    this.#say(`${node}: the rules of the start${file === undefined ? '' : `, and ${join(this.#work, file)}`}`);
+    await plane.loadRules(this.#instance.rulesOf(node));
+    if (file !== undefined) this.#checks.push(await addRules(node, plane, join(this.#work, file), text));
+    this.#rulesBefore.set(node, await plane.rulesText(true));
+  }
+
+  async #sendBurst({ from, packet, flows }: Extract<LabStep, { do: 'burst' }>): Promise<void> {
+    const planes = [...this.#instance.planes.values()];
+    for (const plane of planes) plane.trace(false);
+    this.#begin('burst', from, `${flows} connections from ${from} to ${packet.dst}`);
+    await sendBurst({ topology: this.#instance.topology, netns: netnsPath(from), from, packet, flows, watcher: this.#watcher });
+    for (const plane of planes) plane.trace(true);
+    this.#burst = { phase: this.#phases.at(-1)!, packet, flows };
   }
 
   async #awaitHop(hop: string, expected: Expectation): Promise<void> {
@@ -278,7 +335,7 @@ const waitedFor = (steps: readonly LabStep[]): Set<string> =>
     steps.flatMap(step => {
       if (step.do === 'expect hop') return [step.hop];
       if (step.do === 'on plane') return [...waitedFor(step.steps)];
-      return step.do === 'converse' || step.do === 'start' ? [`${step.from}/eth0`] : [];
+      return step.do === 'converse' || step.do === 'start' || step.do === 'burst' ? [`${step.from}/eth0`] : [];
     }),
   );
 
@@ -294,6 +351,20 @@ function fitLines(text: string, wanted: readonly RegExp[]): boolean {
 
 /** Real time, never later than the kernel's stamp of what is sent after it. */
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
+
+/** Thousands of connections that differ in a port: they stand in the captures, and a journey of each would tell nothing more. */
+function withoutBursts(frames: Map<string, CapturedFrame[]>, phases: readonly Phase[]): Map<string, CapturedFrame[]> {
+  const bursts = phases.filter(phase => phase.kind === 'burst');
+  if (bursts.length === 0) return frames;
+  return new Map([...frames].map(([hop, list]) => [hop, list.filter(frame => !bursts.some(burst => inPhase(burst, frame)))]));
+}
+
+/** `shares.txt` and `shares.svg`, of a run with bursts. */
+function writeShares(out: string, title: string, all: readonly Shares[]): void {
+  if (all.length === 0) return;
+  writeFileSync(join(out, 'shares.txt'), all.map(shares => `${sharesLines(shares).join('\n')}\n`).join('\n'));
+  writeFileSync(join(out, 'shares.svg'), sharesSvg(all, title));
+}
 
 /** `conntrack.txt` and `rules.txt`: every node under its name. */
 async function dump(instance: Instance, out: string): Promise<void> {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { failedChecks, type RunResult, type WalkStep } from './result.ts';
 import type { RunReport } from './run.ts';
+import { sharesLines } from './steps/shares-text.ts';
 
 export interface ReportLine {
   text: string;
@@ -12,6 +13,7 @@ export function reportLines(report: RunReport): ReportLine[] {
   const lines: ReportLine[] = [{ text: `${report.lab} ${report.title}`, tone: 'title' }];
   for (const { label, result } of walksToShow(report))
     lines.push({ text: '' }, { text: `The first packet, hop by hop (${label})`, tone: 'title' }, ...walkLines(result.walk));
+  for (const { label, result } of report.runs) lines.push(...sharesOf(label, result));
   lines.push({ text: '' });
   for (const { label, result } of report.runs) lines.push(...checkLines(label, result), ...captureLines(label, result));
   if (report.comparison !== undefined) lines.push({ text: '' }, ...comparisonLines(report.comparison));
@@ -32,6 +34,12 @@ function walkLines(walk: readonly WalkStep[]): ReportLine[] {
     ...step.did.map(did => ({ text: `  ${' '.repeat(width)}  ${did}`, tone: 'quiet' as const })),
   ]);
 }
+
+const sharesOf = (label: string, result: RunResult): ReportLine[] =>
+  result.shares.flatMap(shares => {
+    const [title, ...rest] = sharesLines(shares);
+    return [{ text: '' }, { text: `${title} (${label})`, tone: 'title' as const }, ...rest.map(text => ({ text }))];
+  });
 
 function checkLines(label: string, result: RunResult): ReportLine[] {
   const failed = failedChecks(result);

@@ -1,4 +1,6 @@
 /** What a run of an exercise on one data plane has shown. */
+import type { Shares } from './steps/shares.ts';
+
 export interface CheckResult {
   /** The hop, node or place it is about. */
   at: string;
@@ -20,6 +22,8 @@ export interface WalkStep {
 
 export interface RunResult {
   checks: CheckResult[];
+  /** Of bursts: who took how many. */
+  shares: Shares[];
   walk: WalkStep[];
   /** Frames that a hop saw and had no room for: with any, the captures are no evidence. */
   hops: { name: string; frames: number; dropped: number }[];

@@ -18,6 +18,8 @@ export interface RunOptions {
   /** Where the evidence goes; without it, the user's state directory. */
   out?: string;
   seed: number;
+  /** Folder with what the reader has written; without it, the exercise's `start/`. */
+  work?: string;
   /** The last lab stays up. */
   keep: boolean;
   faults?: RouterDescription['faults'];
@@ -83,7 +85,7 @@ async function runOnce(number: string, run: PlannedRun, out: string, keep: boole
   signal?.addEventListener('abort', stop);
   let ended = !keep;
   try {
-    return await launched.client.request({ op: 'perform', out }, p => say(p.line, p.detail));
+    return await launched.client.request({ op: 'perform', out, work: workFolder(number, options.work) }, p => say(p.line, p.detail));
   } catch (error) {
     ended = true;
     signal?.throwIfAborted();
@@ -128,6 +130,7 @@ export async function checkLab(
   instance: Instance,
   client: DaemonClient,
   out: string | undefined,
+  work: string | undefined,
   say: RunOptions['say'],
 ): Promise<RunReport> {
   const number = instance.lab;
@@ -136,7 +139,9 @@ export async function checkLab(
   const label = on.size > 1 ? 'mixed' : planRuns([...on].join(), nodes)[0]!.label;
   const folder = out === undefined ? newRunFolder(number) : outFolder(out);
   forgetEvidence(join(folder, label));
-  const result = await client.request({ op: 'perform', out: join(folder, label) }, p => say(p.line, p.detail));
+  const result = await client.request({ op: 'perform', out: join(folder, label), work: workFolder(number, work) }, p =>
+    say(p.line, p.detail),
+  );
   return {
     lab: number,
     title,
@@ -153,10 +158,11 @@ export async function resetLab(instance: Instance, signal: AbortSignal, say: Run
   return upLab({ number: instance.lab, on: on.join(), seed: instance.seed, signal, say });
 }
 
+const hidden = (path: string): boolean => /^(\/var)?\/run\//.test(`${path}/`);
+
 /** @throws LabError BAD_INPUT for a place that the lab cannot see. */
 function outFolder(out: string): string {
   const folder = resolve(out);
-  const hidden = (path: string) => /^(\/var)?\/run\//.test(`${path}/`);
   try {
     if (!hidden(folder)) makeFolder(folder);
   } catch (cause) {
@@ -174,9 +180,18 @@ function makeFolder(folder: string): void {
   mkdirSync(folder);
 }
 
+/** @param work a folder of the reader's own @throws LabError BAD_INPUT for a place that the lab cannot see, or that is not there */
+function workFolder(number: string, work: string | undefined): string {
+  const folder = resolve(work ?? join(findLab(number).folder, 'start'));
+  if (work !== undefined && !existsSync(folder)) throw new LabError('BAD_INPUT', `--work ${work}: there is no such folder`);
+  if (work !== undefined && hidden(realpathSync(folder)))
+    throw new LabError('BAD_INPUT', `--work ${work}: a lab has its own /run: choose another folder`);
+  return folder;
+}
+
 /** What an earlier run left in a folder of evidence, and nothing else. */
 function forgetEvidence(folder: string): void {
   if (!existsSync(folder)) return;
-  for (const name of ['hops', 'journey.pcapng', 'journey.jsonl', 'trace.jsonl', 'conntrack.txt', 'rules.txt'])
+  for (const name of ['hops', 'journey.pcapng', 'journey.jsonl', 'trace.jsonl', 'conntrack.txt', 'rules.txt', 'shares.txt', 'shares.svg'])
     rmSync(join(folder, name), { recursive: true, force: true });
 }

@@ -10,7 +10,7 @@ const DOES = /^\w+ (\w+ \S+) rule \d+: .*-j ((?:DNAT|SNAT|MASQUERADE|REDIRECT|MA
 
 /** Way in only. Nothing for an exercise that does not begin with a probe. */
 export function walkOf(phase: Phase | undefined, hops: readonly Hop[], journey: Journey): WalkStep[] {
-  if (phase === undefined || phase.kind === 'conversation') return [];
+  if (phase === undefined || phase.kind === 'conversation' || phase.kind === 'burst') return [];
   const injected = journey.records.find(r => r.hop === phase.injectedAt && inPhase(phase, journey.frames.get(r)!));
   const names = new Set(hops.map(hop => hop.name));
   const walk: WalkStep[] = [];

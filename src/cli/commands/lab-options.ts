@@ -1,5 +1,9 @@
 /** What the commands of a lab have in common. */
-import { InvalidArgumentError, Option } from 'commander';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { LabError } from '../../base/errors.ts';
+import { findLab } from '../../lab/catalog.ts';
 import type { ReportLine } from '../../lab/report.ts';
 import type { Io } from '../io.ts';
 
@@ -12,6 +16,25 @@ export const seedOption = (): Option =>
     if (!/^\d+$/.test(text) || seed > 0xffff_ffff) throw new InvalidArgumentError('a whole number from 0 to 4294967295');
     return seed;
   });
+
+/** Where the reader of an exercise writes. */
+export const addWorkOptions = (command: Command): Command =>
+  command
+    .option('--work <DIR>', "folder with the files that you write (without it: the exercise's start/)")
+    .addOption(new Option('--solution', "the exercise's own solution in place of your files").conflicts('work'));
+
+export interface WorkOptions {
+  work?: string;
+  solution?: boolean;
+}
+
+/** @throws LabError BAD_INPUT, LAB_UNKNOWN */
+export function workOf(number: string, { work, solution }: WorkOptions): string | undefined {
+  if (!solution) return work;
+  const folder = join(findLab(number).folder, 'solution');
+  if (!existsSync(folder)) throw new LabError('BAD_INPUT', `--solution: in exercise ${number} there is nothing to write`);
+  return folder;
+}
 
 /** Commands only with `--verbose`. */
 export const labProgress =

@@ -6,9 +6,9 @@ import { isWell, runLab } from '../../lab/run.ts';
 import { markPassed } from '../../lab/state.ts';
 import type { Define } from '../commands.ts';
 import { Exit } from '../io.ts';
-import { labProgress, onOption, printLines, seedOption } from './lab-options.ts';
+import { addWorkOptions, labProgress, onOption, printLines, seedOption, type WorkOptions, workOf } from './lab-options.ts';
 
-interface Options {
+interface Options extends WorkOptions {
   on: string;
   out?: string;
   seed: number;
@@ -19,7 +19,7 @@ interface Options {
 }
 
 export const define: Define = (command: Command, io) => {
-  command
+  addWorkOptions(command)
     .argument('<NN>', 'number of the exercise, as `kubehop lab list` shows it')
     .addOption(onOption('both'))
     .option('--out <DIR>', "where captures and comparison go (without it: the user's state directory)")
@@ -29,8 +29,10 @@ export const define: Define = (command: Command, io) => {
     .option('--json', 'the result as data')
     .addOption(new Option('--fault <fault...>').choices(['wrong-ttl', 'skip-masquerade']).default([]).hideHelp())
     .action(async (number: string, options: Options) => {
+      const work = workOf(number, options);
       const report = await runLab({
         number,
+        ...(work === undefined ? {} : { work }),
         on: options.on,
         ...(options.out === undefined ? {} : { out: options.out }),
         seed: options.seed,
@@ -41,7 +43,7 @@ export const define: Define = (command: Command, io) => {
       });
       if (options.json) io.printJson(report);
       else printLines(io, reportLines(report));
-      if (isWell(report)) markPassed(report.lab);
-      else io.exitCode = Exit.Different;
+      if (!isWell(report)) io.exitCode = Exit.Different;
+      else if (!options.solution) markPassed(report.lab);
     });
 };

@@ -42,7 +42,7 @@ async function answer(request: Exclude<Request, { op: 'tool' }>): Promise<unknow
     case 'build':
       return null;
     case 'perform':
-      return perform(instance, request.out, line => say(line, false));
+      return perform(instance, request.out, request.work, line => say(line, false));
     case 'conntrack':
       return instance.plane(request.node).conntrack(request.args);
     case 'counters':

@@ -13,8 +13,8 @@ export const LOG_NAME = 'daemon.log';
 export type Request =
   /** Build the lab, if it is not built yet: every other request does that as well. */
   | { op: 'build' }
-  /** Run the steps of the exercise; the captures go to `out`. */
-  | { op: 'perform'; out: string }
+  /** Run the steps of the exercise; the captures go to `out`, what the reader has written is in `work`. */
+  | { op: 'perform'; out: string; work: string }
   | { op: 'conntrack'; node: string; args: string[] }
   /** A tool that people know, on whichever data plane runs there. It does not wait for its turn: what it writes comes as `text`. */
   | { op: 'tool'; node: string; tool: ToolName; args: readonly string[]; input: string }
