@@ -13,8 +13,8 @@ export class Tuple {
   proto = 0;
 
   /**
-   * From the IPv4 header at `l3` and the transport header at `l4` of `b`, whole or quoted in an ICMP error: eight bytes are enough
-   * (`nf_ct_get_tuple`).
+   * From the IPv4 header at `l3` and the transport header at `l4` of `b`, whole or quoted in an ICMP error: the ports are enough,
+   * of ICMP its eight bytes (`nf_ct_get_tuple`).
    * @returns false when the bytes that are needed are not there.
    */
   read(b: Uint8Array, l3: number, l4: number, end: number): boolean {
@@ -26,7 +26,7 @@ export class Tuple {
       case Protocol.Tcp:
       case Protocol.Udp:
       case Protocol.Sctp:
-        if (l4 + 8 > end) return false;
+        if (l4 + 4 > end) return false;
         this.ports = i32(b, l4);
         return true;
       case Protocol.Icmp:

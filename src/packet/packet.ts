@@ -76,6 +76,8 @@ export class Packet {
   /** IPv4 options that this node fills in on the way out: offsets from `l3` of an address in record route and timestamp, 0 = none. */
   routeSlot = 0;
   timeSlot = 0;
+  /** Options were changed on the way in, and the header checksum not yet: until it is forwarded it stays as it came. */
+  optionsChanged = false;
   /** It has a source route. */
   sourceRoute = false;
 
@@ -127,6 +129,7 @@ export class Packet {
     this.local = from.local;
     this.routeSlot = from.routeSlot;
     this.timeSlot = from.timeSlot;
+    this.optionsChanged = from.optionsChanged;
     this.sourceRoute = from.sourceRoute;
     this.fragMaxSize = from.fragMaxSize;
     this.fragDf = from.fragDf;
@@ -158,6 +161,7 @@ export class Packet {
     this.local = false;
     this.routeSlot = 0;
     this.timeSlot = 0;
+    this.optionsChanged = false;
     this.sourceRoute = false;
     this.fragMaxSize = 0;
     this.fragDf = false;

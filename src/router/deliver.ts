@@ -9,6 +9,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import * as udp from '../wire/udp.ts';
 import { DefragUser } from './fragments.ts';
 import { answer } from './host.ts';
+import { finishOptions } from './ip-options.ts';
 import { type Plane, Step } from './plane.ts';
 import { decapsulate, type Vxlan } from './vxlan.ts';
 
@@ -22,6 +23,8 @@ export function deliver(plane: Plane, p: Packet): Step {
   if (tunnel !== null) return decapsulate(plane, p, tunnel);
   if (plane.sockets === null) return answer(plane, p);
   p.start = p.l3;
+  // The kernel behind the TUN checks the header once more.
+  finishOptions(p);
   if (!plane.sockets.transmit(p)) return plane.drop(p, DropReason.TxQueueFull);
   return Step.Done;
 }

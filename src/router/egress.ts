@@ -27,7 +27,10 @@ export function sendOut(plane: Plane, p: Packet): Step {
   const oif = plane.interface(p.oif);
   if (oif === plane.lo) {
     p.iif = plane.lo.id;
-    return Step.Receive;
+    if (p.slot < 0) return Step.Receive;
+    // `loopback_xmit` leaves it for later: whatever made it goes on first.
+    plane.later(p, Step.Receive);
+    return Step.Kept;
   }
   if (tooBig(p, oif.mtu) || p.fragMaxSize !== 0) {
     if (!mustStayWhole(p, oif.mtu)) return fragment(plane, p, oif.mtu);

@@ -12,10 +12,11 @@ import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
 import * as udp from '../wire/udp.ts';
-import { sendError } from './icmp-error.ts';
-import { timeOfDay } from './ip-options.ts';
+import { sendError, sendIcmp } from './icmp-error.ts';
+import { timeOfDay } from './option.ts';
+import { echoOptions, putOptions } from './option-echo.ts';
 import { type Plane, Step } from './plane.ts';
-import { tcpReset } from './tcp-reset.ts';
+import { closedPort } from './tcp-reset.ts';
 
 /** An answer takes over the segment's TOS without its ECN bits. */
 const NOT_ECN = 0xfc;
@@ -28,7 +29,7 @@ export function answer(plane: Plane, p: Packet): Step {
     const bad = tcp.check(p.bytes, p.l4, p.end);
     if (bad !== DropReason.None) return plane.drop(p, bad);
     const mine = p.type === PacketType.Host && !plane.fib.isShared(ipv4.dst(p.bytes, p.l3));
-    if (mine && transportHolds(p)) tcpReset(plane, p, ipv4.tos(p.bytes, p.l3) & NOT_ECN);
+    if (mine && transportHolds(p)) closedPort(plane, p, ipv4.tos(p.bytes, p.l3) & NOT_ECN);
     return plane.drop(p, DropReason.NoSocket);
   }
   sendError(plane, p, icmp.Type.DestUnreachable, icmp.Unreachable.Protocol, 0);
@@ -56,7 +57,7 @@ function echo(plane: Plane, p: Packet): Step {
   if (reply === null) return plane.drop(p, DropReason.NoMemory);
   copy(b, p.l4, reply.bytes, reply.l4, p.end - p.l4);
   icmp.finish(reply.bytes, reply.l4, reply.end, icmp.Type.EchoReply, icmp.code(b, p.l4), icmp.rest(b, p.l4));
-  plane.run(reply, Step.Output);
+  sendIcmp(plane, reply);
   return Step.Done;
 }
 
@@ -70,23 +71,26 @@ function timestamp(plane: Plane, p: Packet): Step {
   setU32(reply.bytes, at + 4, timeOfDay());
   setU32(reply.bytes, at + 8, timeOfDay());
   icmp.finish(reply.bytes, reply.l4, reply.end, icmp.Type.TimestampReply, 0, icmp.rest(p.bytes, p.l4));
-  plane.run(reply, Step.Output);
+  sendIcmp(plane, reply);
   return Step.Done;
 }
 
 /** A packet back to the sender of `p`, its IPv4 header written; the `length` bytes behind it are the caller's. */
 function replyTo(plane: Plane, p: Packet, length: number): Packet | null {
-  const reply = plane.arena.take(ethernet.HEADER_LEN + ipv4.HEADER_LEN + length);
+  const options = echoOptions(plane, p);
+  if (options < 0) return null;
+  const reply = plane.arena.take(ethernet.HEADER_LEN + ipv4.HEADER_LEN + options + length);
   if (reply === null) return null;
   reply.l3 = reply.start + ethernet.HEADER_LEN;
-  reply.l4 = reply.l3 + ipv4.HEADER_LEN;
+  reply.l4 = reply.l3 + ipv4.HEADER_LEN + options;
   // A broadcast is answered from the address of the interface: 0 is filled in by OUTPUT.
   const dst = ipv4.dst(p.bytes, p.l3);
   const from = plane.fib.isShared(dst) ? 0 : dst;
   const to = ipv4.src(p.bytes, p.l3);
   const ttl = plane.sysctls.node.ip_default_ttl;
-  const total = ipv4.HEADER_LEN + length;
+  const total = ipv4.HEADER_LEN + options + length;
   ipv4.write(reply.bytes, reply.l3, ipv4.tos(p.bytes, p.l3), total, plane.nextIpId(), 0, ttl, ipv4.Protocol.Icmp, from, to);
+  putOptions(reply);
   reply.local = true;
   return reply;
 }

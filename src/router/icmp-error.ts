@@ -10,6 +10,7 @@ import * as ethernet from '../wire/ethernet.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { RouteType } from './fib.ts';
+import { echoOptions, putOptions } from './option-echo.ts';
 import { type Plane, Step } from './plane.ts';
 
 /** RFC 1812 section 4.3.2.3: at most this many bytes, IP header included. */
@@ -34,19 +35,22 @@ export function sendError(plane: Plane, about: Packet, type: number, code: numbe
     plane.drops.count(DropReason.IcmpRateLimit);
     return;
   }
+  if (sending) return;
+  const options = echoOptions(plane, about);
+  if (options < 0) return;
 
   const route = plane.fib.lookup(src);
   const mtu = route === -1 ? MAX_ERROR : plane.interface(plane.fib.oif[route]!).mtu;
-  const room = Math.min(mtu, MAX_ERROR) - ipv4.HEADER_LEN - icmp.HEADER_LEN;
+  const room = Math.min(mtu, MAX_ERROR) - ipv4.HEADER_LEN - options - icmp.HEADER_LEN;
   const quoted = Math.min(about.end - about.l3, room);
-  const length = ipv4.HEADER_LEN + icmp.HEADER_LEN + quoted;
+  const length = ipv4.HEADER_LEN + options + icmp.HEADER_LEN + quoted;
   const p = plane.arena.take(ethernet.HEADER_LEN + length);
   if (p === null) {
     plane.drops.count(DropReason.NoMemory);
     return;
   }
   p.l3 = p.start + ethernet.HEADER_LEN;
-  p.l4 = p.l3 + ipv4.HEADER_LEN;
+  p.l4 = p.l3 + ipv4.HEADER_LEN + options;
   copy(b, about.l3, p.bytes, p.l4 + icmp.HEADER_LEN, quoted);
   icmp.finish(p.bytes, p.l4, p.end, type, code, rest);
   const local = plane.fib.addressType(dst) === RouteType.Local;
@@ -54,9 +58,23 @@ export function sendError(plane: Plane, about: Packet, type: number, code: numbe
   const tos = (ipv4.tos(b, about.l3) & TOS_BITS) | TOS_CONTROL;
   // A source of 0 is filled in by OUTPUT with the preferred source of the route back.
   ipv4.write(p.bytes, p.l3, tos, length, plane.nextIpId(), 0, plane.sysctls.node.ip_default_ttl, ipv4.Protocol.Icmp, from, src);
+  putOptions(p);
   p.local = true;
   plane.hooks.attach(p, about);
+  sendIcmp(plane, p);
+}
+
+/** Is an ICMP message of this node on its way out? */
+let sending = false;
+
+/**
+ * Sends an ICMP message that this node made. What would be said about it while it is on its way out is not: the kernel has one socket
+ * for all of them, which is in use then (`icmp_xmit_lock`).
+ */
+export function sendIcmp(plane: Plane, p: Packet): void {
+  sending = true;
   plane.run(p, Step.Output);
+  sending = false;
 }
 
 /** 0 (the route back decides), or with `icmp_errors_use_inbound_ifaddr` the address where the packet came in. */

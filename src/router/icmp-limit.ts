@@ -10,6 +10,10 @@ import type { NodeSysctl } from './sysctl.ts';
 const BURST_FACTOR = 6;
 /** Destinations that are remembered: a table by hash, where a newcomer takes the place of whoever is there. */
 const PEERS = 1024;
+const NEWCOMER_MS = 60_000;
+/** `ip_rt_error_cost` and `ip_rt_error_burst`. */
+const ERROR_COST_MS = 1000;
+const ERROR_BURST_MS = 5000;
 /** `ip_rt_redirect_load`, `_number` and `_silence`. */
 const REDIRECT_LOAD_MS = 20;
 const REDIRECT_NUMBER = 9;
@@ -34,7 +38,7 @@ export class IcmpLimit {
     if ((sysctl.icmp_ratemask & (1 << type)) === 0) return true;
     if (type === Type.DestUnreachable && code === Unreachable.FragNeeded) return true;
     const now = this.#clock.nowMs();
-    return this.#allowGlobal(sysctl, now) && this.#allowPeer(sysctl.icmp_ratelimit, dst, now);
+    return this.#allowGlobal(sysctl, now) && this.#allowPeer(sysctl.icmp_ratelimit, dst);
   }
 
   /** icmp_global_allow: refilled at most every 20 ms. */
@@ -72,18 +76,31 @@ export class IcmpLimit {
     return true;
   }
 
-  #allowPeer(timeoutMs: number, dst: number, now: number): boolean {
-    if (timeoutMs === 0) return true;
-    const at = Math.imul(dst, 0x9e3779b1) >>> 22;
-    if (this.#peer[at] !== dst) {
-      this.#peer[at] = dst;
-      this.#tokensMs[at] = timeoutMs * BURST_FACTOR;
-      this.#lastMs[at] = now;
+  /**
+   * `ip_error`, `net/ipv4/route.c`: that there is no way to somewhere a source is told once a second, five times in a row
+   * (`net.ipv4.route.error_cost` and `error_burst`); the credit is the same as for other errors.
+   */
+  allowNoRoute(src: number): boolean {
+    return this.#spend(src, ERROR_COST_MS, ERROR_BURST_MS);
+  }
+
+  #allowPeer(timeoutMs: number, dst: number): boolean {
+    return this.#spend(dst, timeoutMs, timeoutMs * BURST_FACTOR);
+  }
+
+  /** `inet_peer`: credit grows by a millisecond each millisecond, up to `mostMs`; a new one has a minute's worth. */
+  #spend(peer: number, costMs: number, mostMs: number): boolean {
+    const now = this.#clock.nowMs();
+    const at = Math.imul(peer, 0x9e3779b1) >>> 22;
+    if (this.#peer[at] !== peer) {
+      this.#peer[at] = peer;
+      this.#tokensMs[at] = 0;
+      this.#lastMs[at] = now - NEWCOMER_MS;
     }
-    const tokens = Math.min(this.#tokensMs[at]! + (now - this.#lastMs[at]!), timeoutMs * BURST_FACTOR);
+    const tokens = Math.min(this.#tokensMs[at]! + (now - this.#lastMs[at]!), mostMs);
     this.#lastMs[at] = now;
-    const allowed = tokens >= timeoutMs;
-    this.#tokensMs[at] = allowed ? tokens - timeoutMs : tokens;
+    const allowed = tokens >= costMs;
+    this.#tokensMs[at] = allowed ? tokens - costMs : tokens;
     return allowed;
   }
 }

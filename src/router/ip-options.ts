@@ -13,20 +13,8 @@ import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { RouteType } from './fib.ts';
 import { sendError } from './icmp-error.ts';
+import { OptionType, TimestampKind, timeOfDay } from './option.ts';
 import type { Plane } from './plane.ts';
-
-const OptionType = {
-  End: 0,
-  Nop: 1,
-  RecordRoute: 7,
-  Timestamp: 68,
-  LooseSourceRoute: 131,
-  StrictSourceRoute: 137,
-  RouterAlert: 148,
-} as const;
-/** Low four bits of a timestamp option's fourth byte. */
-const TimestampKind = { TimeOnly: 0, TimeAndAddress: 1, Prespecified: 3 } as const;
-const DAY_MS = 86_400_000;
 
 /** What `checkOptions` says beside a `DropReason`: offset of the wrong byte from the header's start. */
 let wrongAt = -1;
@@ -42,7 +30,7 @@ export function checkOptions(plane: Plane, p: Packet, deliver: boolean): DropRea
     sendError(plane, p, icmp.Type.ParameterProblem, 0, wrongAt << 24);
     return DropReason.IpOptionInvalid;
   }
-  if (changed) ipv4.rewriteChecksum(p.bytes, p.l3);
+  p.optionsChanged = changed;
   const iif = plane.interface(p.iif);
   const sourceRouted = p.sourceRoute && (plane.sysctls.all.accept_source_route & iif.sysctl.accept_source_route) === 0;
   return sourceRouted ? DropReason.IpOptionSourceRoute : DropReason.None;
@@ -159,9 +147,6 @@ function timestamp(plane: Plane, p: Packet, at: number, length: number, deliver:
   }
 }
 
-/** Milliseconds since midnight UTC. */
-export const timeOfDay = (): number => Math.floor(performance.timeOrigin + performance.now()) % DAY_MS;
-
 /** `fib_compute_spec_dst`: the address by which the sender knows this node. */
 function specificDestination(plane: Plane, p: Packet, deliver: boolean): number {
   const dst = ipv4.dst(p.bytes, p.l3);
@@ -175,11 +160,24 @@ function specificDestination(plane: Plane, p: Packet, deliver: boolean): number 
 
 /** On the way out: the places kept by `checkOptions` take the address of the interface that is left. */
 export function forwardOptions(plane: Plane, p: Packet): void {
+  if (p.routeSlot !== 0 || p.timeSlot !== 0) fillOptions(p, p.prefSrc !== 0 ? p.prefSrc : plane.interface(p.oif).sourceFor(p.nextHop));
+  else finishOptions(p);
+}
+
+/** The header checksum covers what was changed on the way in: only now, so that an error before quotes it as it came. */
+export function finishOptions(p: Packet): void {
+  if (!p.optionsChanged) return;
+  p.optionsChanged = false;
+  ipv4.rewriteChecksum(p.bytes, p.l3);
+}
+
+/** Places that were kept for an address of this node take `source` (`ip_rt_get_source`): of a packet that it made, its own. */
+export function fillOptions(p: Packet, source: number): void {
   if (p.routeSlot === 0 && p.timeSlot === 0) return;
-  const source = p.prefSrc !== 0 ? p.prefSrc : plane.interface(p.oif).sourceFor(p.nextHop);
   if (p.routeSlot !== 0) setU32(p.bytes, p.l3 + p.routeSlot, source);
   if (p.timeSlot !== 0) setU32(p.bytes, p.l3 + p.timeSlot, source);
   p.routeSlot = 0;
   p.timeSlot = 0;
+  p.optionsChanged = false;
   ipv4.rewriteChecksum(p.bytes, p.l3);
 }

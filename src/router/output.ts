@@ -7,6 +7,7 @@ import type { Packet } from '../packet/packet.ts';
 import { Hook } from '../packet/verdict.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { RouteType } from './fib.ts';
+import { fillOptions } from './ip-options.ts';
 import { type Plane, Step } from './plane.ts';
 
 export function output(plane: Plane, p: Packet): Step {
@@ -14,6 +15,7 @@ export function output(plane: Plane, p: Packet): Step {
   const failed = routeOutput(plane, p);
   if (failed !== DropReason.None) return plane.drop(p, failed);
   if (ipv4.src(p.bytes, p.l3) === 0) fillSource(plane, p);
+  fillOptions(p, ipv4.src(p.bytes, p.l3));
   if (!plane.passes(Hook.Output, p)) return Step.Done;
   return Step.Egress;
 }

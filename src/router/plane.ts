@@ -49,6 +49,8 @@ export interface Hooks {
   end(p: Packet): void;
   /** `answer` is an error about `about`: it belongs to the same connection (`nf_ct_attach`), confirmed or not. */
   attach(answer: Packet, about: Packet): void;
+  /** A reset has been made for `p`: its connection ends (`nf_ct_set_closing`). */
+  setClosing(p: Packet): void;
 }
 
 export interface PlaneOptions {
@@ -83,7 +85,7 @@ export class Plane {
   /** UDP ports that a VXLAN device listens on; looked up before a packet is given to the node's sockets. */
   readonly vxlanPorts: Vxlan[] = [];
   neighbours!: Neighbours;
-  hooks: Hooks = { run: () => Verdict.Accept, end: () => {}, attach: () => {} };
+  hooks: Hooks = { run: () => Verdict.Accept, end: () => {}, attach: () => {}, setClosing: () => {} };
   /** Faults put in on purpose, so that a test can prove that the comparison finds them. */
   wrongTtl = false;
 

@@ -74,7 +74,7 @@ function refuse(plane: Plane, p: Packet, type: RouteType, src: number): Step {
   let code: number = icmp.Unreachable.Net;
   if (type === RouteType.Unreachable) code = icmp.Unreachable.Host;
   else if (type === RouteType.Prohibit) code = icmp.Unreachable.AdminProhibited;
-  sendError(plane, p, icmp.Type.DestUnreachable, code, 0);
+  if (plane.icmpLimit.allowNoRoute(src)) sendError(plane, p, icmp.Type.DestUnreachable, code, 0);
   return plane.drop(p, DropReason.IpInNoRoutes);
 }
 

@@ -3,7 +3,7 @@ import { DropReason } from '../base/drop-reason.ts';
 import type { Connections, Environment, InterfaceNames } from '../netfilter/environment.ts';
 import { rejectTypes } from '../netfilter/ruleset.ts';
 import type { Packet } from '../packet/packet.ts';
-import { transportHolds } from '../packet/transport-checksum.ts';
+import { mayReject } from '../packet/transport-checksum.ts';
 import type { Hook } from '../packet/verdict.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
@@ -12,7 +12,7 @@ import { RouteType } from './fib.ts';
 import { sendError } from './icmp-error.ts';
 import { routeOutput, sourceAddress } from './output.ts';
 import type { Plane } from './plane.ts';
-import { tcpReset } from './tcp-reset.ts';
+import { rejectSegment } from './tcp-reset.ts';
 
 /** Code of "destination unreachable" per entry of `rejectTypes`; -1 is a TCP reset. */
 const rejectCodes = Int8Array.from(rejectTypes, type => {
@@ -99,14 +99,14 @@ export class RulesEnvironment implements Environment {
   /** `nf_send_unreach` and `nf_send_reset`: nothing is sent about a packet whose checksum is wrong, or about a later fragment. */
   reject(p: Packet, _hook: Hook, how: number): void {
     const code = rejectCodes[how]!;
-    if (ipv4.fragmentOffset(p.bytes, p.l3) !== 0 || !transportHolds(p)) return;
+    if (ipv4.fragmentOffset(p.bytes, p.l3) !== 0 || !mayReject(p)) return;
     if (code >= 0) {
       sendError(this.#plane, p, icmp.Type.DestUnreachable, code, 0);
       return;
     }
     if (this.#plane.fib.isShared(ipv4.dst(p.bytes, p.l3))) return;
     if (ipv4.protocol(p.bytes, p.l3) === ipv4.Protocol.Tcp && tcp.check(p.bytes, p.l4, p.end) === DropReason.None)
-      tcpReset(this.#plane, p, 0);
+      rejectSegment(this.#plane, p);
   }
 
   reroute(p: Packet): boolean {

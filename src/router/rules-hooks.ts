@@ -34,4 +34,8 @@ export class RulesHooks implements Hooks {
   attach(answer: Packet, about: Packet): void {
     this.#conntrack.attach(answer, about);
   }
+
+  setClosing(p: Packet): void {
+    if (p.ct >= 0) this.#conntrack.setClosing(p.ct);
+  }
 }

@@ -37,6 +37,9 @@ export class NodeSysctl {
   icmp_msgs_burst = 50;
   icmp_errors_use_inbound_ifaddr = 0;
   ip_forward_use_pmtu = 0;
+  /** Seconds that fragments wait for the rest of their datagram; fragments of others that may come between two of one, 0 = any number. */
+  ipfrag_time = 30;
+  ipfrag_max_dist = 64;
   /** `net.bridge.bridge-nf-call-iptables`. */
   bridge_nf_call_iptables = 1;
 }

@@ -9,27 +9,49 @@ import * as checksum from '../wire/checksum.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
+import { echoOptions, putOptions } from './option-echo.ts';
 import { type Plane, Step } from './plane.ts';
+
+/** A closed port (`tcp_v4_send_reset`): with the segment's `tos` and its options, tracked like any other packet. */
+export function closedPort(plane: Plane, about: Packet, tos: number): void {
+  const options = echoOptions(plane, about);
+  if (options < 0) return;
+  const p = reset(plane, about, tos, options);
+  if (p === null) return;
+  putOptions(p);
+  plane.run(p, Step.Output);
+}
+
+/** REJECT: it belongs to the connection of the segment, which ends with it (`nf_ct_attach`, `nf_ct_set_closing`). */
+export function rejectSegment(plane: Plane, about: Packet): void {
+  const p = reset(plane, about, 0, 0);
+  if (p === null) return;
+  plane.hooks.attach(p, about);
+  plane.hooks.setClosing(about);
+  plane.run(p, Step.Output);
+}
 
 /**
  * @param about a segment whose header was checked; `l4` stands at it
- * @param tos a closed port answers with the segment's own (`tcp_v4_send_reset`), REJECT with 0
+ * @param options bytes to be kept free for options
+ * @returns null when there is no answer
  */
-export function tcpReset(plane: Plane, about: Packet, tos: number): void {
+function reset(plane: Plane, about: Packet, tos: number, options: number): Packet | null {
   const b = about.bytes;
   const flags = tcp.flags(b, about.l4);
-  if ((flags & tcp.Flag.Rst) !== 0) return;
-  const p = plane.arena.take(ethernet.HEADER_LEN + ipv4.HEADER_LEN + tcp.HEADER_LEN);
+  if ((flags & tcp.Flag.Rst) !== 0) return null;
+  const header = ipv4.HEADER_LEN + options;
+  const p = plane.arena.take(ethernet.HEADER_LEN + header + tcp.HEADER_LEN);
   if (p === null) {
     plane.drops.count(DropReason.NoMemory);
-    return;
+    return null;
   }
   p.l3 = p.start + ethernet.HEADER_LEN;
-  p.l4 = p.l3 + ipv4.HEADER_LEN;
+  p.l4 = p.l3 + header;
   const out = p.bytes;
   const src = ipv4.dst(b, about.l3);
   const dst = ipv4.src(b, about.l3);
-  ipv4.write(out, p.l3, tos, ipv4.HEADER_LEN + tcp.HEADER_LEN, 0, ipv4.DF, plane.sysctls.node.ip_default_ttl, ipv4.Protocol.Tcp, src, dst);
+  ipv4.write(out, p.l3, tos, header + tcp.HEADER_LEN, 0, ipv4.DF, plane.sysctls.node.ip_default_ttl, ipv4.Protocol.Tcp, src, dst);
   out.fill(0, p.l4, p.end);
   tcp.setSrcPort(out, p.l4, tcp.dstPort(b, about.l4));
   tcp.setDstPort(out, p.l4, tcp.srcPort(b, about.l4));
@@ -45,5 +67,5 @@ export function tcpReset(plane: Plane, about: Packet, tos: number): void {
   const pseudo = checksum.pseudoHeader(src, dst, ipv4.Protocol.Tcp, tcp.HEADER_LEN);
   tcp.setChecksum(out, p.l4, checksum.finish(checksum.add(pseudo, out, p.l4, p.end)));
   p.local = true;
-  plane.run(p, Step.Output);
+  return p;
 }

@@ -164,6 +164,7 @@ class Walk {
       },
       end: p => inner.end(p),
       attach: (answer, about) => inner.attach(answer, about),
+      setClosing: p => inner.setClosing(p),
     };
   }
 

@@ -48,6 +48,9 @@ export class KernelSide implements Side {
   inject(link: LinkName, frame: Uint8Array): Output[] {
     return this.#wires.inject(link, frame);
   }
+  settle(): void {
+    this.#wires.settle();
+  }
   async connections(): Promise<string[]> {
     return lines(await this.#shell.run('conntrack -L 2>/dev/null'));
   }

@@ -3,6 +3,7 @@
  * its own that `scripts/judge` made. Results on stdout; exit 1 when a difference was found.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { SeededRandom } from '../../src/base/random.ts';
 import { tell } from '../router/frames.ts';
@@ -15,6 +16,7 @@ import { KernelSide } from './kernel-side.ts';
 import { MemoryRouter, WiredRouter } from './router-side.ts';
 import { shrink } from './shrink.ts';
 import type { Side } from './sides.ts';
+import { sysctl } from './topology.ts';
 
 const { values } = parseArgs({
   options: {
@@ -30,6 +32,7 @@ const { values } = parseArgs({
 });
 
 const STEPS_PER_CASE = 100;
+const FRAGMENTS_MS = sysctl['net.ipv4.ipfrag_time']! * 1000 + 500;
 
 async function main(): Promise<number> {
   const seed = values.seed === undefined ? crypto.getRandomValues(new Uint32Array(1))[0]! : Number(values.seed);
@@ -75,9 +78,12 @@ async function runRandom(kernel: Side, userspace: Side, seed: number, packets: n
     different++;
     const { where, field, kernel: k, userspace: u } = verdict.difference;
     console.error(`case of seed ${c.seed}: ${where}, ${field}\n    kernel:    ${k}\n    userspace: ${u}\nmaking it small`);
-    const small = await shrink(c, field, each => judge(kernel, userspace, each));
+    const { small, late } = await shrink(c, field, each => judge(kernel, userspace, each));
+    await quiet(kernel, userspace);
+    if (late) console.log('it could be smaller: the time was up');
     report(small, await judge(kernel, userspace, small));
     if (values.out) writeFileSync(`${values.out}/seed-${c.seed}.json`, `${JSON.stringify(small, null, 1)}\n`);
+    await quiet(kernel, userspace);
     if (!values['keep-going']) break;
   }
   const seconds = (performance.now() - started) / 1000;
@@ -85,6 +91,12 @@ async function runRandom(kernel: Side, userspace: Side, seed: number, packets: n
     `seed ${seed}: ${cases} rule sets, ${sent} packets in ${seconds.toFixed(0)} s (${Math.round(sent / seconds)} a second), ${different} different`,
   );
   return different === 0 ? 0 : 1;
+}
+
+/** A case that lost steps may have left fragments that the router waits for, and tells their sender of in the end. */
+async function quiet(...sides: readonly Side[]): Promise<void> {
+  await setTimeout(FRAGMENTS_MS);
+  for (const side of sides) side.settle();
 }
 
 function randomCase(seed: number): Case {

@@ -57,6 +57,9 @@ export class WiredRouter implements Side {
   inject(link: LinkName, frame: Uint8Array): Output[] {
     return this.#wires.inject(link, frame);
   }
+  settle(): void {
+    this.#wires.settle();
+  }
   async connections(): Promise<string[]> {
     return lines(await this.#node.conntrack(['-L']));
   }
@@ -121,6 +124,13 @@ export class MemoryRouter implements Side {
     for (const [name, far] of this.#far)
       for (const out of far.take()) if (!isSentinel(out, 0, out.length)) outputs.push({ link: name, frame: out });
     return outputs;
+  }
+  settle(): void {
+    this.#clock.tick();
+    this.#built.plane.reassembly.sweep();
+    runWaiting(this.#built.plane);
+    this.#built.plane.flush();
+    for (const far of this.#far.values()) far.take();
   }
   /** As `runLoop` does it, for one frame. */
   #take(link: LinkName, frame: Uint8Array): void {

@@ -2,15 +2,20 @@
 import type { Case, Step } from './case.ts';
 import type { Verdict } from './judge.ts';
 
+/** Looking for a smaller one ends after this. */
+const LONGEST_MS = 20_000;
+
 /**
  * @param play plays a case
  * @param field of the difference: another one that shows on the way is another story
- * @returns the smallest case found
+ * @returns the smallest case found, and whether time ran out
  */
-export async function shrink(c: Case, field: string, play: (c: Case) => Promise<Verdict>): Promise<Case> {
-  const differs = async (smaller: Case): Promise<boolean> => (await play(smaller)).difference?.field === field;
+export async function shrink(c: Case, field: string, play: (c: Case) => Promise<Verdict>): Promise<{ small: Case; late: boolean }> {
+  const end = performance.now() + LONGEST_MS;
+  const late = () => performance.now() > end;
+  const differs = async (smaller: Case): Promise<boolean> => !late() && (await play(smaller)).difference?.field === field;
   let best = c;
-  for (let again = true; again; ) {
+  for (let again = true; again && !late(); ) {
     again = false;
     for (let size = Math.max(1, best.steps.length >> 1); size >= 1; size = size === 1 ? 0 : size >> 1) {
       for (let at = best.steps.length - size; at >= 0; at -= size) {
@@ -30,7 +35,7 @@ export async function shrink(c: Case, field: string, play: (c: Case) => Promise<
       }
     }
   }
-  return best;
+  return { small: best, late: late() };
 }
 
 /** Steps refer to others by number: the numbers follow, and who referred to one that is gone goes too. */

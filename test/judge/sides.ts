@@ -13,6 +13,8 @@ export interface Side {
   /** What it was before `sysctl` changed it. */
   undoSysctls(): Promise<void>;
   inject(link: LinkName, frame: Uint8Array): Output[];
+  /** What has come out by itself since is thrown away. */
+  settle(): void;
   /** Lines of `conntrack -L`. */
   connections(): Promise<string[]>;
   /** Lines of `iptables-save -c`. */

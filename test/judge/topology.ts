@@ -23,6 +23,9 @@ export const links = [
 ] as const satisfies readonly Link[];
 export type LinkName = (typeof links)[number]['name'];
 
+/** All of them have a MAC; those whose questions the router may answer once a second only are drawn from all. */
+export const everyHost = Array.from({ length: 248 }, (_, i) => i + 2);
+
 /** Hosts .2 to .6 stand on each link; .5 and .6 of `c` are the gateways to 198.51.100.0/24 and the default. .250 sends sentinels. */
 export const hosts = [2, 3, 4, 5, 6] as const;
 export const SENTINEL_HOST = 250;
@@ -37,11 +40,15 @@ const routes = [
   { to: '192.0.2.128/25', type: 'blackhole' as const },
 ];
 
-/** What both sides start with. Error limits and redirects are off: both are a matter of time, not of packets. */
+/**
+ * What both sides start with. Error limits and redirects are off: both are a matter of time, not of packets. Fragments
+ * that were not completed go soon, so that the memory for them never fills: silently, because none of them is for the router.
+ */
 export const sysctl: Record<string, number> = {
   'net.ipv4.ip_forward': 1,
   'net.ipv4.icmp_ratelimit': 0,
   'net.ipv4.icmp_ratemask': 0,
+  'net.ipv4.ipfrag_time': 3,
   'net.ipv4.conf.all.send_redirects': 0,
   ...Object.fromEntries(links.map(l => [`net.ipv4.conf.${l.name}.send_redirects`, 0])),
 };
@@ -53,7 +60,7 @@ export const description = (): RouterDescriptionInput => ({
     addresses: [`${routerAddress(l)}/24`],
     offload: false,
   })),
-  neighbours: links.flatMap(l => [...hosts, SENTINEL_HOST].map(h => ({ ip: address(l.net, h), mac: hostMac(l.net, h), dev: l.name }))),
+  neighbours: links.flatMap(l => [...everyHost, SENTINEL_HOST].map(h => ({ ip: address(l.net, h), mac: hostMac(l.net, h), dev: l.name }))),
   routes,
   sysctl: { ...sysctl },
 });
@@ -62,7 +69,7 @@ export const description = (): RouterDescriptionInput => ({
 export const kernelCommands = (): string[] => [
   ...links.flatMap(l => [
     `address add ${routerAddress(l)}/24 brd + dev ${l.name}`,
-    ...[...hosts, SENTINEL_HOST].map(h => `neigh add ${address(l.net, h)} lladdr ${hostMac(l.net, h)} nud permanent dev ${l.name}`),
+    ...[...everyHost, SENTINEL_HOST].map(h => `neigh add ${address(l.net, h)} lladdr ${hostMac(l.net, h)} nud permanent dev ${l.name}`),
   ]),
   ...routes.map(r => ('via' in r ? `route add ${r.to} via ${r.via} dev ${r.dev}` : `route add ${r.type} ${r.to}`)),
 ];

@@ -47,6 +47,13 @@ export class Wires {
     return this.#collect(new Set(links.map(l => l.name)), number);
   }
 
+  /** Throws away what waits. */
+  settle(): void {
+    for (const socket of this.#sockets.values()) {
+      while (socket.receive(this.#batch) > 0) socket.release();
+    }
+  }
+
   close(): void {
     for (const socket of this.#sockets.values()) socket.close();
   }

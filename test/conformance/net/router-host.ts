@@ -150,6 +150,7 @@ export class RouterHost implements Host {
       },
       end: p => hooks.end(p),
       attach: (answer, about) => hooks.attach(answer, about),
+      setClosing: p => hooks.setClosing(p),
     };
   }
 }

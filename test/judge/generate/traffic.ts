@@ -1,7 +1,7 @@
 /** Packets at random: lives of TCP connections with everything that goes wrong in them, datagrams, pings, errors, fragments, rubbish. */
 import type { Step } from '../case.ts';
 import type { PacketSpec } from '../packet-spec.ts';
-import { address, hosts, type LinkName, links, routerAddress } from '../topology.ts';
+import { address, everyHost, hosts, type LinkName, links, routerAddress } from '../topology.ts';
 import type { Chooser } from './choose.ts';
 import { ports } from './rules.ts';
 
@@ -155,6 +155,8 @@ function udpStep(c: Chooser, f: Flow, steps: Step[]): void {
   else steps.push({ kind: 'answer', to: f.first, packet: { length: c.of([4, 30]) } });
 }
 
+const isRouters = (dst: string): boolean => links.some(l => routerAddress(l) === dst);
+
 /** One datagram in pieces: in any order, sometimes twice, overlapping, or not all of them. */
 function fragments(c: Chooser, f: Flow, steps: Step[]): void {
   const length = c.of([800, 1480, 2000]);
@@ -162,9 +164,12 @@ function fragments(c: Chooser, f: Flow, steps: Step[]): void {
   const size = c.of([400, 480, 800]);
   const pieces: { offset: number; length: number }[] = [];
   for (let offset = 0; offset < whole; offset += size) pieces.push({ offset, length: Math.min(size, whole - offset) });
-  if (c.oneIn(5)) pieces.push(c.of(pieces));
-  if (c.oneIn(8)) pieces.push({ offset: 8 * c.below(40), length: 64 });
-  if (c.oneIn(6)) pieces.splice(c.below(pieces.length), 1);
+  // What the router waits for in vain it tells the sender of, some seconds later: that has no place between other packets.
+  if (!isRouters(f.dst)) {
+    if (c.oneIn(5)) pieces.push(c.of(pieces));
+    if (c.oneIn(8)) pieces.push({ offset: 8 * c.below(40), length: 64 });
+    if (c.oneIn(6)) pieces.splice(c.below(pieces.length), 1);
+  }
   if (c.oneIn(2)) pieces.reverse();
   // Fragments of one datagram share an identification, which is told by equal packets: one TTL for all of them.
   const packet = { length, ...(c.oneIn(4) ? { ttl: 1 } : {}), tos: steps.length % 4 === 0 ? 0 : 0x10 };
@@ -237,6 +242,7 @@ function tcpStep(c: Chooser, f: Flow, steps: Step[]): void {
 
 function rubbish(c: Chooser, f: Flow): PacketSpec {
   const base: PacketSpec = { protocol: f.protocol, src: f.src, dst: f.dst, sport: f.sport, dport: f.dport };
+  const anybody = address(c.of(links).net, c.of(everyHost));
   return c.of<PacketSpec>([
     { ...base, fault: 'ip-sum' },
     { ...base, fault: 'version' },
@@ -247,16 +253,15 @@ function rubbish(c: Chooser, f: Flow): PacketSpec {
     { ...base, src: '224.0.0.1' },
     { ...base, src: '255.255.255.255' },
     { ...base, src: '0.0.0.0' },
-    { ...base, dst: '0.1.2.3' },
+    { ...base, dst: '0.0.0.0' },
     { ...base, dst: '255.255.255.255', to: 'broadcast' },
     { ...base, dst: '10.0.2.255', to: 'broadcast' },
     { ...base, dst: '239.1.2.3' },
     { ...base, src: '10.0.1.1' },
     { ...base, to: 'other' },
     { ...base, to: 'broadcast' },
-    { ...base, dst: '192.0.2.5' },
+    { ...base, src: anybody, dst: c.of(['192.0.2.5', '172.31.0.1', '0.1.2.3']) },
     { ...base, dst: '192.0.2.200' },
-    { ...base, dst: '172.31.0.1' },
     { ...base, src: '172.31.0.9' },
     { ...base, options: [131, 7, 4, 10, 0, 1, 2, 0] },
     { ...base, options: [68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0] },
