@@ -61,7 +61,17 @@ function save(rules: NodeRules, args: readonly string[]): ToolResult {
     else if (word.startsWith('--table=')) table = word.slice('--table='.length);
     else return refused(`iptables-save: unknown option "${word}": expected -c or -t TABLE\n`, USAGE);
   }
-  return wrote(rules.save(counters, table));
+  const stamp = { program: SAVE_PROGRAM, time: ctime(new Date()) };
+  return wrote(rules.save({ counters, stamp, ...(table !== undefined && { table }) }));
+}
+
+/** What stands where the tool names itself. */
+const SAVE_PROGRAM = 'iptables-save v1.8.11 (kubehop)';
+
+/** As ctime(3): `Fri Nov 20 09:30:57 2026`, local time. */
+function ctime(date: Date): string {
+  const [weekday, month, day, year, time] = date.toString().split(' ') as [string, string, string, string, string];
+  return `${weekday} ${month} ${day.replace(/^0/, ' ')} ${time} ${year}`;
 }
 
 function restore(rules: NodeRules, args: readonly string[], input: string): ToolResult {

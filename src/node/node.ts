@@ -146,7 +146,7 @@ export class RunningNode {
 
   /** As `iptables-save` prints them. */
   saveRules(counters = false): string {
-    return this.#rules.save(counters);
+    return this.#rules.save({ counters });
   }
 
   /** What conntrack(8) prints for these arguments. @throws LabError BAD_INPUT for arguments that it does not know */

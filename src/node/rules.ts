@@ -10,7 +10,7 @@ import { EMPTY_RULE_SET, type Rule, type RuleSet, type TableName } from '../netf
 import type { Command } from '../netfilter/text/command.ts';
 import { runCommandLine } from '../netfilter/text/command-line.ts';
 import { readRuleSet } from '../netfilter/text/read.ts';
-import { writeRuleSet } from '../netfilter/text/write.ts';
+import { type WriteOptions, writeRuleSet } from '../netfilter/text/write.ts';
 
 export interface LoadOptions {
   /** Named in errors. */
@@ -89,9 +89,9 @@ export class NodeRules {
     return { output, warnings: [...warnings, ...newWarnings(compiled, command)] };
   }
 
-  /** As `iptables-save`, with counters on rules when asked; one table, or all. */
-  save(counters: boolean, table?: string): string {
-    return writeRuleSet(this.#counted(), { counters, ...(table !== undefined && { table }) });
+  /** As `iptables-save`. */
+  save(options: WriteOptions = {}): string {
+    return writeRuleSet(this.#counted(), options);
   }
 
   /** With what has been counted until now. */
