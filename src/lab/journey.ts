@@ -16,7 +16,7 @@ export function writeRunJourney(folder: string, instance: Instance, frames: Read
   const journey = buildJourney({
     hops: new Map(hopOrder(instance.topology).flatMap(hop => (frames.has(hop) ? [[hop, frames.get(hop)!] as const] : []))),
     trace: existsSync(trace) ? readTrace(trace) : [],
-    ruleText: (node, counter) => instance.plane(node).ruleText(counter),
+    ruleText: (node, counter, timeNs) => instance.plane(node).ruleText(counter, timeNs),
     names: namesOf(instance.lab, instance.topology),
     nat: natEntries(folder),
   });

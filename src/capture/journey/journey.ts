@@ -12,8 +12,8 @@ export interface JourneyInput {
   hops: ReadonlyMap<string, readonly CapturedFrame[]>;
   /** Lines of `trace.jsonl`. */
   trace?: readonly TraceLine[];
-  /** Turns a rule's counter into `nat KUBE-SERVICES rule 4: -d ...`. */
-  ruleText?: (node: string, counter: number) => string | undefined;
+  /** Turns a rule's counter into `nat KUBE-SERVICES rule 4: -d ...`, by the rules that were in force at that time (ns since 1970). */
+  ruleText?: (node: string, counter: number, timeNs: bigint) => string | undefined;
   /** IPv4 addresses and MACs to names of pods, nodes and Services. */
   names?: ReadonlyMap<string, string>;
   nat?: readonly NatEntry[];
@@ -133,7 +133,7 @@ function eventOf(line: TraceLine, startNs: bigint, input: JourneyInput): Journey
   switch (line.kind) {
     case 'rule': {
       if (line.event === 'end') return undefined; // going back to the calling chain decides nothing
-      const rule = input.ruleText?.(line.node, line.counter!) ?? `rule ${line.counter}`;
+      const rule = input.ruleText?.(line.node, line.counter!, BigInt(line.timeNs)) ?? `rule ${line.counter}`;
       return { ...common, kind: 'rule', text: `${line.hook} ${rule}${line.verdict === undefined ? '' : `: ${line.verdict}`}` };
     }
     case 'nat':

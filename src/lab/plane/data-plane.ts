@@ -20,8 +20,8 @@ export interface DataPlane {
   advance(seconds: number): Promise<void>;
   /** What a userspace node counts of its own ports and drops; null: ask the kernel. */
   counters(): Promise<NodeCounters | null>;
-  /** `nat KUBE-SERVICES rule 2: -d 10.96.0.10/32 ...`, by the number that the node's trace gives; the kernel has no such numbers. */
-  ruleText(counter: number): string | undefined;
+  /** `nat KUBE-SERVICES rule 2: -d 10.96.0.10/32 ...`, by the number that the node's trace gave at that time (ns since 1970); the kernel has no such numbers. */
+  ruleText(counter: number, timeNs: bigint): string | undefined;
   /** Whether the node tells what it does with each packet. The kernel never does. */
   trace(on: boolean): void;
   stop(): Promise<void>;

@@ -1,5 +1,6 @@
 /** A node whose packets the TypeScript router carries, on the same wires. */
 
+import type { ProgramText } from '../../netfilter/execute/program-text.ts';
 import { printRule } from '../../netfilter/text/rule-printer.ts';
 import type { RouterDescription } from '../../node/description.ts';
 import { type RunningNode, startNode } from '../../node/node.ts';
@@ -8,6 +9,9 @@ import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
 import { netnsPath } from '../shell.ts';
 import type { DataPlane } from './data-plane.ts';
+
+/** Sets of rules whose words are kept: far more than the steps of an exercise load. */
+const MOST_PROGRAMS = 200;
 
 export interface UserspaceOptions {
   node: string;
@@ -25,12 +29,15 @@ export class UserspacePlane implements DataPlane {
   readonly running: RunningNode;
   readonly #node: string;
   readonly #traceRing: SharedArrayBuffer;
+  /** What was in force since when (ns since 1970): the trace numbers rules by the program of its time. */
+  readonly #programs: { sinceNs: bigint; text: ProgramText | undefined }[];
 
   private constructor({ node, traceRing }: UserspaceOptions, running: RunningNode) {
     this.#node = node;
     this.#traceRing = traceRing;
     this.running = running;
     this.failed = running.exited;
+    this.#programs = [{ sinceNs: 0n, text: running.programText }];
   }
 
   /** @throws LabError of whatever could not be opened, set or parsed */
@@ -46,8 +53,16 @@ export class UserspacePlane implements DataPlane {
     return new UserspacePlane(options, running);
   }
 
-  tool(name: ToolName, args: readonly string[], input: string, onText: (text: string) => void, gone: AbortSignal): Promise<ToolResult> {
-    return runTool(this.running, name, args, input, onText, gone);
+  async tool(
+    name: ToolName,
+    args: readonly string[],
+    input: string,
+    onText: (text: string) => void,
+    gone: AbortSignal,
+  ): Promise<ToolResult> {
+    const result = await runTool(this.running, name, args, input, onText, gone);
+    this.#note();
+    return result;
   }
 
   conntrack(args: readonly string[]): Promise<string> {
@@ -60,6 +75,7 @@ export class UserspacePlane implements DataPlane {
 
   async loadRules(text: string): Promise<void> {
     this.running.loadRules(text, { file: `the rules of ${this.#node}` });
+    this.#note();
   }
 
   advance(seconds: number): Promise<void> {
@@ -70,8 +86,8 @@ export class UserspacePlane implements DataPlane {
     return this.running.counters();
   }
 
-  ruleText(counter: number): string | undefined {
-    const found = this.running.programText?.of(counter);
+  ruleText(counter: number, timeNs: bigint): string | undefined {
+    const found = this.#programs.findLast(program => program.sinceNs <= timeNs)?.text?.of(counter);
     if (found === undefined) return undefined;
     const { table, chain, number, rule } = found;
     return rule === undefined ? `${table} ${chain} policy` : `${table} ${chain} rule ${number}: ${printRule(rule).trim()}`;
@@ -79,6 +95,13 @@ export class UserspacePlane implements DataPlane {
 
   trace(on: boolean): void {
     this.running.trace(on ? this.#traceRing : null);
+  }
+
+  #note(): void {
+    const text = this.running.programText;
+    if (text === this.#programs.at(-1)?.text) return;
+    this.#programs.push({ sinceNs: BigInt(Date.now()) * 1_000_000n, text });
+    if (this.#programs.length > MOST_PROGRAMS) this.#programs.shift();
   }
 
   async stop(): Promise<void> {
