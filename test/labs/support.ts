@@ -128,6 +128,7 @@ export function hostState(): { namespaces: string[]; interfaces: string[]; mount
     'pod-a',
     'pod-b',
     'pod-c',
+    'pod-d',
     'cni0',
     'flannel.1',
     'tap0',
