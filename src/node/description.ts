@@ -78,6 +78,8 @@ const schema = z.strictObject({
   neighbours: z.array(z.strictObject({ ip: ipv4, mac, dev: interfaceName })).default([]),
   /** iptables-save text, path relative to the description. */
   rules: z.string().min(1).optional(),
+  /** What `ipset save` wrote, for rules with `-m set`; path relative to the description. */
+  sets: z.string().min(1).optional(),
   sysctl: z.record(z.string(), z.int()).default({}),
   /** Differences made on purpose, so that a test can see the comparison find them. */
   faults: z.array(z.enum(['wrong-ttl', 'skip-masquerade'])).default([]),

@@ -19,7 +19,7 @@ export interface NodeOptions {
   netns?: string;
   description: RouterDescription;
   /** iptables-save text and the name of its file, for errors. */
-  rules?: { text: string; file?: string; lenient?: boolean };
+  rules?: { text: string; file?: string; lenient?: boolean; sets?: { text: string; file: string } };
   /** Ring that the node's tracer writes into. */
   traceRing?: SharedArrayBuffer;
   /** Random choices are drawn from it; absent: a seed from the system. */

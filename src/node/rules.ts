@@ -5,12 +5,15 @@
 import { type Compiled, compile } from '../netfilter/execute/compile.ts';
 import type { Program } from '../netfilter/execute/program.ts';
 import type { ProgramText } from '../netfilter/execute/program-text.ts';
+import { readIpSets } from '../netfilter/ipset/read.ts';
 import { needsConntrack } from '../netfilter/needs-conntrack.ts';
 import { EMPTY_RULE_SET, type Rule, type RuleSet, type TableName } from '../netfilter/ruleset.ts';
 import type { Command } from '../netfilter/text/command.ts';
 import { runCommandLine } from '../netfilter/text/command-line.ts';
 import { readRuleSet } from '../netfilter/text/read.ts';
 import { type WriteOptions, writeRuleSet } from '../netfilter/text/write.ts';
+
+type IpSets = ReturnType<typeof readIpSets>;
 
 export interface LoadOptions {
   /** Named in errors. */
@@ -26,6 +29,8 @@ export interface LoadOptions {
   /** Read and compile, and leave everything as it is (`--test`). */
   test?: boolean;
   lenient?: boolean;
+  /** The sets that rules ask for, in the format of `ipset save`; absent: those of the last time. */
+  sets?: { text: string; file: string };
 }
 
 export class NodeRules {
@@ -35,6 +40,7 @@ export class NodeRules {
   #text: ProgramText | undefined;
   /** Rules that cannot be executed were let in: later edits must not trip over them. */
   #lenient = false;
+  #sets: IpSets | undefined;
   readonly #skipMasquerade: boolean;
 
   /** @param skipMasquerade a fault made on purpose: rules with MASQUERADE match and do nothing */
@@ -65,8 +71,10 @@ export class NodeRules {
     });
     // What stays goes on counting; a table that was written anew starts anew, as with iptables-restore.
     const restarts = options.noflush ? new Set<TableName>() : named;
-    const compiled = this.#compile(read.ruleSet, keeps, (table: TableName) => restarts.has(table), options);
+    const sets = options.sets ? readIpSets(options.sets.text, options.sets.file) : this.#sets;
+    const compiled = this.#compile(read.ruleSet, keeps, (table: TableName) => restarts.has(table), options, sets);
     if (!options.test) {
+      this.#sets = sets;
       this.#lenient ||= options.lenient ?? false;
       this.#install(compiled);
     }
@@ -84,7 +92,7 @@ export class NodeRules {
     const zeroes =
       (command.name === 'zero' && command.number === undefined) || (command.name === 'policy' && command.counters !== undefined);
     const restarts = (of: TableName, chain: string) => zeroes && of === table && (command.chain ?? chain) === chain;
-    const compiled = this.#compile(ruleSet, true, restarts, {});
+    const compiled = this.#compile(ruleSet, true, restarts, {}, this.#sets);
     this.#install(compiled);
     return { output, warnings: [...warnings, ...newWarnings(compiled, command)] };
   }
@@ -105,10 +113,12 @@ export class NodeRules {
     keeps: boolean,
     restarts: (table: TableName, chain: string) => boolean,
     { file, lenient = false }: LoadOptions,
+    sets: IpSets | undefined,
   ): Compiled {
     const compiled = compile(this.#skipMasquerade ? withoutMasquerade(ruleSet) : ruleSet, {
       ...(keeps && this.#text !== undefined && { previous: this.#text }),
       ...(file !== undefined && { file }),
+      ...(sets && { sets }),
       lenient: lenient || (keeps && this.#lenient),
     });
     const { carry } = compiled.program;

@@ -17,6 +17,7 @@ Fields of a description (YAML):
   routes:     [{to, via, dev, src, type, metric}]
   neighbours: [{ip, mac, dev}]
   rules:      FILE, iptables-save text, relative to the description
+  sets:       FILE, what \`ipset save\` wrote, for rules with -m set
   sysctl:     {net.ipv4.ip_forward: 1, ...}
 
 SIGHUP or \`kubehop router reload --pid PID\` loads the rules again; connections stay. SIGTERM ends it.`;
@@ -46,22 +47,29 @@ export const define: Define = (command, io) => {
 };
 
 async function start(d: RouterDescription, file: string, options: { lenient?: boolean; seed?: number }, io: Io): Promise<RunningNode> {
-  const rules = d.rules === undefined ? undefined : rulesFile(d.rules, file);
+  const rules = d.rules === undefined ? undefined : beside(d.rules, file);
   return startNode({
     description: d,
     guarded: { files: [controlPath(runtimeRoot(), process.pid)] },
-    ...(rules === undefined ? {} : { rules: { text: read(rules), file: rules, lenient: options.lenient ?? false } }),
+    ...(rules === undefined ? {} : { rules: { text: read(rules), file: rules, lenient: options.lenient ?? false, ...setsOf(d, file) } }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     onWarning: message => io.progress(`warning: ${message}`),
   });
 }
 
-const rulesFile = (rules: string, description: string): string => resolve(dirname(description), rules);
+/** Paths in a description are relative to it. */
+const beside = (path: string, description: string): string => resolve(dirname(description), path);
+
+function setsOf(d: RouterDescription, file: string): { sets?: { text: string; file: string } } {
+  if (d.sets === undefined) return {};
+  const path = beside(d.sets, file);
+  return { sets: { text: read(path), file: path } };
+}
 
 function loadAgain(node: RunningNode, d: RouterDescription, file: string, lenient: boolean): readonly string[] {
   if (d.rules === undefined) throw new LabError('BAD_INPUT', `${file} names no rules file: there is nothing to load again`);
-  const path = rulesFile(d.rules, file);
-  return node.loadRules(read(path), { file: path, lenient });
+  const path = beside(d.rules, file);
+  return node.loadRules(read(path), { file: path, lenient, ...setsOf(d, file) });
 }
 
 function sayReload(reload: () => readonly string[], io: Io): void {
