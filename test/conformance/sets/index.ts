@@ -6,7 +6,13 @@ import { gvisorRules } from './gvisor-rules.ts';
 import { tcpTracker } from './gvisor-tcp-tracker.ts';
 import { iptablesRules, iptablesRulesExtra } from './iptables-rules.ts';
 import { chainNames } from './kubeproxy-chain-names.ts';
+import { conntrackCleanup } from './kubeproxy-conntrack-cleanup.ts';
+import { dumps } from './kubeproxy-dumps.ts';
+import { endpointsMap } from './kubeproxy-endpoints-map.ts';
+import { flows } from './kubeproxy-flows.ts';
+import { misc } from './kubeproxy-misc.ts';
 import { rulesetFlows } from './kubeproxy-ruleset-flows.ts';
+import { topology } from './kubeproxy-topology.ts';
 import { constants } from './netfilter-constants.ts';
 import { natScenarios } from './netfilter-nat-scenarios.ts';
 import { tcpSequences } from './netfilter-tcp-sequences.ts';
@@ -21,6 +27,12 @@ export const sets: readonly ConformanceSet[] = [
   iptablesRulesExtra,
   chainNames,
   rulesetFlows,
+  flows,
+  dumps,
+  topology,
+  endpointsMap,
+  conntrackCleanup,
+  misc,
   rfcChecksum,
   rfcVxlan,
   gvisorReject,

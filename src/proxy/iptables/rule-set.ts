@@ -1,0 +1,165 @@
+/**
+ * IPv4 rules as data for the router (`netfilter/ruleset.ts`): the same as reading the lines of `rule-text.ts`. What has not changed stays
+ * the same object, so that the router goes on counting.
+ */
+import { maskOf, parseIpv4 } from '../../base/address.ts';
+import {
+  addressTypes,
+  builtinChains,
+  type Chain,
+  CtState,
+  emptyTable,
+  type Match,
+  type NotAddress,
+  type Rule,
+  type RuleSet,
+  type Table,
+  type Target,
+} from '../../netfilter/ruleset.ts';
+import type { ChainMap, ChainState, StateTable } from './chain-state.ts';
+import { type Part, type ProxyRule, probability, type RuleTarget } from './rule.ts';
+import { originText } from './rule-text.ts';
+
+/** Numbers of the protocols (IANA). */
+const numbers = { tcp: 6, udp: 17, sctp: 132 } as const;
+/** Probability 1 as the kernel keeps it (`xt_statistic`): 31 bits behind the point. */
+const CERTAIN = 0x8000_0000;
+const LOCAL = 1 << addressTypes.indexOf('LOCAL');
+
+export class RuleSetMaker {
+  readonly #rules = new WeakMap<ProxyRule, Rule>();
+  readonly #chains = new WeakMap<readonly ProxyRule[], Chain>();
+
+  /** @param state of IPv4 */
+  ruleSet(state: ChainState): RuleSet {
+    const names: readonly StateTable[] = ['mangle', 'nat', 'filter'];
+    return { tables: new Map(names.map(name => [name, this.#table(name, state.tables[name])])) };
+  }
+
+  #table(name: StateTable, state: ChainMap): Table {
+    const { chains } = emptyTable(name);
+    const all = new Map(chains);
+    const builtin: readonly string[] = builtinChains[name];
+    for (const [chain, rules] of state) all.set(chain, this.#chain(chain, rules, builtin.includes(chain)));
+    return { name, chains: all };
+  }
+
+  #chain(name: string, rules: readonly ProxyRule[], builtin: boolean): Chain {
+    let chain = this.#chains.get(rules);
+    if (chain?.name !== name) {
+      const data = rules.map(rule => this.rule(rule));
+      chain = builtin ? { name, policy: 'ACCEPT', packets: 0, bytes: 0, rules: data } : { name, packets: 0, bytes: 0, rules: data };
+      this.#chains.set(rules, chain);
+    }
+    return chain;
+  }
+
+  rule(rule: ProxyRule): Rule {
+    let made = this.#rules.get(rule);
+    if (made === undefined) {
+      made = makeRule(rule);
+      this.#rules.set(rule, made);
+    }
+    return made;
+  }
+}
+
+type Draft = { -readonly [K in keyof Rule]: Rule[K] };
+
+function makeRule({ parts, target, origin }: ProxyRule): Rule {
+  const matches: Match[] = [];
+  const rule: Draft = { matches, packets: 0, bytes: 0, line: 0, origin: originText(origin) };
+  for (const part of parts) addPart(part, parts, rule, matches);
+  if (target !== undefined) rule.target = targetData(target);
+  return rule;
+}
+
+function addPart(part: Part, parts: readonly Part[], rule: Draft, matches: Match[]): void {
+  switch (part.kind) {
+    case 'comment':
+      matches.push({ kind: 'comment', text: part.text });
+      break;
+    case 'protocol': {
+      // The port's option belongs to this match, wherever it stands.
+      const asked = parts.find(p => p.kind === 'dport');
+      rule.protocol = { number: numbers[part.protocol], not: false };
+      matches.push(
+        asked === undefined ? { kind: part.protocol } : { kind: part.protocol, dstPort: { low: asked.port, high: asked.port, not: false } },
+      );
+      break;
+    }
+    case 'source':
+      rule.source = addressData(part.network, part.not);
+      break;
+    case 'destination':
+      rule.destination = addressData(part.network, part.not);
+      break;
+    case 'inInterface': {
+      const prefix = part.name.endsWith('+');
+      rule.inInterface = { name: prefix ? part.name.slice(0, -1) : part.name, prefix, not: part.not };
+      break;
+    }
+    case 'dport':
+      break;
+    case 'localAddress': {
+      const types = { types: LOCAL, not: false };
+      const side = part.side === 'src' ? { source: types } : { destination: types };
+      matches.push({ kind: 'addrtype', ...side, limitIn: false, limitOut: false });
+      break;
+    }
+    case 'mark':
+      matches.push({ kind: 'mark', value: Number(part.mark), mask: Number(part.mark), not: part.not });
+      break;
+    case 'ctstate': {
+      const bits = part.states.reduce((sum, state) => sum | CtState[state], 0);
+      matches.push({ kind: 'conntrack', state: { bits, not: part.not } });
+      break;
+    }
+    case 'nfacct':
+      matches.push({ kind: 'nfacct', name: part.counter });
+      break;
+    case 'share':
+      matches.push({ kind: 'statistic', mode: 'random', threshold: Math.round(Number(probability(part.left)) * CERTAIN), not: false });
+      break;
+    case 'remember':
+      matches.push({ kind: 'recent', op: 'set', not: false, reap: false, rttl: false, name: part.list, mask: -1, side: 'source' });
+      break;
+    case 'remembered': {
+      const { list: name, seconds } = part;
+      matches.push({ kind: 'recent', op: 'rcheck', not: false, seconds, reap: true, rttl: false, name, mask: -1, side: 'source' });
+      break;
+    }
+    default:
+      part satisfies never;
+  }
+}
+
+function targetData(target: RuleTarget): Target {
+  switch (target.kind) {
+    case 'jump':
+      return { kind: 'jump', chain: target.chain };
+    case 'REJECT':
+      return { kind: 'REJECT', with: 'icmp-port-unreachable' };
+    case 'setMark':
+      return { kind: 'MARK', value: Number(target.mark), mask: Number(target.mark) };
+    case 'flipMark':
+      return { kind: 'MARK', value: Number(target.mark), mask: 0 };
+    case 'MASQUERADE':
+      return { kind: 'MASQUERADE', random: false, randomFully: target.randomFully };
+    case 'DNAT': {
+      const colon = target.to.indexOf(':');
+      const address = parseIpv4(target.to.slice(0, colon));
+      const port = Number(target.to.slice(colon + 1));
+      const once = { addresses: { low: address, high: address }, ports: { low: port, high: port } };
+      return { kind: 'DNAT', ...once, basePort: 0, random: false, persistent: false };
+    }
+    default:
+      return { kind: target.kind };
+  }
+}
+
+function addressData(network: string, not: boolean): NotAddress {
+  const slash = network.indexOf('/');
+  const mask = slash < 0 ? -1 : maskOf(Number(network.slice(slash + 1)));
+  return { address: parseIpv4(slash < 0 ? network : network.slice(0, slash)) & mask, mask, not };
+}

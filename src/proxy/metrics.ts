@@ -1,0 +1,112 @@
+/** What kube-proxy tells Prometheus about its syncs, under its names (kubernetes `pkg/proxy/metrics/metrics.go`). */
+import type { IpFamily } from '../base/ip.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+interface Family {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+}
+
+const families = {
+  duration: ['sync_proxy_rules_duration_seconds', 'histogram', 'SyncProxyRules latency in seconds'],
+  fullDuration: ['sync_full_proxy_rules_duration_seconds', 'histogram', 'SyncProxyRules latency in seconds for full resyncs'],
+  partialDuration: ['sync_partial_proxy_rules_duration_seconds', 'histogram', 'SyncProxyRules latency in seconds for partial resyncs'],
+  lastTimestamp: ['sync_proxy_rules_last_timestamp_seconds', 'gauge', 'The last time proxy rules were successfully synced'],
+  lastQueued: ['sync_proxy_rules_last_queued_timestamp_seconds', 'gauge', 'The last time a sync of proxy rules was queued'],
+  endpointChangesPending: ['sync_proxy_rules_endpoint_changes_pending', 'gauge', 'Pending proxy rules Endpoint changes'],
+  endpointChanges: ['sync_proxy_rules_endpoint_changes_total', 'counter', 'Cumulative proxy rules Endpoint changes'],
+  serviceChangesPending: ['sync_proxy_rules_service_changes_pending', 'gauge', 'Pending proxy rules Service changes'],
+  serviceChanges: ['sync_proxy_rules_service_changes_total', 'counter', 'Cumulative proxy rules Service changes'],
+  rules: ['sync_proxy_rules_iptables_total', 'gauge', 'Total number of iptables rules owned by kube-proxy'],
+  rulesLast: ['sync_proxy_rules_iptables_last', 'gauge', 'Number of iptables rules written by kube-proxy in last sync'],
+  restoreFailures: ['sync_proxy_rules_iptables_restore_failures_total', 'counter', 'Cumulative proxy iptables restore failures'],
+  partialFailures: [
+    'sync_proxy_rules_iptables_partial_restore_failures_total',
+    'counter',
+    'Cumulative proxy iptables partial restore failures',
+  ],
+  noLocalEndpoints: [
+    'sync_proxy_rules_no_local_endpoints_total',
+    'gauge',
+    'Number of services with a Local traffic policy and no endpoints',
+  ],
+  conntrackDeleted: ['conntrack_reconciler_deleted_entries_total', 'counter', 'Cumulative conntrack flows deleted by conntrack reconciler'],
+} as const satisfies Record<string, readonly [string, Family['type'], string]>;
+
+export type Metric = keyof typeof families;
+
+/** 1 ms, 2 ms, 4 ms ... 16.384 s. */
+const buckets = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i);
+
+interface Histogram {
+  readonly counts: number[];
+  sum: number;
+  count: number;
+}
+
+export class ProxyMetrics {
+  readonly #family: IpFamily;
+  readonly #values = new Map<string, number>();
+  readonly #histograms = new Map<string, Histogram>();
+
+  constructor(family: IpFamily) {
+    this.#family = family;
+    for (const metric of ['restoreFailures', 'partialFailures', 'conntrackDeleted'] as const) this.set(metric, 0);
+  }
+
+  set(metric: Metric, value: number, labels: Labels = {}): void {
+    this.#values.set(this.#series(metric, labels), value);
+  }
+  add(metric: Metric, value = 1, labels: Labels = {}): void {
+    this.set(metric, this.get(metric, labels) + value, labels);
+  }
+  get(metric: Metric, labels: Labels = {}): number {
+    return this.#values.get(this.#series(metric, labels)) ?? 0;
+  }
+  observe(metric: 'duration' | 'fullDuration' | 'partialDuration', seconds: number): void {
+    const series = this.#series(metric, {});
+    const histogram = this.#histograms.get(series) ?? { counts: buckets.map(() => 0), sum: 0, count: 0 };
+    this.#histograms.set(series, histogram);
+    for (const [i, most] of buckets.entries()) if (seconds <= most) histogram.counts[i]!++;
+    histogram.sum += seconds;
+    histogram.count++;
+  }
+
+  /** The exposition format, sorted by name. */
+  text(): string {
+    const all = Object.values(families).map(([name, type, help]) => ({ name: `kubeproxy_${name}`, type, help }));
+    return all
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(family => this.#familyText(family))
+      .join('');
+  }
+
+  #familyText({ name, type, help }: Family): string {
+    const lines = type === 'histogram' ? this.#histogramLines(name) : this.#valueLines(name);
+    if (lines.length === 0) return '';
+    return [`# HELP ${name} [ALPHA] ${help}`, `# TYPE ${name} ${type}`, ...lines, ''].join('\n');
+  }
+  #valueLines(name: string): string[] {
+    return [...this.#values]
+      .filter(([series]) => series.startsWith(`${name}{`))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([series, value]) => `${series} ${value}`);
+  }
+  #histogramLines(name: string): string[] {
+    return [...this.#histograms]
+      .filter(([series]) => series.startsWith(`${name}{`))
+      .flatMap(([series, h]) => {
+        const labels = series.slice(name.length + 1, -1);
+        const bucket = (le: string, count: number) => `${name}_bucket{${labels},le="${le}"} ${count}`;
+        const counts = buckets.map((most, i) => bucket(String(most), h.counts[i]!));
+        return [...counts, bucket('+Inf', h.count), `${name}_sum{${labels}} ${h.sum}`, `${name}_count{${labels}} ${h.count}`];
+      });
+  }
+
+  #series(metric: Metric, labels: Labels): string {
+    const all = Object.entries({ ip_family: this.#family, ...labels }).sort(([a], [b]) => (a < b ? -1 : 1));
+    return `kubeproxy_${families[metric][0]}{${all.map(([name, value]) => `${name}="${value}"`).join(',')}}`;
+  }
+}
