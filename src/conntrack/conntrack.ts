@@ -224,12 +224,14 @@ export class Conntrack {
     for (let i = 0; i < this.core.table.touched; i++) this.delete(i);
   }
 
-  /** Calls `see` with every entry that is in the table and not past its time, in the order of their numbers. Cold side. */
+  /** Is this an entry that is in the table and not past its time? Any number below `core.table.touched` may be asked. */
+  exists(i: number): boolean {
+    return this.core.table.live(i) && this.core.expiresMs(i) > 0;
+  }
+
+  /** Calls `see` with every such entry, in the order of their numbers. Cold side. */
   forEach(see: (i: number) => void): void {
-    const table = this.core.table;
-    for (let i = 0; i < table.touched; i++) {
-      if (table.live(i) && this.core.expiresMs(i) > 0) see(i);
-    }
+    for (let i = 0; i < this.core.table.touched; i++) if (this.exists(i)) see(i);
   }
 
   /** Entry of a tuple in either direction, or -1. Ports as in `Tuple`; zone id | directions << 16. */

@@ -2,11 +2,45 @@
 import { LabError } from '../base/errors.ts';
 import type { Conntrack } from '../conntrack/conntrack.ts';
 import type { EventRecord } from '../conntrack/events.ts';
-import { eventPrinter, run } from '../conntrack/text/command.ts';
+import { eventPrinter, run, runInPieces } from '../conntrack/text/command.ts';
 import { UsageError } from '../conntrack/text/options.ts';
 import type { ToolResult } from './tool.ts';
 
 export const conntrackCommand = (conntrack: Conntrack, args: readonly string[]): ToolResult => run(conntrack, args);
+
+/**
+ * Commands under way: a piece of each between two batches, what it writes told at once, so that packets do not wait for a long list.
+ */
+export class ConntrackCommands {
+  readonly #conntrack: Conntrack;
+  readonly #tell: (id: number, text: string) => void;
+  readonly #ended: (id: number, result: ToolResult) => void;
+  readonly #running = new Map<number, Generator<string, ToolResult>>();
+
+  constructor(conntrack: Conntrack, tell: (id: number, text: string) => void, ended: (id: number, result: ToolResult) => void) {
+    this.#conntrack = conntrack;
+    this.#tell = tell;
+    this.#ended = ended;
+  }
+
+  begin(id: number, args: readonly string[]): void {
+    this.#running.set(id, runInPieces(this.#conntrack, args));
+  }
+
+  /** A piece of each. @returns whether there is more to do */
+  goOn(): boolean {
+    for (const [id, pieces] of this.#running) {
+      const { done, value } = pieces.next();
+      if (done) {
+        this.#running.delete(id);
+        this.#ended(id, value);
+      } else if (value !== '') {
+        this.#tell(id, value);
+      }
+    }
+    return this.#running.size > 0;
+  }
+}
 
 /** Those who follow events (`-E`), each with a filter and a way of writing of his own. The ring runs only while there is one. */
 export class EventFollowers {

@@ -41,7 +41,7 @@ export async function runTool(
   onText: (text: string) => void,
   gone: AbortSignal,
 ): Promise<ToolResult> {
-  if (name !== 'conntrack' || !follows(args)) return node.tool(name, args, input);
+  if (name !== 'conntrack' || !follows(args)) return node.tool(name, args, input, onText);
   const stop = await node.conntrackEvents(args, lines => onText(lines.map(line => `${line}\n`).join('')));
   const ended = Promise.race([new Promise(resolve => gone.addEventListener('abort', resolve, { once: true })), node.exited]);
   if (!gone.aborted) await ended;

@@ -55,11 +55,18 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   return node;
 }
 
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+  /** A piece of the answer. */
+  write(text: string): void;
+}
+
 export class RunningNode {
   readonly #worker: Worker;
   readonly #wake: EventFd;
   readonly #rules: NodeRules;
-  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  readonly #waiting = new Map<number, Waiting>();
   readonly #followers = new Map<number, (lines: readonly string[]) => void>();
   #sockets: SocketsPath | undefined;
   #guardian: Guardian | undefined;
@@ -82,6 +89,7 @@ export class RunningNode {
       else if (message.kind === 'failed') failure = new LabError(message.code, message.message);
       else if (message.kind === 'warning') options.onWarning?.(message.message);
       else if (message.kind === 'events') this.#followers.get(message.follower)?.(message.lines);
+      else if (message.kind === 'text') this.#waiting.get(message.id)?.write(message.text);
       else if (message.kind === 'answer') this.#take(message.id)?.resolve(message.value);
       else if (message.kind === 'refused') this.#take(message.id)?.reject(new LabError(message.code, message.message));
     });
@@ -122,11 +130,16 @@ export class RunningNode {
     return result;
   }
 
-  /** Any of the tools that people know. */
-  async tool(name: ToolName, args: readonly string[], input?: string): Promise<ToolResult> {
+  /** Any of the tools that people know. @param onText gets a long list piece by piece, and then it is not in the result */
+  async tool(name: ToolName, args: readonly string[], input?: string, onText?: (text: string) => void): Promise<ToolResult> {
     if (name === 'sysctl') return sysctlCommand(args, (key, value) => this.sysctl(key, value));
     if (name !== 'conntrack') return this.iptables(name, args, input);
-    return (await this.#ask({ kind: 'conntrack', id: 0, args })) as ToolResult;
+    let written = '';
+    const keep = (text: string): void => {
+      written += text;
+    };
+    const result = (await this.#ask({ kind: 'conntrack', id: 0, args }, onText ?? keep)) as ToolResult;
+    return { ...result, stdout: written + result.stdout };
   }
 
   /** `conntrack -E`: what happens from now on, until the function that is returned is called. */
@@ -197,14 +210,19 @@ export class RunningNode {
     this.#send({ kind: 'program', program: this.#rules.program!, tracks: this.#rules.tracks });
   }
 
-  #ask(request: Extract<NodeRequest, { id: number }>): Promise<unknown> {
+  /** @param onText pieces of the answer; each is a sign of life */
+  #ask(request: Extract<NodeRequest, { id: number }>, onText: (text: string) => void = () => {}): Promise<unknown> {
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const timer = setTimeout(
       () => this.#take(id)?.reject(new LabError('DAEMON', `the node did not answer "${request.kind}" within ${ANSWER_MS} ms`)),
       ANSWER_MS,
     );
-    this.#waiting.set(id, { resolve, reject });
+    const write = (text: string): void => {
+      timer.refresh();
+      onText(text);
+    };
+    this.#waiting.set(id, { resolve, reject, write });
     this.#send({ ...request, id });
     return promise.finally(() => clearTimeout(timer));
   }

@@ -53,5 +53,7 @@ export type NodeMessage =
   | { kind: 'stopped' }
   | { kind: 'warning'; message: string }
   | { kind: 'events'; follower: number; lines: readonly string[] }
+  /** A piece of what a command writes; the answer comes behind the last. */
+  | { kind: 'text'; id: number; text: string }
   | { kind: 'answer'; id: number; value: unknown }
   | { kind: 'refused'; id: number; code: ErrorCode; message: string };

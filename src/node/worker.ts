@@ -11,10 +11,13 @@ import { RulesEnvironment } from '../router/rules-environment.ts';
 import { RulesHooks } from '../router/rules-hooks.ts';
 import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, setSysctl } from './build.ts';
-import { conntrackCommand, EventFollowers } from './conntrack-command.ts';
+import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
 import { runLoop } from './loop.ts';
 import { openPort } from './open-port.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
+
+/** What is answered at once. */
+type Question = Exclude<Extract<NodeRequest, { id: number }>, { kind: 'conntrack' }>;
 
 const start = workerData as NodeStart;
 const port = parentPort!;
@@ -25,6 +28,7 @@ class Node {
   readonly #built: BuiltNode;
   readonly #netfilter: Netfilter;
   readonly #followers: EventFollowers;
+  readonly #commands: ConntrackCommands;
   readonly #wake = new EventFd(start.wakeFd);
 
   constructor() {
@@ -41,6 +45,11 @@ class Node {
     const netfilter = new Netfilter(environment);
     this.#netfilter = netfilter;
     this.#followers = new EventFollowers(conntrack, (follower, lines) => say({ kind: 'events', follower, lines }));
+    this.#commands = new ConntrackCommands(
+      conntrack,
+      (id, text) => say({ kind: 'text', id, text }),
+      (id, value) => say({ kind: 'answer', id, value }),
+    );
     plane.hooks = new RulesHooks(netfilter, conntrack, plane.reassembly);
     if (start.program) netfilter.install(start.program, start.tracks);
     this.#trace(start.traceRing);
@@ -86,12 +95,14 @@ class Node {
       if (request.kind === 'program') this.#netfilter.install(request.program, request.tracks);
       else if (request.kind === 'trace') this.#trace(request.ring);
       else if (request.kind === 'unfollow') this.#followers.remove(request.follower);
+      else if (request.kind === 'conntrack') this.#commands.begin(request.id, request.args);
       else this.#answer(request);
     }
+    if (this.#commands.goOn()) this.#wake.wake();
     return true;
   }
 
-  #answer(request: Extract<NodeRequest, { id: number }>): void {
+  #answer(request: Question): void {
     try {
       say({ kind: 'answer', id: request.id, value: this.#valueFor(request) });
     } catch (error) {
@@ -100,11 +111,9 @@ class Node {
     }
   }
 
-  #valueFor(request: Extract<NodeRequest, { id: number }>): unknown {
+  #valueFor(request: Question): unknown {
     const { plane, conntrack } = this.#built;
     switch (request.kind) {
-      case 'conntrack':
-        return conntrackCommand(conntrack, request.args);
       case 'follow':
         return this.#followers.add(request.id, request.args);
       case 'counters':

@@ -1,5 +1,7 @@
 /**
- * conntrack(8) over the table of a router: arguments in, what the tool would write out. Runs on the node's thread between two batches.
+ * conntrack(8) over the table of a router: arguments in, what the tool would write out. Runs on the node's thread between two batches: a
+ * piece of it between each two, so that a list of a million entries does not hold up packets. As with the kernel's own dump, an entry that
+ * comes or goes meanwhile may be in it or not.
  * `-L`, `-G`, `-D`, `-F`, `-C`, `-S`, `-E`, `-V`. Entries are not made or changed by hand (`-I`, `-U`), and there are no expectations.
  */
 import type { Conntrack } from '../conntrack.ts';
@@ -8,7 +10,7 @@ import { Ips } from '../status.ts';
 import { matches } from './filter.ts';
 import { type Parsed, parse, UsageError } from './options.ts';
 import { entryLine, eventKind, eventLine } from './print.ts';
-import { type EntryView, viewOf, viewOfEvent } from './view.ts';
+import { viewOf, viewOfEvent } from './view.ts';
 
 const NAME = 'conntrack v1.4.7 (conntrack-tools)';
 const HELP = 'Usage: conntrack [commands] [options]\nCommands: -L -G -D -F -C -S -E -V\n';
@@ -20,7 +22,22 @@ export interface Result {
   status: number;
 }
 
+/** Places of the table that one piece looks at: half a millisecond when all are printed. */
+const PIECE = 256;
+
+/** All at once, for whoever has no packets to keep waiting. */
 export function run(ct: Conntrack, args: readonly string[]): Result {
+  const pieces = runInPieces(ct, args);
+  let stdout = '';
+  for (;;) {
+    const step = pieces.next();
+    if (step.done) return { ...step.value, stdout: stdout + step.value.stdout };
+    stdout += step.value;
+  }
+}
+
+/** A piece of work with each `next`: what it writes out, and at last how it ended. */
+export function* runInPieces(ct: Conntrack, args: readonly string[]): Generator<string, Result> {
   let parsed: Parsed;
   try {
     parsed = parse(args);
@@ -31,13 +48,16 @@ export function run(ct: Conntrack, args: readonly string[]): Result {
   ct.sweepAll();
   switch (parsed.command) {
     case 'L':
-      return list(ct, parsed);
+      return yield* list(ct, parsed);
     case 'G':
-      return get(ct, parsed);
+      return yield* get(ct, parsed);
     case 'D':
-      return remove(ct, parsed);
+      return yield* remove(ct, parsed);
     case 'F':
-      ct.flush();
+      for (const i of places(ct)) {
+        if (i === PAUSE) yield '';
+        else ct.delete(i);
+      }
       return done('', `${NAME}: connection tracking table has been emptied.\n`);
     case 'C':
       return done(`${ct.size}\n`, '');
@@ -79,39 +99,56 @@ export function eventPrinter(args: readonly string[]): (e: EventRecord) => strin
 const done = (stdout: string, stderr: string): Result => ({ stdout, stderr, status: 0 });
 const failed = (stderr: string, status: number): Result => ({ stdout: '', stderr, status });
 
-/** Entries that the filter means; the hidden ones of a clash are shown to nobody. */
-function select(ct: Conntrack, parsed: Parsed): { i: number; view: EntryView }[] {
-  const found: { i: number; view: EntryView }[] = [];
-  ct.forEach(i => {
-    if ((ct.status(i) & Ips.NatClash) !== 0) return;
-    const view = viewOf(ct, i);
-    if (matches(parsed.filter, view)) found.push({ i, view });
-  });
+/** Between two pieces. */
+const PAUSE = -1;
+
+/** Every place of the table that was ever used, and PAUSE after each piece. */
+function* places(ct: Conntrack): Generator<number, void> {
+  for (let i = 0; i < ct.core.table.touched; i++) {
+    yield i;
+    if (i % PIECE === PIECE - 1) yield PAUSE;
+  }
+}
+
+/** Does with each entry that the filter means, and writes it. The hidden ones of a clash are shown to nobody. @returns how many */
+function* select(ct: Conntrack, parsed: Parsed, act: (i: number) => void): Generator<string, number> {
+  let found = 0;
+  let text = '';
+  for (const i of places(ct)) {
+    if (i === PAUSE) {
+      yield text;
+      text = '';
+    } else if (ct.exists(i) && (ct.status(i) & Ips.NatClash) === 0) {
+      const view = viewOf(ct, i);
+      if (!matches(parsed.filter, view)) continue;
+      found++;
+      text += `${entryLine(view, parsed.output, ct.core.wallClock())}\n`;
+      act(i);
+      if (parsed.command === 'G') break;
+    }
+  }
+  yield text;
   return found;
 }
 
-const lines = (ct: Conntrack, parsed: Parsed, found: readonly { view: EntryView }[]): string =>
-  found.map(({ view }) => `${entryLine(view, parsed.output, ct.core.wallClock())}\n`).join('');
-
-function list(ct: Conntrack, parsed: Parsed): Result {
+function* list(ct: Conntrack, parsed: Parsed): Generator<string, Result> {
   if (parsed.table === 'expect') return done('', `${NAME}: 0 expectations have been shown.\n`);
-  const found = parsed.table === 'conntrack' ? select(ct, parsed) : [];
-  const stdout = lines(ct, parsed, found);
-  if (parsed.zero) for (const { i } of found) if (ct.counted(i)) ct.core.accounting.start(i);
-  return done(stdout, `${NAME}: ${found.length} flow entries have been shown.\n`);
+  const zero = (i: number): void => {
+    if (parsed.zero && ct.counted(i)) ct.core.accounting.start(i);
+  };
+  const found = parsed.table === 'conntrack' ? yield* select(ct, parsed, zero) : 0;
+  return done('', `${NAME}: ${found} flow entries have been shown.\n`);
 }
 
-function get(ct: Conntrack, parsed: Parsed): Result {
-  const found = select(ct, parsed).slice(0, 1);
-  if (found.length === 0) return failed(`${NAME}: Operation failed: such conntrack doesn't exist\n`, 1);
-  return done(lines(ct, parsed, found), `${NAME}: 1 flow entries have been shown.\n`);
+function* get(ct: Conntrack, parsed: Parsed): Generator<string, Result> {
+  const found = yield* select(ct, parsed, () => {});
+  if (found === 0) return failed(`${NAME}: Operation failed: such conntrack doesn't exist\n`, 1);
+  return done('', `${NAME}: 1 flow entries have been shown.\n`);
 }
 
-function remove(ct: Conntrack, parsed: Parsed): Result {
-  const found = select(ct, parsed);
-  const stdout = lines(ct, parsed, found);
-  for (const { i } of found) ct.delete(i);
-  return { stdout, stderr: `${NAME}: ${found.length} flow entries have been deleted.\n`, status: found.length > 0 ? 0 : 1 };
+function* remove(ct: Conntrack, parsed: Parsed): Generator<string, Result> {
+  const found = yield* select(ct, parsed, i => ct.delete(i));
+  return { stdout: '', stderr: `${NAME}: ${found} flow entries have been deleted.\n`, status: found > 0 ? 0 : 1 };
 }
 
 /** One line: the table has one writer. */
