@@ -36,6 +36,8 @@ import { invertPorts, type Tuple } from './tuple.ts';
 /** Moments are int32 milliseconds since `epoch`; past this the epoch is moved up. */
 const REBASE_MS = 0x3fff_ffff;
 const EVICTION_RANGE = 8;
+/** As `net_ratelimit`: a table that stays full is told once. */
+const QUIET_MS = 5000;
 
 export interface CoreOptions {
   clock: Clock;
@@ -44,7 +46,7 @@ export interface CoreOptions {
   capacity: number;
   /** Milliseconds since 1970 for timestamps; by default those of the clock. */
   wallClock?: () => number;
-  /** Called once when the table is first found full, with the kernel's words, and again after it was not full for a while. */
+  /** Called with the kernel's words when a packet is dropped because the table is full, and none was for `QUIET_MS` before it. */
   onFull?: (message: string) => void;
 }
 
@@ -67,7 +69,8 @@ export class Core {
   readonly #onFull: (message: string) => void;
   #epoch: number;
   #dying = -1;
-  #full = false;
+  /** When a packet was last dropped because the table was full. */
+  #fullAt = Number.NEGATIVE_INFINITY;
   #sweepAt = 0;
   /** Nothing is due before this; and what the round of the sweep that is under way has found. */
   #earliest = NEVER;
@@ -151,7 +154,7 @@ export class Core {
     const replyPorts = invertPorts(tuple.ports, tuple.proto);
     if (replyPorts === -1 && tuple.proto === 1) return -1;
     const table = this.table;
-    if (table.count >= this.sysctl.max && !this.#earlyDrop(hash)) return this.#tableFull();
+    if (table.count >= this.#limit && !this.#earlyDrop(hash)) return this.#tableFull();
     let i = table.allocate();
     if (i < 0) {
       this.#reap();
@@ -323,9 +326,14 @@ export class Core {
     }
   }
 
+  /** `nf_conntrack_max`, where there is memory for so many. */
+  get #limit(): number {
+    return Math.min(this.sysctl.max, this.table.capacity);
+  }
+
   #tableFull(): number {
-    if (!this.#full) this.#onFull('nf_conntrack: table full, dropping packet');
-    this.#full = true;
+    if (this.now - this.#fullAt >= QUIET_MS) this.#onFull('nf_conntrack: table full, dropping packet');
+    this.#fullAt = this.now;
     return -2;
   }
 
@@ -333,10 +341,7 @@ export class Core {
   #earlyDrop(hash: number): boolean {
     const table = this.table;
     this.#reap();
-    if (table.count < this.sysctl.max) {
-      this.#full = false;
-      return true;
-    }
+    if (table.count < this.#limit) return true;
     const first = table.lineOf(hash);
     for (let line = first; line < first + EVICTION_RANGE; line++) {
       let drops = 0;
@@ -371,6 +376,7 @@ export class Core {
       if ((words[b + KEY]! & 0xff) === 17) words[b + 13] = Math.max(words[b + 13]! - now, -1);
     }
     this.#epoch += now;
+    this.#fullAt -= now;
     this.now = 0;
     this.#earliest = -1;
   }

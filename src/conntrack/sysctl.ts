@@ -50,11 +50,12 @@ export class Sysctl {
     throw new LabError('BAD_INPUT', `cannot stat /proc/sys/net/netfilter/${key}: no such sysctl`);
   }
 
-  /** @throws LabError BAD_INPUT when the name is not known, may not be written, or the value is not a whole number from 0. */
+  /** @throws LabError BAD_INPUT when the name is not known, may not be written, or the value is out of its range. */
   set(name: string, value: number): void {
     const key = bare(name);
-    if (!Number.isInteger(value) || value < 0 || value > 0x7fff_ffff) {
-      throw new LabError('BAD_INPUT', `setting key "net.netfilter.${key}": Invalid value: ${value}: must be a whole number from 0`);
+    const least = key === 'nf_conntrack_max' ? 1 : 0;
+    if (!Number.isInteger(value) || value < least || value > 0x7fff_ffff) {
+      throw new LabError('BAD_INPUT', `setting key "net.netfilter.${key}": Invalid value: ${value}: must be a whole number from ${least}`);
     }
     const timeout = timeoutNames.find(([n]) => `nf_conntrack_${n}` === key);
     if (timeout) {
@@ -88,4 +89,4 @@ const fields = {
 } as const;
 const isField = (key: string): key is keyof typeof fields => Object.hasOwn(fields, key);
 
-const bare = (name: string): string => name.replace(/^net[./]netfilter[./]/, '').replace(/^(?!nf_conntrack_)/, 'nf_conntrack_');
+const bare = (name: string): string => name.replace(/^net[./](netfilter[./])?/, '').replace(/^(?!nf_conntrack_)/, 'nf_conntrack_');

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { LabError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { Conntrack } from '../conntrack/conntrack.ts';
+import { MAX_ENTRIES } from '../conntrack/table.ts';
 import type { Device } from '../device/device.ts';
 import { arena as addressed } from '../os/memory.ts';
 import { Arena } from '../packet/arena.ts';
@@ -79,7 +80,7 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
     const conntrack = new Conntrack({
       clock,
       random,
-      capacity: rest.connections ?? DEFAULT_CONNECTIONS,
+      capacity: rest.connections ?? connectionsOf(d),
       wallClock: rest.wallClock ?? Date.now,
       ...onFull,
     });
@@ -92,10 +93,19 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
   }
 }
 
+/** The table is made once: a description that asks for more entries gets the memory for them. Raised later, the limit is that memory. */
+const connectionsOf = ({ sysctl }: RouterDescription): number =>
+  Math.min(MAX_ENTRIES, Math.max(DEFAULT_CONNECTIONS, ...CONNTRACK_MAX.map(name => sysctl[name] ?? 0)));
+
+const CONNTRACK_MAX = ['net.netfilter.nf_conntrack_max', 'net.nf_conntrack_max'];
+const ofConntrack = (name: string): boolean => name.startsWith('net.netfilter.') || CONNTRACK_MAX.includes(name);
+
+export const getSysctl = (plane: Plane, conntrack: Conntrack, name: string): number =>
+  (ofConntrack(name) ? conntrack.sysctl : plane.sysctls).get(name);
+
 /** One set of names for both holders. @throws LabError BAD_INPUT for a name that neither knows */
 export function setSysctl(plane: Plane, conntrack: Conntrack, name: string, value: number): void {
-  if (name.startsWith('net.netfilter.') || name === 'net.nf_conntrack_max') conntrack.sysctl.set(name, value);
-  else plane.sysctls.set(name, value);
+  (ofConntrack(name) ? conntrack.sysctl : plane.sysctls).set(name, value);
   plane.reassembly.timeMs = plane.sysctls.node.ipfrag_time * 1000;
   plane.reassembly.maxDist = plane.sysctls.node.ipfrag_max_dist;
 }

@@ -10,7 +10,7 @@ import { RingTracer } from '../packet/tracer.ts';
 import { RulesEnvironment } from '../router/rules-environment.ts';
 import { RulesHooks } from '../router/rules-hooks.ts';
 import { BatchClock } from './batch-clock.ts';
-import { type BuiltNode, buildNode, setSysctl } from './build.ts';
+import { type BuiltNode, buildNode, getSysctl, setSysctl } from './build.ts';
 import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
 import { runLoop } from './loop.ts';
 import { openPort } from './open-port.ts';
@@ -125,7 +125,7 @@ class Node {
         return null;
       case 'sysctl': {
         if (request.value !== null) setSysctl(plane, conntrack, request.name, request.value);
-        return request.name.startsWith('net.netfilter.') ? conntrack.sysctl.get(request.name) : plane.sysctls.get(request.name);
+        return getSysctl(plane, conntrack, request.name);
       }
     }
   }

@@ -137,6 +137,44 @@ describe('a full table', () => {
     for (let n = 0; n < 40; n++) send({ sport: 1000 + n });
     expect(w.ct.size).toBeLessThanOrEqual(4);
   });
+
+  test('makes entries give way where nf_conntrack_max is above the memory there is', () => {
+    const w = world({ capacity: 64 });
+    w.ct.sysctl.set('net.nf_conntrack_max', 1000);
+    const send = sender(w);
+    for (let n = 0; n < 200; n++) expect(send({ sport: 1000 + n }).verdict).toBe(Verdict.Accept);
+    expect(w.ct.size).toBeLessThanOrEqual(64);
+  });
+
+  test('is told again when it was not full for five seconds', () => {
+    const messages: string[] = [];
+    const w = world({ capacity: 16, onFull: m => messages.push(m) });
+    const send = sender(w);
+    const fill = (): void => {
+      for (let n = 0; n < 16; n++) {
+        send({ sport: 1000 + n });
+        send(reverse({ src: POD, sport: 1000 + n, dst: BACKEND, dport: 53 }));
+      }
+      w.wait(2001);
+      for (let n = 0; n < 16; n++) send({ sport: 1000 + n });
+    };
+    fill();
+    for (let second = 0; second < 20; second++) {
+      send({ sport: 5000 });
+      w.wait(1000);
+    }
+    expect(messages.length).toBe(1);
+    w.ct.flush();
+    w.wait(5000);
+    fill();
+    send({ sport: 5000 });
+    expect(messages.length).toBe(2);
+  });
+
+  test('has room for one entry at least', () => {
+    const w = world();
+    expect(() => w.ct.sysctl.set('net.netfilter.nf_conntrack_max', 0)).toThrow('must be a whole number from 1');
+  });
 });
 
 describe('two packets of one flow before the first is confirmed', () => {
