@@ -1,7 +1,7 @@
 /** The ICMP tracker: queries and their answers, and errors by the packet that they quote (`nf_conntrack_proto_icmp.c`). */
 import { CtInfo, type Packet } from '../packet/packet.ts';
+import { verifyTransport } from '../packet/transport-checksum.ts';
 import { Hook } from '../packet/verdict.ts';
-import * as checksum from '../wire/checksum.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import type { Core } from './core.ts';
@@ -43,7 +43,7 @@ export function icmpError(core: Core, p: Packet, hook: Hook): number {
   const b = p.bytes;
   const at = p.l4;
   if (icmp.check(at, p.end) !== 0) return invalid(core, Invalid.ShortPacket);
-  if (hook === Hook.Prerouting && core.sysctl.checksum !== 0 && !p.csumValid && p.csumStart === 0 && !checksum.holds(0, b, at, p.end)) {
+  if (hook === Hook.Prerouting && core.sysctl.checksum !== 0 && !verifyTransport(p, 0)) {
     return invalid(core, Invalid.BadChecksum);
   }
   const type = icmp.type(b, at);

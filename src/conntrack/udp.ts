@@ -1,5 +1,6 @@
 /** The UDP tracker (`net/netfilter/nf_conntrack_proto_udp.c`): no states, only whether the other side answers and keeps on. */
 import type { Packet } from '../packet/packet.ts';
+import { verifyTransport } from '../packet/transport-checksum.ts';
 import { Hook } from '../packet/verdict.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as ipv4 from '../wire/ipv4.ts';
@@ -48,8 +49,7 @@ export function trackUdp(core: Core, p: Packet, i: number, dir: number, hook: Ho
 
 /** The pseudo-header takes the length of the datagram, which may be shorter than the packet: the rest is not covered. */
 function checksumHolds(core: Core, p: Packet): boolean {
-  if (core.sysctl.checksum === 0 || p.csumValid || p.csumStart !== 0) return true;
+  if (core.sysctl.checksum === 0) return true;
   const length = p.end - p.l4;
-  const sum = checksum.pseudoHeader(ipv4.src(p.bytes, p.l3), ipv4.dst(p.bytes, p.l3), ipv4.Protocol.Udp, length);
-  return checksum.holds(sum, p.bytes, p.l4, p.end);
+  return verifyTransport(p, checksum.pseudoHeader(ipv4.src(p.bytes, p.l3), ipv4.dst(p.bytes, p.l3), ipv4.Protocol.Udp, length));
 }

@@ -44,6 +44,11 @@ export class Reassembly {
   /** SNMP IP group: ReasmReqds, ReasmOKs, ReasmFails, ReasmTimeout, ReasmOverlaps. */
   readonly counters = { reqds: 0, oks: 0, fails: 0, timeout: 0, overlaps: 0 };
 
+  /** Payload bytes of the fragments of the datagram in arena slot `whole`, the last one that was completed, in order of their place. */
+  readonly pieces = new Uint16Array(MAX_DATAGRAM >> 3);
+  pieceCount = 0;
+  whole = -1;
+
   readonly #clock: Clock;
   readonly #arena: Arena;
   readonly #queues: FragmentQueues;
@@ -247,8 +252,13 @@ export class Reassembly {
     const b = whole.bytes;
     const l3 = whole.start + link;
     copy(s.heads, q * HEAD_ROOM, b, whole.start, link + header);
+    this.whole = whole.slot;
+    this.pieceCount = 0;
     for (let run = this.#queues.firstRun[q]!; run >= 0; run = s.nextRun[run]!) {
-      for (let f = run; f >= 0; f = s.next[f]!) s.copyOut(f, b, l3 + header + s.offset[f]!);
+      for (let f = run; f >= 0; f = s.next[f]!) {
+        s.copyOut(f, b, l3 + header + s.offset[f]!);
+        this.pieces[this.pieceCount++] = s.length[f]!;
+      }
     }
     if ((ecn & (1 << CE)) !== 0) ipv4.setTos(b, l3, ipv4.tos(b, l3) | CE);
     // DF stays only where the largest fragment had it: then nothing larger may leave either.

@@ -3,7 +3,7 @@ import { DropReason } from '../base/drop-reason.ts';
 import type { Connections, Environment, InterfaceNames } from '../netfilter/environment.ts';
 import { rejectTypes } from '../netfilter/ruleset.ts';
 import type { Packet } from '../packet/packet.ts';
-import { mayReject } from '../packet/transport-checksum.ts';
+import { mayReject, mayReset } from '../packet/transport-checksum.ts';
 import type { Hook } from '../packet/verdict.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
@@ -97,14 +97,14 @@ export class RulesEnvironment implements Environment {
   }
 
   /** `nf_send_unreach` and `nf_send_reset`: nothing is sent about a packet whose checksum is wrong, or about a later fragment. */
-  reject(p: Packet, _hook: Hook, how: number): void {
+  reject(p: Packet, hook: Hook, how: number): void {
     const code = rejectCodes[how]!;
-    if (ipv4.fragmentOffset(p.bytes, p.l3) !== 0 || !mayReject(p)) return;
+    if (ipv4.fragmentOffset(p.bytes, p.l3) !== 0) return;
     if (code >= 0) {
-      sendError(this.#plane, p, icmp.Type.DestUnreachable, code, 0);
+      if (mayReject(p)) sendError(this.#plane, p, icmp.Type.DestUnreachable, code, 0);
       return;
     }
-    if (this.#plane.fib.isShared(ipv4.dst(p.bytes, p.l3))) return;
+    if (!mayReset(p, hook) || this.#plane.fib.isShared(ipv4.dst(p.bytes, p.l3))) return;
     if (ipv4.protocol(p.bytes, p.l3) === ipv4.Protocol.Tcp && tcp.check(p.bytes, p.l4, p.end) === DropReason.None)
       rejectSegment(this.#plane, p);
   }

@@ -64,7 +64,7 @@ describe('conntrack of ICMP', () => {
       return ct.core.lastInvalid;
     };
     expect(reasonOf(errorAbout(udpPacket({ src: POD, dst: BACKEND }), NODE, POD))).toBe(Invalid.IcmpNotRelated);
-    expect(reasonOf(errorAbout(p, NODE, POD, 3, 1, 27))).toBe(Invalid.IcmpInnerShort);
+    expect(reasonOf(errorAbout(p, NODE, POD, 3, 1, 23))).toBe(Invalid.IcmpInnerShort);
     expect(reasonOf(errorAbout(p, NODE, POD, 3, 1, 19))).toBe(Invalid.IcmpInnerShort);
     expect(reasonOf(errorAbout(p, NODE, CLIENT))).toBe(Invalid.IcmpOuterDestination);
     expect(reasonOf(icmpPacket(POD, BACKEND, 40, 0, 0))).toBe(Invalid.IcmpType);

@@ -100,7 +100,7 @@ describe('conntrack of UDP', () => {
     long.end -= 2;
     w.ct.track(long, Hook.Prerouting);
     const short = udpPacket(flow);
-    short.end = short.l4 + 7;
+    short.end = short.l4 + 3;
     w.ct.track(short, Hook.Prerouting);
     expect([w.ct.core.invalid[Invalid.Malformed], w.ct.core.invalid[Invalid.ShortPacket]]).toEqual([1, 1]);
   });

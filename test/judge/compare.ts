@@ -49,11 +49,11 @@ export const portClass = (port: number): number => (port < 512 ? 0 : port < 1024
 const counts = (o: Output): boolean => ethernet.type(o.frame, 0) !== ethernet.EtherType.Arp;
 
 export function compareOutputs(c: Case, kernel: Played, userspace: Played, renaming: Renaming): Difference | undefined {
+  const kIds = idsOf(kernel);
+  const uIds = idsOf(userspace);
   for (const i of c.steps.keys()) {
     const k = byLink(kernel.outputs[i]!);
     const u = byLink(userspace.outputs[i]!);
-    const kIds = idsOf(kernel);
-    const uIds = idsOf(userspace);
     const where = `step ${i}`;
     if (k.length !== u.length) {
       return { where, field: 'frames', kernel: describe(k), userspace: describe(u) };
@@ -61,8 +61,8 @@ export function compareOutputs(c: Case, kernel: Played, userspace: Played, renam
     for (const [n, ko] of k.entries()) {
       const uo = u[n]!;
       if (ko.link !== uo.link) return { where, field: 'link', kernel: describe(k), userspace: describe(u) };
-      const kf = fieldsOf(ko.frame, kIds);
-      const uf = fieldsOf(uo.frame, uIds);
+      const kf = fieldsOf(ko.frame, kernel.frames[i], kIds);
+      const uf = fieldsOf(uo.frame, userspace.frames[i], uIds);
       for (let f = 0; f < Math.max(kf.length, uf.length); f++) {
         const [kName, kValue] = kf[f] ?? ['nothing', ''];
         const [uName, uValue] = uf[f] ?? ['nothing', ''];

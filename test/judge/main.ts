@@ -32,6 +32,8 @@ const { values } = parseArgs({
 });
 
 const STEPS_PER_CASE = 100;
+/** Enough to read at once. */
+const MOST_DIFFERENT = 8;
 const FRAGMENTS_MS = sysctl['net.ipv4.ipfrag_time']! * 1000 + 500;
 
 async function main(): Promise<number> {
@@ -84,7 +86,7 @@ async function runRandom(kernel: Side, userspace: Side, seed: number, packets: n
     report(small, await judge(kernel, userspace, small));
     if (values.out) writeFileSync(`${values.out}/seed-${c.seed}.json`, `${JSON.stringify(small, null, 1)}\n`);
     await quiet(kernel, userspace);
-    if (!values['keep-going']) break;
+    if (!values['keep-going'] || different === MOST_DIFFERENT) break;
   }
   const seconds = (performance.now() - started) / 1000;
   console.log(

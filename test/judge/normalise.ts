@@ -17,8 +17,11 @@ export type Fields = [name: string, value: string][];
 
 const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
 
-/** @param injectedIds identifications of the packets that were sent in */
-export function fieldsOf(frame: Uint8Array, injectedIds: ReadonlySet<number>): Fields {
+/**
+ * @param injected what was sent in when this came out, told from what the router made by what it is
+ * @param injectedIds identifications of all packets that were sent in
+ */
+export function fieldsOf(frame: Uint8Array, injected: Uint8Array | undefined, injectedIds: ReadonlySet<number>): Fields {
   const fields: Fields = [
     ['eth.dst', formatMac(frame, 0)],
     ['eth.src', formatMac(frame, 6)],
@@ -29,7 +32,23 @@ export function fieldsOf(frame: Uint8Array, injectedIds: ReadonlySet<number>): F
     return fields;
   }
   ipFields(frame, 14, frame.length, injectedIds, 'ip', fields, false);
+  if (injected && !isOfItsKind(frame, injected)) fields.find(([name]) => name === 'ip.id')![1] = 'made';
   return fields;
+}
+
+/**
+ * Could this be the injected packet, forwarded? A router answers by another protocol, another type of message, or other flags: then
+ * its identification says nothing, even if by chance it is that of a packet that was sent in.
+ */
+function isOfItsKind(frame: Uint8Array, injected: Uint8Array): boolean {
+  const kind = (b: Uint8Array): number => {
+    const protocol = ipv4.protocol(b, 14);
+    const l4 = 14 + ipv4.headerLength(b, 14);
+    if (protocol === ipv4.Protocol.Icmp) return 0x1_0000 | (ipv4.fragmentOffset(b, 14) > 0 ? 0 : b[l4]!);
+    if (protocol === ipv4.Protocol.Tcp) return 0x2_0000 | (ipv4.fragmentOffset(b, 14) > 0 ? 0 : b[l4 + 13]!);
+    return protocol;
+  };
+  return kind(frame) === kind(injected);
 }
 
 function ipFields(b: Uint8Array, l3: number, end: number, ids: ReadonlySet<number>, prefix: string, out: Fields, quoted: boolean): void {

@@ -36,11 +36,11 @@ export async function play(side: Side, c: Case, firstId: number): Promise<Played
   return played;
 }
 
-/** Fragments of one datagram share an identification: consecutive `send` steps with `fragment` and the same packet. */
+/** Fragments of one datagram share an identification: `send` steps with `fragment` of one set and the same packet. */
 function idOf(steps: readonly Step[], at: number): number {
   const step = steps[at]!;
   if (step.kind !== 'send' || !step.packet.fragment) return at;
-  const key = (s: Step): string => (s.kind === 'send' ? JSON.stringify({ ...s.packet, fragment: null, fault: null }) : '');
+  const key = (s: Step): string => (s.kind === 'send' ? JSON.stringify({ ...s.packet, fragment: s.packet.fragment?.set ?? null, fault: null }) : '');
   const mine = key(step);
   for (let i = 0; i < at; i++) {
     const other = steps[i]!;

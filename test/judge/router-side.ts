@@ -153,7 +153,7 @@ export class MemoryRouter implements Side {
     return lines(conntrackCommand(this.#built.conntrack, ['-L']).stdout);
   }
   async rules(): Promise<string[]> {
-    return lines(this.#rules.save(true));
+    return lines(this.#rules.save({ counters: true }));
   }
   async close(): Promise<void> {
     this.#built.close();

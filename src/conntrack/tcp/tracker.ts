@@ -1,6 +1,7 @@
 /** The TCP tracker: what one segment does to its entry (`nf_conntrack_tcp_packet`, `net/netfilter/nf_conntrack_proto_tcp.c`). */
 
 import type { Packet } from '../../packet/packet.ts';
+import { verifyTransport } from '../../packet/transport-checksum.ts';
 import { Hook } from '../../packet/verdict.ts';
 import * as checksum from '../../wire/checksum.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
@@ -52,14 +53,7 @@ function malformed(core: Core, p: Packet, hook: Hook): boolean {
   if (
     hook === Hook.Prerouting &&
     core.sysctl.checksum !== 0 &&
-    !p.csumValid &&
-    p.csumStart === 0 &&
-    !checksum.holds(
-      checksum.pseudoHeader(ipv4.src(p.bytes, p.l3), ipv4.dst(p.bytes, p.l3), ipv4.Protocol.Tcp, p.end - at),
-      p.bytes,
-      at,
-      p.end,
-    )
+    !verifyTransport(p, checksum.pseudoHeader(ipv4.src(p.bytes, p.l3), ipv4.dst(p.bytes, p.l3), ipv4.Protocol.Tcp, p.end - at))
   ) {
     core.count(Invalid.BadChecksum);
     return true;

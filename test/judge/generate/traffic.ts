@@ -26,7 +26,7 @@ export function randomTraffic(c: Chooser, length: number): Step[] {
     if (flows.length === 0 || c.oneIn(4)) flows.push(newFlow(c));
     advance(c, c.of(flows), steps);
   }
-  return steps.slice(0, length);
+  return steps;
 }
 
 function newFlow(c: Chooser): Flow {
@@ -172,8 +172,14 @@ function fragments(c: Chooser, f: Flow, steps: Step[]): void {
   }
   if (c.oneIn(2)) pieces.reverse();
   // Fragments of one datagram share an identification, which is told by equal packets: one TTL for all of them.
-  const packet = { length, ...(c.oneIn(4) ? { ttl: 1 } : {}), tos: steps.length % 4 === 0 ? 0 : 0x10 };
-  for (const fragment of pieces) send(f, steps, { ...packet, fragment });
+  const packet = {
+    length,
+    ...(c.oneIn(4) ? { ttl: 1 } : {}),
+    ...(c.oneIn(3) ? { dontFragment: true } : {}),
+    tos: steps.length % 4 === 0 ? 0 : 0x10,
+  };
+  const set = !isRouters(f.dst) && c.oneIn(4) ? 0 : steps.length;
+  for (const fragment of pieces) send(f, steps, { ...packet, fragment: { ...fragment, set } });
 }
 
 function tcpStep(c: Chooser, f: Flow, steps: Step[]): void {
