@@ -128,6 +128,7 @@ export function hostState(): { namespaces: string[]; interfaces: string[]; mount
     'pod-a',
     'pod-b',
     'pod-c',
+    'web-1',
     'pod-d',
     'cni0',
     'flannel.1',

@@ -6,7 +6,6 @@ import { inPhase, type Phase } from '../evidence.ts';
 import type { CheckResult } from '../result.ts';
 import { flowOf, type TcpProbe } from './burst.ts';
 import { countShares, doubts, type Shares } from './shares.ts';
-import { sharesLines } from './shares-text.ts';
 
 /** Waits for the captures, as a wire check does. */
 export interface SharesCheck {
@@ -40,5 +39,5 @@ export function judgeShares(check: SharesCheck, frames: ReadonlyMap<string, Capt
   const wrong = doubts(shares);
   const text = `${check.flows} connections are shared by chance: each by itself, each backend alike`;
   const ok = wrong.length === 0;
-  return { check: { at: what, text, ok, ...(ok ? {} : { saw: `${wrong.join('; ')}\n${sharesLines(shares).join('\n')}` }) }, shares };
+  return { check: { at: what, text, ok, ...(ok ? {} : { saw: wrong.join('; ') }) }, shares };
 }
