@@ -138,6 +138,7 @@ export function tell(b: Uint8Array): string {
 }
 
 export function tellIp(b: Uint8Array, at: number, end: number, quoted = false): string {
+  if (b.length - at < ipv4.HEADER_LEN) return 'cut off';
   const h = ipv4.decode(b, at);
   const l4 = at + ipv4.headerLength(b, at);
   const src = formatIpv4(h.src);

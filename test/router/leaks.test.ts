@@ -1,0 +1,211 @@
+/** Random traffic of every kind through a whole node: when it is over and every time has run out, nothing is kept. */
+import { describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../src/base/random.ts';
+import * as ipv4 from '../../src/wire/ipv4.ts';
+import { arpFrame, icmpFrame, ip, tcpFrame, text, udpFrame } from './frames.ts';
+import { type World, world } from './world.ts';
+
+const UP = '02:00:00:00:00:01';
+const N1 = '02:00:00:00:00:11';
+const N2 = '02:00:00:00:00:12';
+const CNI = '02:00:00:00:01:01';
+const POD = '02:00:00:00:01:05';
+const VTEP1 = '02:00:00:00:f1:01';
+const VTEP2 = '02:00:00:00:f1:02';
+
+const DESCRIPTION = {
+  ports: [
+    { name: 'eth0', kind: 'packet' as const, mac: N1, addresses: ['192.168.56.11/24'] },
+    { name: 'cni0', kind: 'tap' as const, interface: 'tap0', mac: CNI, mtu: 1450, addresses: ['10.244.1.1/24'], bridge: {} },
+    { name: 'tun0', kind: 'tun' as const },
+  ],
+  vxlan: [
+    {
+      name: 'flannel.1',
+      local: '192.168.56.11',
+      mac: VTEP1,
+      addresses: ['10.244.1.0/32'],
+      peers: [
+        { subnet: '10.244.2.0/24', vtep: '10.244.2.0', mac: VTEP2, node: '192.168.56.12' },
+        { subnet: '10.244.3.0/24', vtep: '10.244.3.0', mac: '02:00:00:00:f1:03', node: '192.168.56.13' }, // a node that answers no ARP
+      ],
+    },
+  ],
+  routes: [{ to: 'default', via: '192.168.56.1' }],
+  neighbours: [
+    { ip: '192.168.56.1', mac: UP, dev: 'eth0' },
+    { ip: '192.168.56.12', mac: N2, dev: 'eth0' },
+  ],
+  sysctl: { 'net.ipv4.ip_forward': 1 },
+};
+
+const RULES = `*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A PREROUTING -d 10.96.0.80/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.244.1.5:8080
+-A PREROUTING -d 10.96.0.80/32 -p udp -m udp --dport 53 -j DNAT --to-destination 10.244.2.5:53
+-A PREROUTING -d 10.96.0.81/32 -p udp -m udp --dport 53 -j DNAT --to-destination 192.168.56.11:53
+-A POSTROUTING ! -s 10.244.0.0/16 -o flannel.1 -j MASQUERADE
+-A POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE
+COMMIT
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+-A INPUT -p udp -m udp --dport 1 -j REJECT
+-A FORWARD -m conntrack --ctstate INVALID -j DROP
+-A FORWARD -p udp -m udp --dport 1 -j REJECT
+-A FORWARD -p tcp -m tcp --dport 1 -j REJECT --reject-with tcp-reset
+-A FORWARD -p udp -m udp --dport 2 -j DROP
+COMMIT
+`;
+
+/** Cuts a frame into fragments of at most `room` bytes of payload (a multiple of eight). */
+function cut(frame: Uint8Array, room: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 34; at < frame.length; at += room) {
+    const end = Math.min(frame.length, at + room);
+    const piece = new Uint8Array(34 + end - at);
+    piece.set(frame.subarray(0, 34));
+    piece.set(frame.subarray(at, end), 34);
+    ipv4.setTotalLength(piece, 14, 20 + end - at);
+    ipv4.setFragmentWord(piece, 14, (end < frame.length ? ipv4.MF : 0) | ((at - 34) >> 3));
+    ipv4.rewriteChecksum(piece, 14);
+    pieces.push(piece);
+  }
+  return pieces;
+}
+
+class Generator {
+  readonly #random: SeededRandom;
+  #id = 1;
+  constructor(seed: number) {
+    this.#random = new SeededRandom(seed);
+  }
+  below(n: number): number {
+    return this.#random.below(n);
+  }
+  pick<T>(all: readonly T[]): T {
+    return all[this.#random.below(all.length)]!;
+  }
+
+  /** Frames for one port, one behind the other. */
+  frames(port: 'eth0' | 'cni0'): Uint8Array[] {
+    const outside = port === 'eth0';
+    const ends = {
+      srcMac: outside ? UP : POD,
+      dstMac: outside ? N1 : CNI,
+      src: outside ? this.pick(['203.0.113.9', '203.0.113.10', '192.168.56.1', '10.244.2.7']) : this.pick(['10.244.1.5', '10.244.1.6']),
+      // pods here (one is there, one answers no ARP), pods there, on a node that is not there, services, this node, outside, nowhere
+      dst: this.pick([
+        '10.244.1.5',
+        '10.244.1.99',
+        '10.244.2.5',
+        '10.244.3.5',
+        '10.96.0.80',
+        '10.96.0.81',
+        '192.168.56.11',
+        '10.244.1.1',
+        '203.0.113.9',
+        '192.168.56.77',
+        '224.0.0.1',
+        '192.168.56.255',
+      ]),
+      ttl: this.pick([64, 64, 64, 2, 1]),
+      id: this.#id++ & 0xffff,
+      dontFragment: this.below(4) === 0,
+    };
+    const size = this.pick([0, 8, 100, 1300, 1400, 1440, 4000]);
+    const whole = this.#whole(ends, new Uint8Array(size));
+    const pieces = whole.length > 1514 || this.below(4) === 0 ? cut(whole, this.pick([8, 504, 1000, 1480])) : [whole];
+    if (pieces.length > 64) pieces.length = 64;
+    const mishap = this.below(8);
+    if (mishap === 0) pieces.reverse();
+    if (mishap === 1 && pieces.length > 1) pieces.pop();
+    if (mishap === 2) pieces.push(pieces[0]!);
+    if (mishap === 3) pieces.push(...cut(whole, 96).slice(0, 3)); // overlaps
+    if (mishap === 4) pieces[0] = pieces[0]!.subarray(0, this.below(pieces[0]!.length));
+    if (mishap === 5) pieces[0]![this.below(pieces[0]!.length)]! ^= 1 << this.below(8);
+    return pieces;
+  }
+
+  #whole(
+    ends: Parameters<typeof udpFrame>[0] extends infer E ? Omit<E & object, 'sport' | 'dport' | 'data'> : never,
+    data: Uint8Array,
+  ): Uint8Array {
+    const ports = { sport: 1000 + this.below(50), dport: this.pick([53, 80, 1, 2, 8080, 8472]) };
+    switch (this.below(6)) {
+      case 0:
+        return tcpFrame({
+          ...ends,
+          ...ports,
+          flags: this.pick(['S', 'SA', 'A', 'FA', 'R', 'RA', 'PA', 'SF', '']),
+          seq: this.below(5000),
+          ack: this.below(5000),
+          data,
+        });
+      case 1:
+        return icmpFrame({ ...ends, type: this.pick([8, 0, 13]), data });
+      case 2:
+        return icmpFrame({
+          ...ends,
+          type: this.pick([3, 11]),
+          code: this.below(5),
+          rest: 0,
+          data: udpFrame({ ...ends, src: ends.dst, dst: ends.src, ...ports, data }).subarray(14, 14 + 28 + this.below(20)),
+        });
+      case 3:
+        return ip(ends, this.pick([4, 47, 132, 255]), data.length > 0 ? data : text('some bytes'));
+      case 4:
+        return udpFrame({
+          ...ends,
+          ...ports,
+          data,
+          options: this.pick([Uint8Array.of(1, 1, 1, 0), Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0)]),
+        });
+      default:
+        return udpFrame({ ...ends, ...ports, data });
+    }
+  }
+}
+
+const settled = (w: World) => ({
+  arena: w.plane.arena.free,
+  waiting: w.plane.waiting,
+  fragments: w.plane.reassembly.used,
+  connections: w.connections(),
+});
+
+describe('a node after random traffic', () => {
+  test.each([1, 2, 3, 4])('keeps nothing when every time has run out (seed %i)', seed => {
+    const w = world(DESCRIPTION, RULES, { frameSize: 2048 });
+    const before = settled(w);
+    const g = new Generator(seed);
+    for (let n = 0; n < 4000; n++) {
+      const port = g.pick(['eth0', 'cni0'] as const);
+      for (const frame of g.frames(port)) w.send(port, frame);
+      if (g.below(10) === 0) {
+        const packet = g.frames('cni0')[0]!.subarray(14);
+        if (packet.length > 20) w.fromSocket(packet);
+      }
+      // The pod is asked for, goes, and is there again.
+      if (g.below(50) === 0) w.send('cni0', arpFrame({ op: 'reply', sha: POD, spa: '10.244.1.5', tha: CNI, tpa: '10.244.1.1' }));
+      if (g.below(20) === 0) w.advance(g.below(3000));
+    }
+    expect(w.connections()).toBeGreaterThan(10); // the traffic was no mere noise
+    expect(Object.keys(w.drops()).length).toBeGreaterThan(8);
+    for (let s = 0; s < 60; s++) w.advance(1000);
+    w.advance(6 * 24 * 3600 * 1000);
+    expect(settled(w)).toEqual(before);
+  });
+
+  test('gives back what waited for a neighbour that never answered', () => {
+    const w = world(DESCRIPTION, RULES, { frameSize: 2048 });
+    const before = settled(w);
+    const ends = { srcMac: UP, dstMac: N1, src: '203.0.113.9', dst: '10.244.1.99' };
+    for (let id = 0; id < 500; id++)
+      for (const piece of cut(udpFrame({ ...ends, id, sport: id + 1, dport: 53, data: new Uint8Array(3000) }), 1000)) w.send('eth0', piece);
+    expect(w.plane.arena.free).toBeLessThan(before.arena);
+    for (let s = 0; s < 5; s++) w.advance(1000);
+    expect(w.plane.arena.free).toBe(before.arena);
+  });
+});
