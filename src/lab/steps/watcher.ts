@@ -16,8 +16,9 @@ const RING_BYTES = 4 << 20;
 export class Watcher {
   readonly #set: CaptureSet;
   readonly #hops: readonly Hop[];
-  /** By hop, in order of arrival. TCP segments with data only are left out: nothing waits for them and there are many. */
+  /** By hop, in order of arrival. */
   readonly #seen = new Map<string, Sight[]>();
+  #every = false;
 
   /** @throws LabError DEVICE, NETNS_EPERM, OS */
   constructor(hops: readonly Hop[]) {
@@ -28,9 +29,10 @@ export class Watcher {
     this.forget();
   }
 
-  /** A new step begins. */
-  forget(): void {
+  /** A new step begins. @param every TCP segments that neither open nor close as well: a probe is one, and a download has many that nobody waits for */
+  forget(every = false): void {
     this.#drain();
+    this.#every = every;
     for (const hop of this.#hops) this.#seen.set(hop.name, []);
   }
 
@@ -75,7 +77,7 @@ export class Watcher {
         if (seen === undefined) return;
         const bytes = frame.bytes.slice(frame.start, Math.min(frame.end, frame.start + LOOK_BYTES));
         const sight = sightOf(frameOf(bytes, frame.type === PacketType.Outgoing ? 'out' : 'in'));
-        if (sight !== undefined && (sight.flags === undefined || /SYN|FIN|RST/.test(sight.flags))) seen.push(sight);
+        if (sight !== undefined && (this.#every || sight.flags === undefined || /SYN|FIN|RST/.test(sight.flags))) seen.push(sight);
       });
     }
   }
