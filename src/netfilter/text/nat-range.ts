@@ -15,7 +15,7 @@ export interface NatPorts {
   readonly basePort: number;
 }
 
-/** `80`, `http`, `1000-2000`, `1000-2000/500`. */
+/** `80`, `http`, `1000-2000`, `1000-2000/500`; and `80/500`, which iptables-save writes for `80-80/500` and iptables itself cannot read. */
 export function readNatPorts(text: string, words: Words, shifted: boolean): NatPorts {
   if (!withPorts.includes(words.protocol)) words.fail('ports want one of -p tcp, udp, sctp, dccp, icmp before them');
   const low = scanUnsigned(text);
@@ -24,10 +24,14 @@ export function readNatPorts(text: string, words: Words, shifted: boolean): NatP
     return { ports: { low: named, high: named }, basePort: 0 };
   }
   if (scanEnd === text.length) return { ports: { low, high: low }, basePort: 0 };
-  if (text[scanEnd] !== '-') words.bad('ports written as low-high');
-  const high = scanUnsigned(text, scanEnd + 1);
-  if (!(high <= MAX_U16) || high < low) words.bad('a range of ports whose first is not above its last');
-  if (scanEnd === text.length) return { ports: { low, high }, basePort: 0 };
+  let high = low;
+  if (text[scanEnd] === '-') {
+    high = scanUnsigned(text, scanEnd + 1);
+    if (!(high <= MAX_U16) || high < low) words.bad('a range of ports whose first is not above its last');
+    if (scanEnd === text.length) return { ports: { low, high }, basePort: 0 };
+  } else if (text[scanEnd] !== '/') {
+    words.bad('ports written as low-high');
+  }
   if (text[scanEnd] !== '/' || !shifted) words.bad('nothing behind the range of ports');
   const base = text.slice(scanEnd + 1);
   let basePort = scanUnsigned(base);

@@ -109,3 +109,11 @@ describe('words of matches and targets', () => {
     expect(different.length).toBeGreaterThan(0);
   });
 });
+
+describe('what iptables-save writes and iptables cannot read', () => {
+  test('a shifted range of one port', () => {
+    const rule = '-A PREROUTING -p tcp -j DNAT --to-destination 1.1.1.1:5/80';
+    const read = readRuleSet(`*nat\n:PREROUTING ACCEPT [0:0]\n${rule}\nCOMMIT\n`);
+    expect(writeRuleSet(read.ruleSet)).toContain(`${rule}\n`);
+  });
+});
