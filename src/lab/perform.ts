@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { LabError } from '../base/errors.ts';
 import { Capture, type CaptureReport } from '../capture/capture.ts';
 import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
-import type { TraceLine } from '../capture/trace-text.ts';
 import type { LabStep, ProbePacket } from './definition.ts';
 import { FOREVER, inPhase, type Phase, writeRunFacts } from './evidence.ts';
 import type { Instance } from './instance.ts';
@@ -53,8 +52,6 @@ export async function perform(instance: Instance, out: string, work: string, say
   });
   const performer = new Performer(instance, work, say);
   const capture = await starting;
-  const untold = await beginTrace(instance, say);
-  let told: TraceLine[] = [];
   let stopping: Promise<CaptureReport> | undefined;
   try {
     await performer.begin();
@@ -62,12 +59,11 @@ export async function perform(instance: Instance, out: string, work: string, say
   } finally {
     stopping = capture.stop();
     performer.close();
-    told = (await Promise.all([...instance.planes.values()].map(plane => plane.endTrace()))).flat();
   }
   const report = await stopping;
   await dump(instance, out);
   const frames = readHops(join(out, 'hops'));
-  const journey = writeRunJourney(out, instance, withoutBursts(frames, performer.phases), { lines: told, untold });
+  const journey = writeRunJourney(out, instance, withoutBursts(frames, performer.phases));
   writeRunFacts(out, instance.topology, performer.phases);
   const { checks, shares } = performer.judge(frames);
   writeShares(out, instance.lab.title, shares);
@@ -81,19 +77,6 @@ export async function perform(instance: Instance, out: string, work: string, say
       dropped: report.hops.find(hop => hop.name === name)?.dropped ?? 0,
     })),
   };
-}
-
-/** @returns nodes that cannot tell their rules, and why: their journeys show what happened and not which rule did it */
-async function beginTrace(instance: Instance, say: Say): Promise<Record<string, string>> {
-  const untold: Record<string, string> = {};
-  const tell = async (node: string): Promise<void> => {
-    const why = await instance.plane(node).beginTrace();
-    if (why === undefined) return;
-    untold[node] = why;
-    say(`${node} cannot tell which rules its packets meet: ${why}`);
-  };
-  await Promise.all([...instance.planes.keys()].map(tell));
-  return untold;
 }
 
 class Performer {
@@ -270,10 +253,10 @@ class Performer {
 
   async #sendBurst({ from, packet, flows }: Extract<LabStep, { do: 'burst' }>): Promise<void> {
     const planes = [...this.#instance.planes.values()];
-    await Promise.all(planes.map(plane => plane.trace(false)));
+    for (const plane of planes) plane.trace(false);
     this.#begin('burst', from, `${flows} connections from ${from} to ${packet.dst}`);
     await sendBurst({ topology: this.#instance.topology, netns: netnsPath(from), from, packet, flows, watcher: this.#watcher });
-    await Promise.all(planes.map(plane => plane.trace(true)));
+    for (const plane of planes) plane.trace(true);
     this.#burst = { phase: this.#phases.at(-1)!, packet, flows };
   }
 
