@@ -45,6 +45,22 @@ export interface NodeCounters {
   /** By the kernel's drop reason. */
   drops: Record<string, number>;
   connections: number;
+  memory: NodeMemory;
+}
+
+/** What a node holds. All but `slots` go up and down with traffic, and none grows with time. */
+export interface NodeMemory {
+  /** Bytes of the whole process, of this thread's heap, and of buffers outside it. */
+  rss: number;
+  heapUsed: number;
+  arrayBuffers: number;
+  /** Slots of the arena for what the node makes and keeps, and how many are free. */
+  slots: number;
+  freeSlots: number;
+  /** Bytes of fragments that wait for the rest of their datagram. */
+  fragments: number;
+  /** Packets that wait for a neighbour's answer. */
+  unresolved: number;
 }
 
 export type NodeMessage =

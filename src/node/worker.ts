@@ -14,7 +14,7 @@ import { type BuiltNode, buildNode, getSysctl, setSysctl } from './build.ts';
 import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
 import { runLoop } from './loop.ts';
 import { openPort } from './open-port.ts';
-import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
+import type { NodeCounters, NodeMemory, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
 
 /** What is answered at once. */
 type Question = Exclude<Extract<NodeRequest, { id: number }>, { kind: 'conntrack' }>;
@@ -136,6 +136,22 @@ class Node {
       ports: ports.map(({ name, device }) => ({ name, ...device!.counters, failure: device!.failure?.message ?? null })),
       drops: plane.drops.toObject(),
       connections: conntrack.size,
+      memory: this.#memory(),
+    };
+  }
+
+  #memory(): NodeMemory {
+    const { plane } = this.#built;
+    globalThis.gc?.(); // under --expose-gc somebody looks for growth: what is only not collected yet is none
+    const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+    return {
+      rss,
+      heapUsed,
+      arrayBuffers,
+      slots: plane.arena.size,
+      freeSlots: plane.arena.free,
+      fragments: plane.reassembly.used,
+      unresolved: plane.neighbours.waiting,
     };
   }
 }

@@ -41,6 +41,9 @@ export class Arena {
     }
   }
 
+  get size(): number {
+    return this.#packets.length;
+  }
   get free(): number {
     return this.#freeSmall.length + this.#freeLarge.length;
   }

@@ -176,6 +176,13 @@ export class Neighbours {
     return next;
   }
 
+  /** Packets that wait for an answer. */
+  get waiting(): number {
+    let packets = 0;
+    for (const queue of this.#queues) packets += queue.length;
+    return packets;
+  }
+
   /** For eyes: `ip neigh` in data. */
   *entries(): Generator<{ oif: number; address: Ipv4; state: number; mac: Uint8Array }> {
     for (let i = 0; i < this.#count; i++) {

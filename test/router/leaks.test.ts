@@ -1,8 +1,7 @@
 /** Random traffic of every kind through a whole node: when it is over and every time has run out, nothing is kept. */
 import { describe, expect, test } from 'vitest';
-import { SeededRandom } from '../../src/base/random.ts';
-import * as ipv4 from '../../src/wire/ipv4.ts';
-import { arpFrame, icmpFrame, ip, tcpFrame, text, udpFrame } from './frames.ts';
+import { arpFrame, udpFrame } from './frames.ts';
+import { cut, RandomTraffic } from './random-traffic.ts';
 import { type World, world } from './world.ts';
 
 const UP = '02:00:00:00:00:01';
@@ -59,114 +58,24 @@ COMMIT
 COMMIT
 `;
 
-/** Cuts a frame into fragments of at most `room` bytes of payload (a multiple of eight). */
-function cut(frame: Uint8Array, room: number): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
-  for (let at = 34; at < frame.length; at += room) {
-    const end = Math.min(frame.length, at + room);
-    const piece = new Uint8Array(34 + end - at);
-    piece.set(frame.subarray(0, 34));
-    piece.set(frame.subarray(at, end), 34);
-    ipv4.setTotalLength(piece, 14, 20 + end - at);
-    ipv4.setFragmentWord(piece, 14, (end < frame.length ? ipv4.MF : 0) | ((at - 34) >> 3));
-    ipv4.rewriteChecksum(piece, 14);
-    pieces.push(piece);
-  }
-  return pieces;
-}
-
-class Generator {
-  readonly #random: SeededRandom;
-  #id = 1;
-  constructor(seed: number) {
-    this.#random = new SeededRandom(seed);
-  }
-  below(n: number): number {
-    return this.#random.below(n);
-  }
-  pick<T>(all: readonly T[]): T {
-    return all[this.#random.below(all.length)]!;
-  }
-
-  /** Frames for one port, one behind the other. */
-  frames(port: 'eth0' | 'cni0'): Uint8Array[] {
-    const outside = port === 'eth0';
-    const ends = {
-      srcMac: outside ? UP : POD,
-      dstMac: outside ? N1 : CNI,
-      src: outside ? this.pick(['203.0.113.9', '203.0.113.10', '192.168.56.1', '10.244.2.7']) : this.pick(['10.244.1.5', '10.244.1.6']),
-      // pods here (one is there, one answers no ARP), pods there, on a node that is not there, services, this node, outside, nowhere
-      dst: this.pick([
-        '10.244.1.5',
-        '10.244.1.99',
-        '10.244.2.5',
-        '10.244.3.5',
-        '10.96.0.80',
-        '10.96.0.81',
-        '192.168.56.11',
-        '10.244.1.1',
-        '203.0.113.9',
-        '192.168.56.77',
-        '224.0.0.1',
-        '192.168.56.255',
-      ]),
-      ttl: this.pick([64, 64, 64, 2, 1]),
-      id: this.#id++ & 0xffff,
-      dontFragment: this.below(4) === 0,
-    };
-    const size = this.pick([0, 8, 100, 1300, 1400, 1440, 4000]);
-    const whole = this.#whole(ends, new Uint8Array(size));
-    const pieces = whole.length > 1514 || this.below(4) === 0 ? cut(whole, this.pick([8, 504, 1000, 1480])) : [whole];
-    if (pieces.length > 64) pieces.length = 64;
-    const mishap = this.below(8);
-    if (mishap === 0) pieces.reverse();
-    if (mishap === 1 && pieces.length > 1) pieces.pop();
-    if (mishap === 2) pieces.push(pieces[0]!);
-    if (mishap === 3) pieces.push(...cut(whole, 96).slice(0, 3)); // overlaps
-    if (mishap === 4) pieces[0] = pieces[0]!.subarray(0, this.below(pieces[0]!.length));
-    if (mishap === 5) pieces[0]![this.below(pieces[0]!.length)]! ^= 1 << this.below(8);
-    return pieces;
-  }
-
-  #whole(
-    ends: Parameters<typeof udpFrame>[0] extends infer E ? Omit<E & object, 'sport' | 'dport' | 'data'> : never,
-    data: Uint8Array,
-  ): Uint8Array {
-    const ports = { sport: 1000 + this.below(50), dport: this.pick([53, 80, 1, 2, 8080, 8472]) };
-    switch (this.below(6)) {
-      case 0:
-        return tcpFrame({
-          ...ends,
-          ...ports,
-          flags: this.pick(['S', 'SA', 'A', 'FA', 'R', 'RA', 'PA', 'SF', '']),
-          seq: this.below(5000),
-          ack: this.below(5000),
-          data,
-        });
-      case 1:
-        return icmpFrame({ ...ends, type: this.pick([8, 0, 13]), data });
-      case 2:
-        return icmpFrame({
-          ...ends,
-          type: this.pick([3, 11]),
-          code: this.below(5),
-          rest: 0,
-          data: udpFrame({ ...ends, src: ends.dst, dst: ends.src, ...ports, data }).subarray(14, 14 + 28 + this.below(20)),
-        });
-      case 3:
-        return ip(ends, this.pick([4, 47, 132, 255]), data.length > 0 ? data : text('some bytes'));
-      case 4:
-        return udpFrame({
-          ...ends,
-          ...ports,
-          data,
-          options: this.pick([Uint8Array.of(1, 1, 1, 0), Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0)]),
-        });
-      default:
-        return udpFrame({ ...ends, ...ports, data });
-    }
-  }
-}
+const destinations = [
+  '10.244.1.5', // a pod
+  '10.244.1.99', // a pod that is not there
+  '10.244.2.5',
+  '10.244.3.5', // behind a node that is not there
+  '10.96.0.80',
+  '10.96.0.81',
+  '192.168.56.11', // this node
+  '10.244.1.1',
+  '203.0.113.9',
+  '192.168.56.77', // nobody
+  '224.0.0.1',
+  '192.168.56.255',
+];
+const ends = {
+  eth0: { srcMac: UP, dstMac: N1, src: ['203.0.113.9', '203.0.113.10', '192.168.56.1', '10.244.2.7'], dst: destinations },
+  cni0: { srcMac: POD, dstMac: CNI, src: ['10.244.1.5', '10.244.1.6'], dst: destinations },
+};
 
 const settled = (w: World) => ({
   arena: w.plane.arena.free,
@@ -179,12 +88,12 @@ describe('a node after random traffic', () => {
   test.each([1, 2, 3, 4])('keeps nothing when every time has run out (seed %i)', seed => {
     const w = world(DESCRIPTION, RULES, { frameSize: 2048 });
     const before = settled(w);
-    const g = new Generator(seed);
+    const g = new RandomTraffic(seed);
     for (let n = 0; n < 4000; n++) {
       const port = g.pick(['eth0', 'cni0'] as const);
-      for (const frame of g.frames(port)) w.send(port, frame);
+      for (const frame of g.frames(ends[port])) w.send(port, frame);
       if (g.below(10) === 0) {
-        const packet = g.frames('cni0')[0]!.subarray(14);
+        const packet = g.frames(ends.cni0)[0]!.subarray(14);
         if (packet.length > 20) w.fromSocket(packet);
       }
       // The pod is asked for, goes, and is there again.
