@@ -4,6 +4,7 @@
  */
 import { type IpFamily, joinHostPort, parseIp } from '../base/ip.ts';
 import { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL } from '../cluster/objects/types.ts';
+import type { Origin, RuleTarget } from './iptables/rule.ts';
 import { servicePortKey } from './service-port.ts';
 
 export interface EndpointInfo {
@@ -20,6 +21,15 @@ export interface EndpointInfo {
   /** Name of the slice it comes from, and its place there. */
   readonly slice: string;
   readonly index: number;
+  /** What the iptables mode has named for it; undefined until it is asked for. */
+  chain: EndpointChain | undefined;
+}
+
+export interface EndpointChain {
+  readonly name: string;
+  /** The jump to it. */
+  readonly entry: RuleTarget;
+  readonly origin: Origin;
 }
 
 /** By `servicePortKey`; each list is sorted by `text`. */
@@ -169,6 +179,7 @@ export class EndpointsChangeTracker {
       nodeHints: nodeHints ? namesOf(hints?.forNodes) : undefined,
       slice: slice.metadata.name,
       index,
+      chain: undefined,
     };
   }
 }

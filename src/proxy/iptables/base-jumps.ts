@@ -3,7 +3,7 @@
  * chain when it is missing, one by one in this order, so the last one stands first.
  */
 import { Chain } from './names.ts';
-import { comment, ctstate, jump, type Part, type ProxyRule, type TableWithRules } from './rule.ts';
+import { comment, ctstate, jump, type Part, type ProxyRule, proxyRule, type TableWithRules } from './rule.ts';
 
 export interface BaseJump {
   readonly table: TableWithRules;
@@ -15,7 +15,7 @@ const isNew = ctstate(['NEW']);
 
 function jumps(table: TableWithRules, to: string, from: readonly string[], words: string, ...parts: Part[]): BaseJump[] {
   const said = words === '' ? [] : [comment(words)];
-  return from.map(chain => ({ table, rule: { chain, parts: [...parts, ...said], target: jump(to), origin } }));
+  return from.map(chain => ({ table, rule: proxyRule(chain, [...parts, ...said], jump(to), origin) }));
 }
 
 export const baseJumps: readonly BaseJump[] = [

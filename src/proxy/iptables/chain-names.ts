@@ -22,18 +22,19 @@ export const chainWithHash = (kind: ServiceChainKind, portHash: string): string 
 export const endpointChain = (servicePort: string, protocol: string, endpoint: string): string =>
   `KUBE-SEP-${hash(servicePort + protocol.toLowerCase() + endpoint)}`;
 
-const hash = (text: string): string => base32(digest('sha256', text, 'buffer'), HASH_LEN);
+/** As text of one character for each byte: a buffer of its own for each name costs more than the hash. */
+const hash = (text: string): string => base32(digest('sha256', text, 'binary'));
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+const ALPHABET = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', letter => letter.charCodeAt(0));
+const codes = new Uint8Array(HASH_LEN);
 
-/** The first `length` characters of the base32 form (RFC 4648, section 6). */
-function base32(bytes: Uint8Array, length: number): string {
-  let text = '';
+/** The first 16 characters of the base32 form (RFC 4648, section 6). @param bytes at least ten */
+function base32(bytes: string): string {
   let bits = 0;
   let held = 0;
-  for (let at = 0; text.length < length; at++) {
-    held = ((held << 8) | bytes[at]!) & 0xfff;
-    for (bits += 8; bits >= 5 && text.length < length; bits -= 5) text += ALPHABET[(held >> (bits - 5)) & 31];
+  for (let at = 0, made = 0; made < HASH_LEN; at++) {
+    held = ((held << 8) | bytes.charCodeAt(at)) & 0xfff;
+    for (bits += 8; bits >= 5 && made < HASH_LEN; bits -= 5) codes[made++] = ALPHABET[(held >> (bits - 5)) & 31]!;
   }
-  return text;
+  return String.fromCharCode(...codes);
 }

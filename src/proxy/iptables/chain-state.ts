@@ -12,34 +12,25 @@ export type StateTable = TableWithRules | 'mangle';
 export type ChainMap = Map<string, readonly ProxyRule[]>;
 
 export class ChainState {
-  #tables: Readonly<Record<StateTable, ChainMap>> = { filter: new Map(), nat: new Map(), mangle: new Map() };
+  readonly tables: Readonly<Record<StateTable, ChainMap>> = { filter: new Map(), nat: new Map(), mangle: new Map() };
+  readonly #changed: Readonly<Record<StateTable, Set<string>>> = { filter: new Set(), nat: new Set(), mangle: new Set() };
 
-  get tables(): Readonly<Record<StateTable, ChainMap>> {
-    return this.#tables;
-  }
-  /** As it stands now: lists of rules are never changed, so they are shared. */
-  copy(): ChainState {
-    const { filter, nat, mangle } = this.#tables;
-    const copy = new ChainState();
-    copy.#tables = { filter: new Map(filter), nat: new Map(nat), mangle: new Map(mangle) };
-    return copy;
-  }
-  become(other: ChainState): void {
-    this.#tables = other.#tables;
+  /** Names of chains that were made, written or deleted since this was last asked. */
+  takeChanged(table: StateTable): string[] {
+    const names = [...this.#changed[table]];
+    this.#changed[table].clear();
+    return names;
   }
 
   /** Chains, the jumps to them, and canaries, where they are missing. */
   ensureBase(jumps: readonly BaseJump[], canaryTables: readonly StateTable[]): void {
-    for (const table of canaryTables) {
-      const chains = this.tables[table];
-      if (!chains.has(Chain.Canary)) chains.set(Chain.Canary, []);
-    }
+    for (const table of canaryTables) if (!this.tables[table].has(Chain.Canary)) this.#set(table, Chain.Canary, []);
     for (const { table, rule } of jumps) {
       const chains = this.tables[table];
       const to = rule.target?.kind === 'jump' ? rule.target.chain : '';
-      if (!chains.has(to)) chains.set(to, []);
+      if (!chains.has(to)) this.#set(table, to, []);
       const rules = chains.get(rule.chain) ?? [];
-      if (!rules.includes(rule)) chains.set(rule.chain, [rule, ...rules]);
+      if (!rules.includes(rule)) this.#set(table, rule.chain, [rule, ...rules]);
     }
   }
 
@@ -47,14 +38,32 @@ export class ChainState {
     return this.tables.nat.keys();
   }
 
-  /** @throws LabError RULES; then nothing has changed */
-  restore(restore: Restore): void {
+  /**
+   * @returns what takes it back
+   * @throws LabError RULES; then nothing has changed
+   */
+  restore(restore: Restore): () => void {
     const written = tablesOf(restore).map(t => [t, writtenChains(t)] as const);
     for (const [table, chains] of written) this.#checkDeleted(table, chains);
+    const before: [StateTable, string, readonly ProxyRule[] | undefined][] = [];
     for (const [{ table, deleted }, chains] of written) {
-      for (const [name, rules] of chains) this.tables[table].set(name, rules);
-      for (const name of deleted) this.tables[table].delete(name);
+      const put = (name: string, rules: readonly ProxyRule[] | undefined): void => {
+        before.push([table, name, this.tables[table].get(name)]);
+        this.#set(table, name, rules);
+      };
+      for (const [name, rules] of chains) put(name, rules);
+      for (const name of deleted) put(name, undefined);
     }
+    return () => {
+      for (const [table, name, rules] of before) this.#set(table, name, rules);
+    };
+  }
+
+  /** @param rules undefined: the chain goes */
+  #set(table: StateTable, name: string, rules: readonly ProxyRule[] | undefined): void {
+    if (rules === undefined) this.tables[table].delete(name);
+    else this.tables[table].set(name, rules);
+    this.#changed[table].add(name);
   }
 
   #checkDeleted({ table, deleted }: TableRestore, written: ReadonlyMap<string, readonly ProxyRule[]>): void {

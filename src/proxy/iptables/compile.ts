@@ -54,7 +54,7 @@ interface Kept {
 const NO_ENDPOINTS: readonly EndpointInfo[] = [];
 
 export class RuleCompiler {
-  #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, Kept>();
   #order: string[] | undefined;
 
   /** Ports came or went: their order is looked at again. */
@@ -93,19 +93,20 @@ export class RuleCompiler {
 
   /** In order of names, so that the same objects give the same text. */
   *#ports(services: ServicePortMap, endpoints: EndpointsMap, env: CompileEnvironment): Generator<Kept> {
-    this.#order ??= [...services.keys()].sort();
-    const before = this.#kept;
-    const kept = new Map<string, Kept>();
+    if (this.#order === undefined) {
+      this.#order = [...services.keys()].sort();
+      for (const key of this.#kept.keys()) if (!services.has(key)) this.#kept.delete(key);
+    }
     for (const key of this.#order) {
       const port = services.get(key)!;
       const list = endpoints.get(key) ?? NO_ENDPOINTS;
-      let entry = before.get(key);
-      if (entry?.port !== port || entry.endpoints !== list || entry.env !== env)
+      let entry = this.#kept.get(key);
+      if (entry?.port !== port || entry.endpoints !== list || entry.env !== env) {
         entry = { port, endpoints: list, env, rules: servicePortRules(port, list, env) };
-      kept.set(key, entry);
+        this.#kept.set(key, entry);
+      }
       yield entry;
     }
-    this.#kept = kept;
   }
 }
 

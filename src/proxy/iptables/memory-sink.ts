@@ -10,7 +10,7 @@ import type { RuleSink } from './sink.ts';
 
 export class MemorySink implements RuleSink {
   readonly state = new ChainState();
-  readonly #maker = new RuleSetMaker();
+  readonly #maker = new RuleSetMaker(this.state);
   readonly #counters: ReadonlySet<string>;
   /** Called with each rule set that is to be in force, IPv4 alone. Where it throws, the sync has failed. */
   readonly #install: ((ruleSet: RuleSet) => void | Promise<void>) | undefined;
@@ -22,7 +22,7 @@ export class MemorySink implements RuleSink {
 
   /** IPv4 alone. */
   ruleSet(): RuleSet {
-    return this.#maker.ruleSet(this.state);
+    return this.#maker.ruleSet();
   }
 
   ensureBase(jumps: readonly BaseJump[], tables: readonly StateTable[]): void {
@@ -38,12 +38,11 @@ export class MemorySink implements RuleSink {
     return canaryTables.every(table => this.state.tables[table].has(Chain.Canary));
   }
   async restore(restore: Restore): Promise<void> {
-    const before = this.state.copy();
-    this.state.restore(restore);
+    const takeBack = this.state.restore(restore);
     try {
       await this.#install?.(this.ruleSet());
     } catch (error) {
-      this.state.become(before);
+      takeBack();
       throw error;
     }
   }

@@ -16,52 +16,57 @@ import {
   type Table,
   type Target,
 } from '../../netfilter/ruleset.ts';
-import type { ChainMap, ChainState, StateTable } from './chain-state.ts';
+import type { ChainState, StateTable } from './chain-state.ts';
+import { Chain as Names } from './names.ts';
 import { type Part, type ProxyRule, probability, type RuleTarget } from './rule.ts';
 import { originText } from './rule-text.ts';
 
-/** Numbers of the protocols (IANA). */
-const numbers = { tcp: 6, udp: 17, sctp: 132 } as const;
+/** Protocols by number (IANA). Objects that say the same are shared: nobody changes one. */
+const protocolHeads = { tcp: { number: 6, not: false }, udp: { number: 17, not: false }, sctp: { number: 132, not: false } } as const;
+const anyPort = { tcp: { kind: 'tcp' }, udp: { kind: 'udp' }, sctp: { kind: 'sctp' } } as const;
 /** Probability 1 as the kernel keeps it (`xt_statistic`): 31 bits behind the point. */
 const CERTAIN = 0x8000_0000;
 const LOCAL = 1 << addressTypes.indexOf('LOCAL');
 
+const tableNames: readonly StateTable[] = ['mangle', 'nat', 'filter'];
+
+/** Makes rule sets of one `ChainState`: each time of the chains that changed since the last. */
 export class RuleSetMaker {
-  readonly #rules = new WeakMap<ProxyRule, Rule>();
-  readonly #chains = new WeakMap<readonly ProxyRule[], Chain>();
+  readonly #state: ChainState;
+  readonly #made = new Map<StateTable, ReadonlyMap<string, Chain>>();
 
   /** @param state of IPv4 */
-  ruleSet(state: ChainState): RuleSet {
-    const names: readonly StateTable[] = ['mangle', 'nat', 'filter'];
-    return { tables: new Map(names.map(name => [name, this.#table(name, state.tables[name])])) };
+  constructor(state: ChainState) {
+    this.#state = state;
   }
 
-  #table(name: StateTable, state: ChainMap): Table {
-    const { chains } = emptyTable(name);
-    const all = new Map(chains);
-    const builtin: readonly string[] = builtinChains[name];
-    for (const [chain, rules] of state) all.set(chain, this.#chain(chain, rules, builtin.includes(chain)));
-    return { name, chains: all };
+  ruleSet(): RuleSet {
+    return { tables: new Map(tableNames.map(name => [name, this.#table(name)])) };
   }
 
-  #chain(name: string, rules: readonly ProxyRule[], builtin: boolean): Chain {
-    let chain = this.#chains.get(rules);
-    if (chain?.name !== name) {
-      const data = rules.map(rule => this.rule(rule));
-      chain = builtin ? { name, policy: 'ACCEPT', packets: 0, bytes: 0, rules: data } : { name, packets: 0, bytes: 0, rules: data };
-      this.#chains.set(rules, chain);
+  #table(name: StateTable): Table {
+    const rulesOf = this.#state.tables[name];
+    const chains = new Map(this.#made.get(name) ?? emptyTable(name).chains);
+    for (const chain of this.#state.takeChanged(name)) {
+      const rules = rulesOf.get(chain);
+      if (rules === undefined) chains.delete(chain);
+      else chains.set(chain, makeChain(name, chain, rules));
     }
-    return chain;
+    this.#made.set(name, chains);
+    return { name, chains };
   }
+}
 
-  rule(rule: ProxyRule): Rule {
-    let made = this.#rules.get(rule);
-    if (made === undefined) {
-      made = makeRule(rule);
-      this.#rules.set(rule, made);
-    }
-    return made;
-  }
+function makeChain(table: StateTable, name: string, rules: readonly ProxyRule[]): Chain {
+  const data = rules.map(ruleData);
+  if (!(builtinChains[table] as readonly string[]).includes(name)) return { name, packets: 0, bytes: 0, rules: data };
+  return { name, policy: 'ACCEPT', packets: 0, bytes: 0, rules: data };
+}
+
+/** The same object each time. */
+export function ruleData(rule: ProxyRule): Rule {
+  rule.data ??= makeRule(rule);
+  return rule.data;
 }
 
 type Draft = { -readonly [K in keyof Rule]: Rule[K] };
@@ -82,9 +87,9 @@ function addPart(part: Part, parts: readonly Part[], rule: Draft, matches: Match
     case 'protocol': {
       // The port's option belongs to this match, wherever it stands.
       const asked = parts.find(p => p.kind === 'dport');
-      rule.protocol = { number: numbers[part.protocol], not: false };
+      rule.protocol = protocolHeads[part.protocol];
       matches.push(
-        asked === undefined ? { kind: part.protocol } : { kind: part.protocol, dstPort: { low: asked.port, high: asked.port, not: false } },
+        asked === undefined ? anyPort[part.protocol] : { kind: part.protocol, dstPort: { low: asked.port, high: asked.port, not: false } },
       );
       break;
     }
@@ -134,10 +139,13 @@ function addPart(part: Part, parts: readonly Part[], rule: Draft, matches: Match
   }
 }
 
+/** Where one of three rules of a large cluster goes. */
+const toMarkMasq: Target = { kind: 'jump', chain: Names.MarkMasq };
+
 function targetData(target: RuleTarget): Target {
   switch (target.kind) {
     case 'jump':
-      return { kind: 'jump', chain: target.chain };
+      return target.chain === Names.MarkMasq ? toMarkMasq : { kind: 'jump', chain: target.chain };
     case 'REJECT':
       return { kind: 'REJECT', with: 'icmp-port-unreachable' };
     case 'setMark':

@@ -3,6 +3,8 @@
  * for iptables-restore (`rule-text.ts`) and the rule as data (`rule-set.ts`).
  */
 
+import type { Rule } from '../../netfilter/ruleset.ts';
+
 export type TableWithRules = 'filter' | 'nat';
 
 export type Part =
@@ -47,7 +49,17 @@ export interface ProxyRule {
   /** Absent: the rule only says something. */
   readonly target: RuleTarget | undefined;
   readonly origin: Origin;
+  /** What `rule-set.ts` has made of it, so that it is made once: a map by rule would cost more than the rules. */
+  data: Rule | undefined;
 }
+
+export const proxyRule = (chain: string, parts: readonly Part[], target: RuleTarget | undefined, origin: Origin): ProxyRule => ({
+  chain,
+  parts,
+  target,
+  origin,
+  data: undefined,
+});
 
 export const comment = (text: string): Part => ({ kind: 'comment', text });
 export const source = (network: string, not = false): Part => ({ kind: 'source', network, not });
@@ -66,6 +78,13 @@ export const protocol = (name: keyof typeof byProtocol): Part => byProtocol[name
 
 export const toLocal: Part = { kind: 'localAddress', side: 'dst' };
 export const fromLocal: Part = { kind: 'localAddress', side: 'src' };
+
+const shares: Part[] = [];
+/** The same object for each `left`. */
+export function share(left: number): Part {
+  for (let n = shares.length; n <= left; n++) shares.push({ kind: 'share', left: n });
+  return shares[left]!;
+}
 
 /** 1/n with ten decimals: what stands behind `--probability`. */
 export function probability(left: number): string {

@@ -4,7 +4,7 @@
  */
 import { inNetwork } from '../../base/ip.ts';
 import { chooseEndpoints, type EndpointChoice } from '../endpoint-choice.ts';
-import type { EndpointInfo } from '../endpoint-slices.ts';
+import type { EndpointChain, EndpointInfo } from '../endpoint-slices.ts';
 import { externallyAccessible, type FieldAddress, type ServicePortInfo } from '../service-port.ts';
 import { chainWithHash, endpointChain, serviceHash } from './chain-names.ts';
 import type { CompileEnvironment } from './config.ts';
@@ -21,6 +21,8 @@ import {
   type Part,
   type ProxyRule,
   protocol,
+  proxyRule,
+  share,
   source,
   toLocal,
 } from './rule.ts';
@@ -108,7 +110,7 @@ function entryRules(plan: Plan): ProxyRule[] {
   const rules: ProxyRule[] = [];
   const to = (words: string, { text, field }: FieldAddress, chain: string): void => {
     const parts = toPort(plan, `${port.name} ${words}`, text);
-    rules.push({ chain: Chain.Services, parts, target: jump(chain), origin: originOf(port, field) });
+    rules.push(proxyRule(Chain.Services, parts, jump(chain), originOf(port, field)));
   };
   if (plan.hasInternal) to('cluster IP', { text: port.clusterIP, field: 'spec.clusterIP' }, port.internalPolicyLocal ? plan.svl : plan.svc);
   for (const address of port.externalIPs) to('external IP', address, ext);
@@ -119,9 +121,9 @@ function entryRules(plan: Plan): ProxyRule[] {
   const counted = env.localhost && env.family === 'IPv4' && env.dialect.countsLocalhost && env.counters.has(Counter.localhostNodePorts);
   if (counted) {
     const parts = [...named, destination('127.0.0.0/8'), dport(port.nodePort), nfacct(Counter.localhostNodePorts)];
-    rules.push({ chain: Chain.NodePorts, parts, target: jump(ext), origin });
+    rules.push(proxyRule(Chain.NodePorts, parts, jump(ext), origin));
   }
-  rules.push({ chain: Chain.NodePorts, parts: [...named, dport(port.nodePort)], target: jump(ext), origin });
+  rules.push(proxyRule(Chain.NodePorts, [...named, dport(port.nodePort)], jump(ext), origin));
   return rules;
 }
 
@@ -132,7 +134,7 @@ function filterRules(plan: Plan): ProxyRule[] {
   const why = `${port.name} has no ${choice.hasAny ? 'local ' : ''}endpoints`;
   const rules: ProxyRule[] = [];
   const refuse = (chain: string, { text, field }: FieldAddress): void => {
-    rules.push({ chain, parts: toPort(plan, why, text), target: refusal, origin: originOf(port, field) });
+    rules.push(proxyRule(chain, toPort(plan, why, text), refusal, originOf(port, field)));
   };
   if (!hasInternal) refuse(Chain.Services, { text: port.clusterIP, field: 'spec.clusterIP' });
   if (!hasExternal) for (const address of port.externalIPs) refuse(Chain.ExternalServices, address);
@@ -141,12 +143,12 @@ function filterRules(plan: Plan): ProxyRule[] {
     for (const address of port.loadBalancerVIPs) refuse(Chain.ExternalServices, address);
     if (port.nodePort !== 0) {
       const parts = [comment(why), toLocal, plan.protocol, dport(port.nodePort)];
-      rules.push({ chain: Chain.ExternalServices, parts, target: refusal, origin: originOf(port, `${port.field}.nodePort`) });
+      rules.push(proxyRule(Chain.ExternalServices, parts, refusal, originOf(port, `${port.field}.nodePort`)));
     }
   }
   if (port.healthCheckNodePort !== 0) {
     const parts = [comment(`${port.name} health check node port`), protocol('TCP'), dport(port.healthCheckNodePort)];
-    rules.push({ chain: Chain.NodePorts, parts, target: { kind: 'ACCEPT' }, origin: originOf(port, 'spec.healthCheckNodePort') });
+    rules.push(proxyRule(Chain.NodePorts, parts, { kind: 'ACCEPT' }, originOf(port, 'spec.healthCheckNodePort')));
   }
   return rules;
 }
@@ -154,7 +156,7 @@ function filterRules(plan: Plan): ProxyRule[] {
 function notAccepted(plan: Plan, address: FieldAddress): ProxyRule {
   const { port, fw } = plan;
   const parts = toPort(plan, `${port.name} traffic not accepted by ${fw}`, address.text);
-  return { chain: Chain.ProxyFirewall, parts, target: { kind: 'DROP' }, origin: originOf(port, 'spec.loadBalancerSourceRanges') };
+  return proxyRule(Chain.ProxyFirewall, parts, { kind: 'DROP' }, originOf(port, 'spec.loadBalancerSourceRanges'));
 }
 
 /** Who is not a pod comes from outside: the answer must come back by this node. */
@@ -164,7 +166,7 @@ function masqueradeInternal(plan: Plan, rules: ProxyRule[]): void {
   if (outside === undefined) return;
   const parts = [...toPort(plan, `${port.name} cluster IP`, port.clusterIP), ...outside];
   const chain = port.internalPolicyLocal ? plan.svl : plan.svc;
-  rules.push({ chain, parts, target: jump(Chain.MarkMasq), origin: originOf(port, 'spec.clusterIP') });
+  rules.push(proxyRule(chain, parts, toMarkMasq, originOf(port, 'spec.clusterIP')));
 }
 
 /** Where everything goes that came by another address than the cluster IP. */
@@ -173,7 +175,7 @@ function externalChain(plan: Plan, chains: string[], rules: ProxyRule[]): void {
   const origin = originOf(port, 'spec.externalTrafficPolicy');
   const what = `${port.name} external destinations`;
   chains.push(chain);
-  const add = (parts: Part[], to: string): void => void rules.push({ chain, parts, target: jump(to), origin });
+  const add = (parts: Part[], to: string): void => void rules.push(proxyRule(chain, parts, jump(to), origin));
   if (!port.externalPolicyLocal) {
     add([comment(`masquerade traffic for ${what}`)], Chain.MarkMasq);
   } else {
@@ -191,7 +193,7 @@ function firewallChain(plan: Plan, chains: string[], rules: ProxyRule[]): void {
   const named = comment(`${port.name} loadbalancer IP`);
   chains.push(chain);
   const allow = (network: string, field: string): void =>
-    void rules.push({ chain, parts: [named, source(network)], target: jump(ext), origin: originOf(port, field) });
+    void rules.push(proxyRule(chain, [named, source(network)], jump(ext), originOf(port, field)));
   let fromNode = false;
   for (const range of port.sourceRanges) {
     allow(range.text, range.field);
@@ -200,7 +202,7 @@ function firewallChain(plan: Plan, chains: string[], rules: ProxyRule[]): void {
   // A node that has the address itself sends from it: it loops back with that source.
   if (fromNode) for (const { text, field } of port.loadBalancerVIPs) allow(text, field);
   const words = `other traffic to ${port.name} will be dropped by ${Chain.ProxyFirewall}`;
-  rules.push({ chain, parts: [comment(words)], target: undefined, origin: originOf(port, 'spec.loadBalancerSourceRanges') });
+  rules.push(proxyRule(chain, [comment(words)], undefined, originOf(port, 'spec.loadBalancerSourceRanges')));
 }
 
 /** Clients that are remembered go where they went before; then each rule takes its share of what the rules above let through. */
@@ -217,41 +219,59 @@ function balance(
   if (port.clientIpAffinity) {
     const origin = originOf(port, 'spec.sessionAffinity');
     for (const e of endpoints) {
-      const list = chainOf(port, e);
-      rules.push({ chain, parts: [...named(e), { kind: 'remembered', list, seconds: port.stickySeconds }], target: jump(list), origin });
+      const { name: list, entry } = chainOf(port, e);
+      rules.push(proxyRule(chain, [...named(e), { kind: 'remembered', list, seconds: port.stickySeconds }], entry, origin));
     }
   }
-  for (const [i, e] of endpoints.entries()) {
+  for (let i = 0; i < endpoints.length; i++) {
+    const e = endpoints[i]!;
     const left = endpoints.length - i;
+    const { entry, origin } = chainOf(port, e);
     const parts = named(e);
-    if (left > 1) parts.push({ kind: 'share', left });
-    rules.push({ chain, parts, target: jump(chainOf(port, e)), origin: endpointOrigin(port, e) });
+    if (left > 1) parts.push(share(left));
+    rules.push(proxyRule(chain, parts, entry, origin));
   }
 }
 
 function endpointRules({ port, env, protocol }: Plan, endpoint: EndpointInfo, chains: string[], rules: ProxyRule[]): void {
-  const chain = chainOf(port, endpoint);
+  const { name: chain, origin } = chainOf(port, endpoint);
   const named = env.large ? [] : [comment(port.name)];
-  const origin = endpointOrigin(port, endpoint);
   chains.push(chain);
   // A pod that reaches itself must not see its own address as the client's.
-  rules.push({ chain, parts: [...named, source(endpoint.ip)], target: jump(Chain.MarkMasq), origin });
+  rules.push(proxyRule(chain, [...named, source(endpoint.ip)], toMarkMasq, origin));
   const remember: Part[] = port.clientIpAffinity ? [{ kind: 'remember', list: chain }] : [];
-  rules.push({ chain, parts: [...named, ...remember, protocol], target: { kind: 'DNAT', to: endpoint.text }, origin });
+  rules.push(proxyRule(chain, [...named, ...remember, protocol], { kind: 'DNAT', to: endpoint.text }, origin));
 }
 
-const endpointOrigin = (port: ServicePortInfo, e: EndpointInfo): Origin => ({
-  object: `EndpointSlice ${port.service.slice(0, port.service.indexOf('/'))}/${e.slice}`,
-  field: `endpoints[${e.index}].addresses[0]`,
-});
+const toMarkMasq = jump(Chain.MarkMasq);
 
-/** Names are asked for several times and a hash is dear: an endpoint belongs to one port of one Service. */
-const chainNames = new WeakMap<EndpointInfo, string>();
-function chainOf(port: ServicePortInfo, endpoint: EndpointInfo): string {
-  let name = chainNames.get(endpoint);
-  if (name === undefined) {
-    name = endpointChain(port.name, port.protocol, endpoint.text);
-    chainNames.set(endpoint, name);
+/** An endpoint belongs to one port of one Service, and a hash is dear: its chain is named once. */
+function chainOf(port: ServicePortInfo, endpoint: EndpointInfo): EndpointChain {
+  endpoint.chain ??= newChain(port, endpoint);
+  return endpoint.chain;
+}
+
+function newChain(port: ServicePortInfo, endpoint: EndpointInfo): EndpointChain {
+  const name = endpointChain(port.name, port.protocol, endpoint.text);
+  return { name, entry: jump(name), origin: new EndpointOrigin(port.service, endpoint) };
+}
+
+/** Its texts are made when somebody asks: there are as many as endpoints. */
+class EndpointOrigin implements Origin {
+  readonly #service: string;
+  readonly #endpoint: EndpointInfo;
+  #object: string | undefined;
+  #field: string | undefined;
+  constructor(service: string, endpoint: EndpointInfo) {
+    this.#service = service;
+    this.#endpoint = endpoint;
   }
-  return name;
+  get object(): string {
+    this.#object ??= `EndpointSlice ${this.#service.slice(0, this.#service.indexOf('/'))}/${this.#endpoint.slice}`;
+    return this.#object;
+  }
+  get field(): string {
+    this.#field ??= `endpoints[${this.#endpoint.index}].addresses[0]`;
+    return this.#field;
+  }
 }

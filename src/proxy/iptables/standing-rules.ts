@@ -2,7 +2,7 @@
 import { isLoopbackIp } from '../../base/ip.ts';
 import type { CompileEnvironment } from './config.ts';
 import { Chain, Counter } from './names.ts';
-import { comment, ctstate, destination, jump, nfacct, type Origin, type Part, type ProxyRule, source, toLocal } from './rule.ts';
+import { comment, ctstate, destination, jump, nfacct, type Origin, type Part, type ProxyRule, proxyRule, source, toLocal } from './rule.ts';
 
 const option = (name: string): Origin => ({ object: 'kube-proxy', field: name });
 
@@ -11,10 +11,10 @@ export function postroutingRules({ masqueradeMark: mark, randomFully }: CompileE
   const origin = option('masqueradeBit');
   const chain = Chain.Postrouting;
   return [
-    { chain, parts: [{ kind: 'mark', mark, not: true }], target: { kind: 'RETURN' }, origin },
-    { chain, parts: [], target: { kind: 'flipMark', mark }, origin },
-    { chain, parts: [comment('kubernetes service traffic requiring SNAT')], target: { kind: 'MASQUERADE', randomFully }, origin },
-    { chain: Chain.MarkMasq, parts: [], target: { kind: 'setMark', mark }, origin },
+    proxyRule(chain, [{ kind: 'mark', mark, not: true }], { kind: 'RETURN' }, origin),
+    proxyRule(chain, [], { kind: 'flipMark', mark }, origin),
+    proxyRule(chain, [comment('kubernetes service traffic requiring SNAT')], { kind: 'MASQUERADE', randomFully }, origin),
+    proxyRule(Chain.MarkMasq, [], { kind: 'setMark', mark }, origin),
   ];
 }
 
@@ -27,18 +27,14 @@ export function localnetRules({ family, localhost }: CompileEnvironment): ProxyR
     source('127.0.0.0/8', true),
     ctstate(['RELATED', 'ESTABLISHED', 'DNAT'], true),
   ];
-  return [{ chain: Chain.Firewall, parts, target: { kind: 'DROP' }, origin: option('iptables.localhostNodePorts') }];
+  return [proxyRule(Chain.Firewall, parts, { kind: 'DROP' }, option('iptables.localhostNodePorts'))];
 }
 
 /** The way to the node ports, behind all Services. @param log gets a line for an address that cannot be used */
 export function nodePortJumps(env: CompileEnvironment, log: (line: string) => void): ProxyRule[] {
   const words = comment('kubernetes service nodeports; NOTE: this must be the last rule in this chain');
-  const rule = (parts: Part[]): ProxyRule => ({
-    chain: Chain.Services,
-    parts: [words, ...parts],
-    target: jump(Chain.NodePorts),
-    origin: option('nodePortAddresses'),
-  });
+  const rule = (parts: Part[]): ProxyRule =>
+    proxyRule(Chain.Services, [words, ...parts], jump(Chain.NodePorts), option('nodePortAddresses'));
   const v6 = env.family === 'IPv6';
   if (env.nodePorts.matchAll) {
     if (v6) return [rule([toLocal, destination('::1/128', true)])];
@@ -62,15 +58,11 @@ export function forwardRules({ masqueradeMark: mark, conntrackTcpLiberal, counte
   if (!conntrackTcpLiberal) {
     // An INVALID packet is not translated back: its receiver would reset the connection.
     const counted = dialect.countsInvalid && counters.has(Counter.invalidDropped) ? [nfacct(Counter.invalidDropped)] : [];
-    rules.push({ chain, parts: [ctstate(['INVALID']), ...counted], target: { kind: 'DROP' }, origin: option('conntrack.tcpBeLiberal') });
+    rules.push(proxyRule(chain, [ctstate(['INVALID']), ...counted], { kind: 'DROP' }, option('conntrack.tcpBeLiberal')));
   }
-  rules.push({
-    chain,
-    parts: [comment('kubernetes forwarding rules'), { kind: 'mark', mark, not: false }],
-    target: { kind: 'ACCEPT' },
-    origin: option('masqueradeBit'),
-  });
+  const marked: Part[] = [comment('kubernetes forwarding rules'), { kind: 'mark', mark, not: false }];
+  rules.push(proxyRule(chain, marked, { kind: 'ACCEPT' }, option('masqueradeBit')));
   const parts = [comment('kubernetes forwarding conntrack rule'), ctstate(['RELATED', 'ESTABLISHED'])];
-  rules.push({ chain, parts, target: { kind: 'ACCEPT' }, origin: option('') });
+  rules.push(proxyRule(chain, parts, { kind: 'ACCEPT' }, option('')));
   return rules;
 }

@@ -49,6 +49,7 @@ const endpointOf = (c: Case, e: Case['endpoints'][number], index: number): Endpo
     nodeHints: c.preferSameTrafficDistribution ? hints(e.nodeHints) : undefined,
     slice: 'web-1',
     index,
+    chain: undefined,
   };
 };
 
