@@ -25,6 +25,7 @@ export const commands: Record<string, CommandEntry> = {
   iptables: { does: 'iptables(8) on a running router or a node of a lab', load: () => import('./commands/tool.ts') },
   'iptables-restore': { does: 'iptables-restore(8), the same', load: () => import('./commands/tool.ts') },
   'iptables-save': { does: 'iptables-save(8), the same', load: () => import('./commands/tool.ts') },
+  'lab advance': { does: 'the clock of a userspace node jumps', load: () => import('./commands/lab-advance.ts') },
   'lab check': { does: 'the checks of an exercise, on the lab that is up', load: () => import('./commands/lab-check.ts') },
   'lab down': { does: 'end a lab and everything in it', load: () => import('./commands/lab-down.ts') },
   'lab list': { does: 'the exercises', load: () => import('./commands/lab-list.ts') },

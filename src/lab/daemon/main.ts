@@ -45,6 +45,9 @@ async function answer(request: Exclude<Request, { op: 'tool' }>): Promise<unknow
       return perform(instance, request.out, request.work, line => say(line, false));
     case 'conntrack':
       return instance.plane(request.node).conntrack(request.args);
+    case 'advance':
+      await instance.plane(request.node).advance(request.seconds);
+      return null;
     case 'counters':
       return instance.plane(request.node).counters();
     case 'rules':

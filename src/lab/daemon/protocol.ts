@@ -16,6 +16,8 @@ export type Request =
   /** Run the steps of the exercise; the captures go to `out`, what the reader has written is in `work`. */
   | { op: 'perform'; out: string; work: string }
   | { op: 'conntrack'; node: string; args: string[] }
+  /** The clock of a userspace node jumps. */
+  | { op: 'advance'; node: string; seconds: number }
   /** A tool that people know, on whichever data plane runs there. It does not wait for its turn: what it writes comes as `text`. */
   | { op: 'tool'; node: string; tool: ToolName; args: readonly string[]; input: string }
   /** What a userspace node counts of its own ports; null for a kernel node. */
@@ -33,6 +35,7 @@ export interface RequestResult {
   build: null;
   perform: RunResult;
   conntrack: string;
+  advance: null;
   tool: ToolResult;
   counters: NodeCounters | null;
   rules: string;
