@@ -6,6 +6,7 @@
 import { LabError } from '../base/errors.ts';
 import { type Memory, plainMemory } from '../packet/memory.ts';
 import { Packet } from '../packet/packet.ts';
+import { finishChecksum } from '../packet/partial-checksum.ts';
 import type { Device, DeviceCounters } from './device.ts';
 import { packetType } from './packet-type.ts';
 
@@ -95,6 +96,7 @@ export class MemoryDevice implements Device {
   }
 
   transmit(p: Packet): boolean {
+    if (!this.offload) finishChecksum(p);
     if (!this.failure && this.peer.#note(p)) return true;
     this.counters.txDropped++;
     return false;

@@ -26,6 +26,10 @@ export function closedPort(plane: Plane, about: Packet, tos: number): void {
 export function rejectSegment(plane: Plane, about: Packet): void {
   const p = reset(plane, about, 0, 0);
   if (p === null) return;
+  // Its checksum is left for the device to finish, and so an error about it quotes the pseudo-header's sum.
+  tcp.setChecksum(p.bytes, p.l4, checksum.fold(pseudoHeaderOf(p)));
+  p.csumStart = p.l4;
+  p.csumOffset = tcp.CHECKSUM_OFFSET;
   plane.hooks.attach(p, about);
   plane.hooks.setClosing(about);
   plane.run(p, Step.Output);
@@ -64,8 +68,10 @@ function reset(plane: Plane, about: Packet, tos: number, options: number): Packe
     tcp.setAck(out, p.l4, (tcp.seqI32(b, about.l4) + consumed) >>> 0);
     tcp.setFlags(out, p.l4, tcp.Flag.Rst | tcp.Flag.Ack);
   }
-  const pseudo = checksum.pseudoHeader(src, dst, ipv4.Protocol.Tcp, tcp.HEADER_LEN);
-  tcp.setChecksum(out, p.l4, checksum.finish(checksum.add(pseudo, out, p.l4, p.end)));
+  tcp.setChecksum(out, p.l4, checksum.finish(checksum.add(pseudoHeaderOf(p), out, p.l4, p.end)));
   p.local = true;
   return p;
 }
+
+const pseudoHeaderOf = (p: Packet): number =>
+  checksum.pseudoHeader(ipv4.src(p.bytes, p.l3), ipv4.dst(p.bytes, p.l3), ipv4.Protocol.Tcp, p.end - p.l4);

@@ -26,7 +26,7 @@ export interface PacketSpec {
   /** Payload bytes: a pattern that depends on the position only. */
   length?: number;
   /** A fragment: bytes of the IP payload, of which this one holds `[offset, offset + length)`. */
-  fragment?: { offset: number; length: number; /** Fragments of one number have one identification. */ set?: number };
+  fragment?: { offset: number; length: number /** Fragments of one number have one identification. */; set?: number };
   options?: number[];
   /** What is wrong with it. */
   fault?: 'transport-sum' | 'ip-sum' | 'short' | 'no-udp-sum' | 'version' | 'udp-length';

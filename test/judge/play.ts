@@ -40,7 +40,8 @@ export async function play(side: Side, c: Case, firstId: number): Promise<Played
 function idOf(steps: readonly Step[], at: number): number {
   const step = steps[at]!;
   if (step.kind !== 'send' || !step.packet.fragment) return at;
-  const key = (s: Step): string => (s.kind === 'send' ? JSON.stringify({ ...s.packet, fragment: s.packet.fragment?.set ?? null, fault: null }) : '');
+  const key = (s: Step): string =>
+    s.kind === 'send' ? JSON.stringify({ ...s.packet, fragment: s.packet.fragment?.set ?? null, fault: null }) : '';
   const mine = key(step);
   for (let i = 0; i < at; i++) {
     const other = steps[i]!;
