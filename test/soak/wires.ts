@@ -46,8 +46,11 @@ export class Wires {
   said = '';
   pid = 0;
 
-  /** @param sysctl beside `ip_forward`, as in a description */
-  async open(sysctl: Record<string, number>): Promise<void> {
+  /**
+   * @param sysctl  beside `ip_forward`, as in a description
+   * @param options of the router's Node
+   */
+  async open(sysctl: Record<string, number>, options: readonly string[] = []): Promise<void> {
     mkdirSync(this.#env.XDG_RUNTIME_DIR, { mode: 0o700 });
     for (const side of SIDES) {
       ip(`netns add ${this.namespace(side)}`);
@@ -59,7 +62,17 @@ export class Wires {
     writeFileSync(join(this.folder, 'rules'), RULES);
     writeFileSync(join(this.folder, 'router.yaml'), stringify(this.#description(sysctl)));
     // Before whatever else this machine does, as the kernel's own packets go: a loop that waits 25 ms for a processor loses frames.
-    this.#router = this.start('router', ['nice', '-n', '-10', KUBEHOP, 'router', 'run', join(this.folder, 'router.yaml')]);
+    this.#router = this.start('router', [
+      'nice',
+      '-n',
+      '-10',
+      'env',
+      `NODE_OPTIONS=${options.join(' ')}`,
+      KUBEHOP,
+      'router',
+      'run',
+      join(this.folder, 'router.yaml'),
+    ]);
     this.#router.stderr!.setEncoding('utf8').on('data', (more: string) => {
       this.said += more;
     });
@@ -139,6 +152,12 @@ export class Wires {
       child.kill('SIGINT');
       return ended;
     };
+  }
+
+  /** Asks a program that goes on until it is told. */
+  end(child: ChildProcess): void {
+    // The child is what `ip netns exec` has become.
+    child.kill('SIGTERM');
   }
 
   async counters(): Promise<NodeCounters> {
