@@ -37,6 +37,8 @@ export interface CaptureOptions {
   /** The routers' records, one JSON object per line: see `trace-text.ts`. */
   traceFile?: string;
   application?: string;
+  /** Of IPv4 addresses, for Wireshark's name resolution. */
+  names?: Readonly<Record<string, string>>;
   comment?: string;
 }
 

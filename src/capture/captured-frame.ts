@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Direction, PacketVerdict } from './pcapng/format.ts';
-import { type CaptureFile, readCaptureFile } from './pcapng/reader.ts';
+import { type CaptureFile, type ReadInterface, readCaptureFile } from './pcapng/reader.ts';
 
 export interface CapturedFrame {
   /** `node1/eth0`, `lan0`, `node1/prerouting`. */
@@ -45,14 +45,21 @@ export function framesOf(file: CaptureFile, hop = ''): CapturedFrame[] {
 }
 
 /** The hops of a run and their frames, from the files of its folder `hops/`. A hop that saw nothing is there with no frames. */
-export function readHops(folder: string): Map<string, CapturedFrame[]> {
+export const readHops = (folder: string): Map<string, CapturedFrame[]> => readHopFiles(folder).frames;
+
+/** The same, with what the files say of the interfaces: MAC, speed, and how many frames were counted and lost. */
+export function readHopFiles(folder: string): { frames: Map<string, CapturedFrame[]>; interfaces: Map<string, ReadInterface> } {
   const hops = new Map<string, CapturedFrame[]>();
+  const interfaces = new Map<string, ReadInterface>();
   for (const name of readdirSync(folder).sort()) {
     if (!name.endsWith('.pcapng') && !name.endsWith('.pcap')) continue;
     const file = readCaptureFile(join(folder, name));
     const unnamed = basename(name).replace(/\.pcap(ng)?$/, '');
-    for (const i of file.interfaces) if (!hops.has(i.name || unnamed)) hops.set(i.name || unnamed, []);
+    for (const i of file.interfaces) {
+      interfaces.set(i.name || unnamed, i);
+      if (!hops.has(i.name || unnamed)) hops.set(i.name || unnamed, []);
+    }
     for (const frame of framesOf(file, unnamed)) hops.get(frame.hop)!.push(frame);
   }
-  return hops;
+  return { frames: hops, interfaces };
 }

@@ -10,6 +10,8 @@ export interface CaptureOutput {
   /** The bytes are copied before it returns. */
   packet(hop: number, p: Omit<PacketInfo, 'interfaceId'>): void;
   statistics(hop: number, s: InterfaceStatistics): void;
+  /** Of IPv4 addresses (int32); once, when all hops are there. */
+  names(names: ReadonlyMap<number, readonly string[]>): void;
   /** Everything whose turn has come goes to the file. @param final nothing more will come */
   flush(final: boolean): void;
   close(): void;
@@ -37,6 +39,9 @@ export class HopFiles implements CaptureOutput {
   }
   statistics(hop: number, s: InterfaceStatistics): void {
     this.#files[hop]!.writer.statistics(0, s);
+  }
+  names(names: ReadonlyMap<number, readonly string[]>): void {
+    for (const { writer } of this.#files) writer.names(names);
   }
   flush(): void {
     for (const { writer } of this.#files) writer.flush();
@@ -79,6 +84,9 @@ export class MergedStream implements CaptureOutput {
   }
   statistics(hop: number, s: InterfaceStatistics): void {
     this.#writer.statistics(hop, s);
+  }
+  names(names: ReadonlyMap<number, readonly string[]>): void {
+    this.#writer.names(names);
   }
   flush(final: boolean): void {
     const until = final ? undefined : this.#clockNs() - HOLD_NS;

@@ -9,12 +9,38 @@ import { RuleEvent } from '../packet/trace-ring.ts';
 import { hookNames } from '../packet/verdict.ts';
 import type { HopRecord, TraceRecord } from './trace-reader.ts';
 
+/** A rule by its place; number 0 is the policy of a built-in chain. */
+export interface RuleName {
+  table: string;
+  chain: string;
+  /** From 1, as `iptables -L --line-numbers` counts. */
+  number: number;
+  /** What stands after `-A CHAIN`; of a policy the verdict, where it is known. */
+  text: string;
+}
+
+/** A packet as a kernel node's rule trace shows it, on its way in (`iif`) or set out from the node itself (`oif` alone). */
+export interface TracedHeader {
+  iif?: string;
+  oif?: string;
+  src: string;
+  dst: string;
+  identification: number;
+  ttl: number;
+  totalLength: number;
+  srcPort?: number;
+  dstPort?: number;
+  /** TCP, in the order of the bits from FIN. */
+  flags?: string;
+}
+
 /** One line of `trace.jsonl`. `timeNs` is a decimal text: it does not fit a JSON number. */
 export interface TraceLine {
   node: string;
   packet: number;
   timeNs: string;
-  kind: TraceRecord['kind'];
+  /** `packet`, in the kernel's trace: what follows with this number is about the packet that looks so. */
+  kind: TraceRecord['kind'] | 'packet';
   hop?: string;
   ct?: number;
   state?: string;
@@ -24,6 +50,9 @@ export interface TraceLine {
   event?: 'matched' | 'end' | 'policy';
   /** Of the compiled program: the rule set's owner knows table, chain and rule. */
   counter?: number;
+  /** The kernel's trace has no counters and names the rule. */
+  rule?: RuleName;
+  header?: TracedHeader;
   verdict?: 'DROP' | 'ACCEPT' | 'STOLEN';
   rewrite?: 'source' | 'destination';
   from?: string;

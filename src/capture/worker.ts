@@ -4,12 +4,13 @@
  * event loop while it captures.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { arch, cpus, release, type as systemName } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { CaptureSet } from '../device/capture-set.ts';
 import type { CaptureSocket, SeenFrame } from '../device/capture-socket.ts';
 import { PacketType } from '../packet/packet.ts';
 import type { CaptureMessage, CaptureOptions, CaptureReport, TraceRingInput } from './capture.ts';
+import { machine } from './machine.ts';
+import { addressNames } from './names.ts';
 import { type CaptureOutput, HopFiles, MergedStream } from './output.ts';
 import { type Direction, LinkType, type Reception } from './pcapng/format.ts';
 import { type HopRecord, TraceReader, type TraceRecord } from './trace-reader.ts';
@@ -48,9 +49,8 @@ class CaptureThread {
     this.#stop = stop;
     this.#set = new CaptureSet(options.hops);
     const section = {
-      hardware: `${cpus()[0]?.model ?? 'unknown CPU'} (${arch()})`,
-      os: `${systemName()} ${release()}`,
-      application: options.application ?? 'kubehop',
+      ...machine(),
+      ...(options.application === undefined ? {} : { application: options.application }),
       ...(options.comment === undefined ? {} : { comment: options.comment }),
     };
     const to = options.output;
@@ -58,12 +58,15 @@ class CaptureThread {
     this.#traceFd = options.traceFile === undefined ? -1 : openSync(options.traceFile, 'w');
     for (const [i, hop] of options.hops.entries()) this.#addHop(hop.name, hop.description, this.#set.sockets[i]!);
     for (const ring of options.rings ?? []) this.#addRing(ring);
+    if (options.names !== undefined) this.#output.names(addressNames(options.names));
     this.#output.flush(false);
   }
 
   #addHop(name: string, description: string | undefined, socket: CaptureSocket): void {
     const words = description ?? `${socket.name}, MTU ${socket.mtu}`;
-    const hop = this.#output.addHop({ name, description: words, mac: socket.mac });
+    const { mac, driver: hardware, speedMbps } = socket;
+    const speed = speedMbps === undefined ? {} : { speedBps: speedMbps * 1_000_000 };
+    const hop = this.#output.addHop({ name, description: words, mac, hardware, ...speed });
     this.#hops.push(hop);
     this.#visits.push(frame => this.#frame(hop, frame));
   }
@@ -74,7 +77,12 @@ class CaptureThread {
     const outputs = new Map<number, RingHop>();
     for (const h of ring.hops) {
       const linkType = h.linkType ?? LinkType.Ethernet;
-      const output = this.#output.addHop({ name: h.name, description: h.description ?? 'inside the router', linkType });
+      const output = this.#output.addHop({
+        name: h.name,
+        description: h.description ?? 'inside the router',
+        linkType,
+        hardware: 'kubehop router',
+      });
       outputs.set(h.id, { name: h.name, output, linkType, frames: 0 });
     }
     const visit = (r: TraceRecord): void => {

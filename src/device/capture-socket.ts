@@ -56,6 +56,9 @@ export class CaptureSocket {
   readonly ifindex: number;
   readonly mac: Uint8Array;
   readonly mtu: number;
+  /** `veth`; '' when unknown. */
+  readonly driver: string;
+  readonly speedMbps: number | undefined;
   readonly fd: number;
   /** Frames seen, and frames there was no room for. Frames that were read are `received - dropped`, after `statistics`. */
   received = 0;
@@ -83,6 +86,8 @@ export class CaptureSocket {
       this.ifindex = control.ifindex(name);
       this.mac = control.mac(name);
       this.mtu = control.mtu(name);
+      this.driver = control.driver(name);
+      this.speedMbps = control.speedMbps(name);
       fd = openSocket(AF_PACKET, SOCK_RAW, 0, `AF_PACKET for "${name}"`);
       setIntOption(fd, option.SOL_PACKET, option.PACKET_VERSION, TPACKET_V3, 'PACKET_VERSION', name);
       const request = arena(28); // struct tpacket_req3

@@ -94,3 +94,14 @@ export function natEntries(folder: string): NatEntry[] {
     return [{ original: tuple(2), reply: tuple(6) }];
   });
 }
+
+/** `conntrack.txt` and `rules.txt`: each node's part, which stands under `# node1`. */
+export function sectionsOf(text: string, nodes: readonly string[]): Map<string, string> {
+  const sections = new Map<string, string>();
+  let node: string | undefined;
+  for (const line of text.split('\n')) {
+    if (line.startsWith('# ') && nodes.includes(line.slice(2))) node = line.slice(2);
+    else if (node !== undefined) sections.set(node, `${sections.get(node) ?? ''}${line}\n`);
+  }
+  return sections;
+}

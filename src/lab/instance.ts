@@ -7,6 +7,7 @@ import { createTraceRing } from '../packet/trace-ring.ts';
 import { HOOK_HOP } from '../packet/tracer.ts';
 import { hookNames } from '../packet/verdict.ts';
 import type { Lab } from './definition.ts';
+import { hopDescription } from './hop-point.ts';
 import { writeNodeTools } from './node-shell.ts';
 import type { DataPlane } from './plane/data-plane.ts';
 import { KernelPlane, restoreCommand } from './plane/kernel.ts';
@@ -63,11 +64,11 @@ export class Instance {
     return plane;
   }
 
-  /** The rules that a node begins with. */
-  rulesOf(node: string): string {
+  /** The rules that a node begins with. @param explained above each a line with the object that it was made from */
+  rulesOf(node: string, explained = false): string {
     const found = this.#of('node').find(ns => ns.name === node);
     if (found === undefined) throw new LabError('BAD_INPUT', `there is no node "${node}" in this lab`);
-    return nodeRules(this.lab, found.node!);
+    return nodeRules(this.lab, found.node!, explained);
   }
 
   #of(role: Namespace['role']): Namespace[] {
@@ -113,8 +114,13 @@ export class Instance {
   #logicalHops(node: string, interfaces: readonly string[]): LogicalHop[] {
     const inside = this.topology.hops.filter(hop => hop.logical && hop.namespace === node);
     return [
-      ...inside.map(hop => ({ id: interfaces.indexOf(hop.interface), name: hop.name })),
-      ...hookNames.map((hook, i) => ({ id: HOOK_HOP + i, name: `${node}/${hook.toLowerCase()}`, linkType: LinkType.Raw })),
+      ...inside.map(hop => ({ id: interfaces.indexOf(hop.interface), name: hop.name, description: hopDescription(this.topology, hop) })),
+      ...hookNames.map((hook, i) => ({
+        id: HOOK_HOP + i,
+        name: `${node}/${hook.toLowerCase()}`,
+        description: `${node}: behind the rules of ${hook}`,
+        linkType: LinkType.Raw,
+      })),
     ];
   }
 

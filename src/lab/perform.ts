@@ -3,11 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../base/errors.ts';
 import { Capture, type CaptureReport } from '../capture/capture.ts';
-import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
+import { type CapturedFrame, readHopFiles } from '../capture/captured-frame.ts';
+import type { TraceLine } from '../capture/trace-text.ts';
 import type { LabStep, ProbePacket } from './definition.ts';
 import { FOREVER, inPhase, type Phase, writeRunFacts } from './evidence.ts';
+import { interfaceHop } from './hop-point.ts';
 import type { Instance } from './instance.ts';
-import { writeRunJourney } from './journey.ts';
+import { namesOf, writeRunJourney } from './journey.ts';
 import { nodePath } from './node-shell.ts';
 import type { RunningPod } from './pod/start.ts';
 import type { CheckResult, RunResult } from './result.ts';
@@ -42,16 +44,17 @@ export async function perform(instance: Instance, out: string, work: string, say
   const hops = instance.topology.hops;
   // Each socket costs the kernel a grace period of its RCU: the two sets are opened, and closed, beside each other.
   const starting = Capture.start({
-    hops: hops
-      .filter(hop => !hop.logical)
-      .map(hop => ({ name: hop.name, netns: netnsPath(hop.namespace), interface: hop.interface, promiscuous: true })),
+    hops: hops.filter(hop => !hop.logical).map(hop => interfaceHop(instance.topology, hop)),
     rings: instance.traceRings,
     output: { folder: join(out, 'hops') },
     traceFile: join(out, 'trace.jsonl'),
+    names: Object.fromEntries(namesOf(instance.lab, instance.topology)),
     comment: instance.lab.title,
   });
   const performer = new Performer(instance, work, say);
   const capture = await starting;
+  const untold = await beginTrace(instance, say);
+  let told: TraceLine[] = [];
   let stopping: Promise<CaptureReport> | undefined;
   try {
     await performer.begin();
@@ -59,11 +62,12 @@ export async function perform(instance: Instance, out: string, work: string, say
   } finally {
     stopping = capture.stop();
     performer.close();
+    told = (await Promise.all([...instance.planes.values()].map(plane => plane.endTrace()))).flat();
   }
   const report = await stopping;
   await dump(instance, out);
-  const frames = readHops(join(out, 'hops'));
-  const journey = writeRunJourney(out, instance, withoutBursts(frames, performer.phases));
+  const { frames, interfaces } = readHopFiles(join(out, 'hops'));
+  const journey = writeRunJourney(out, instance, withoutBursts(frames, performer.phases), { interfaces, lines: told, untold });
   writeRunFacts(out, instance.topology, performer.phases);
   const { checks, shares } = performer.judge(frames);
   writeShares(out, instance.lab.title, shares);
@@ -77,6 +81,19 @@ export async function perform(instance: Instance, out: string, work: string, say
       dropped: report.hops.find(hop => hop.name === name)?.dropped ?? 0,
     })),
   };
+}
+
+/** @returns nodes that cannot tell their rules, and why: their journeys show what happened and not which rule did it */
+async function beginTrace(instance: Instance, say: Say): Promise<Record<string, string>> {
+  const untold: Record<string, string> = {};
+  const tell = async (node: string): Promise<void> => {
+    const why = await instance.plane(node).beginTrace();
+    if (why === undefined) return;
+    untold[node] = why;
+    say(`${node} cannot tell which rules its packets meet: ${why}`);
+  };
+  await Promise.all([...instance.planes.keys()].map(tell));
+  return untold;
 }
 
 class Performer {
@@ -253,10 +270,10 @@ class Performer {
 
   async #sendBurst({ from, packet, flows }: Extract<LabStep, { do: 'burst' }>): Promise<void> {
     const planes = [...this.#instance.planes.values()];
-    for (const plane of planes) plane.trace(false);
+    await Promise.all(planes.map(plane => plane.trace(false)));
     this.#begin('burst', from, `${flows} connections from ${from} to ${packet.dst}`);
     await sendBurst({ topology: this.#instance.topology, netns: netnsPath(from), from, packet, flows, watcher: this.#watcher });
-    for (const plane of planes) plane.trace(true);
+    await Promise.all(planes.map(plane => plane.trace(true)));
     this.#burst = { phase: this.#phases.at(-1)!, packet, flows };
   }
 

@@ -15,6 +15,13 @@ const SIOCSIFMTU = 0x8922;
 const SIOCSIFHWADDR = 0x8924;
 const SIOCGIFHWADDR = 0x8927;
 const SIOCGIFINDEX = 0x8933;
+const SIOCETHTOOL = 0x8946;
+
+const ETHTOOL_GSET = 1;
+const ETHTOOL_GDRVINFO = 3;
+/** struct ethtool_drvinfo, the longer of the two: driver at 4 (32 bytes). Of struct ethtool_cmd: speed at 12, its upper half at 28 (int16). */
+const ETHTOOL_LEN = 196;
+const SPEED_UNKNOWN = 0xffff_ffff;
 
 export const IFF_UP = 1;
 export const IFF_RUNNING = 0x40;
@@ -61,6 +68,26 @@ export class InterfaceControl {
     this.#name(name);
     this.#view.setInt32(UNION, mtu, true);
     this.#ask(SIOCSIFMTU, `SIOCSIFMTU ${mtu}`, name);
+  }
+  /** `veth`, `bridge`; '' when the driver does not say. */
+  driver(name: string): string {
+    const answer = this.#ethtool(ETHTOOL_GDRVINFO, name);
+    return answer === undefined ? '' : Buffer.from(answer.subarray(4, 36)).toString().replace(/\0.*$/s, '');
+  }
+  /** As ethtool(8) shows it, in Mbit/s; undefined when the driver does not say. A veth calls itself 10000 and has no limit. */
+  speedMbps(name: string): number | undefined {
+    const answer = this.#ethtool(ETHTOOL_GSET, name);
+    if (answer === undefined) return undefined;
+    const view = new DataView(answer.buffer, answer.byteOffset);
+    const speed = ((view.getUint16(28, true) << 16) | view.getUint16(12, true)) >>> 0;
+    return speed === 0 || speed === SPEED_UNKNOWN ? undefined : speed;
+  }
+  #ethtool(command: number, name: string): Uint8Array | undefined {
+    const answer = arena(ETHTOOL_LEN);
+    new DataView(answer.bytes.buffer).setUint32(0, command, true);
+    this.#name(name);
+    this.#view.setBigUint64(UNION, BigInt(answer.base), true);
+    return ioctl(this.#fd, SIOCETHTOOL, this.#request.base) < 0 ? undefined : answer.bytes;
   }
   mac(name: string): Uint8Array {
     this.#name(name);

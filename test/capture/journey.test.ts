@@ -39,7 +39,7 @@ describe('a journey', () => {
   test('tells in plain words what changed since the hop before', () => {
     const at = (hop: string, nth = 0) => journey.records.filter(r => r.packet === 1 && r.hop === hop)[nth]!;
     expect(at('node1/flannel.1').words).toEqual([
-      'packet 1, 4 of 10',
+      'packet 1, 4 of 10, flow 1',
       'destination 192.168.56.11:30080 becomes 10.244.2.2 (pod-b):8080',
       'source 203.0.113.9 (client):40000 becomes 10.244.1.0:40000',
       'TTL 64 becomes 63',
@@ -47,7 +47,7 @@ describe('a journey', () => {
     ]);
     expect(at('node1/eth0', 1).words[1]).toBe('put into VXLAN 1 from 192.168.56.11 to 192.168.56.12 (node2)');
     expect(at('node2/flannel.1').words[1]).toBe('taken out of the envelope');
-    expect(at('lan0').words).toEqual(['packet 1, 2 of 10']);
+    expect(at('lan0').words).toEqual(['packet 1, 2 of 10, flow 1']);
     expect(at('node2/cni0').rewrites).toContainEqual({ field: 'ipv4.ttl', from: 63, to: 62 });
   });
 
@@ -113,18 +113,24 @@ describe("a journey with a router's trace", () => {
       ['node1/prerouting', [hook('node1/prerouting', 1200n, translated)]],
     ]),
     trace,
-    ruleText: (node, counter) => `nat KUBE-NODEPORTS rule ${counter} of ${node}`,
+    ruleOf: (node, counter) => ({
+      table: counter === 8 ? 'filter' : 'nat',
+      chain: counter === 8 ? 'FORWARD' : 'PREROUTING',
+      number: counter === 8 ? 0 : counter,
+      text: counter === 8 ? '' : `-p tcp -m comment --comment "${node}" -j DNAT --to-destination 10.244.2.2:8080`,
+    }),
   });
 
   test('puts rules, conntrack and NAT at the hop that follows them, and a drop at the last', () => {
     const record = journey.records.find(r => r.hop === 'node1/prerouting')!;
     expect(record.events.map(e => e.text)).toEqual([
       'conntrack NEW',
-      'PREROUTING nat KUBE-NODEPORTS rule 4 of node1',
+      'PREROUTING nat PREROUTING rule 4: -p tcp -m comment --comment "node1" -j DNAT --to-destination 10.244.2.2:8080',
       'destination NAT: 192.168.56.11:30080 becomes 10.244.2.2:8080',
-      'FORWARD nat KUBE-NODEPORTS rule 8 of node1: DROP',
+      'FORWARD filter FORWARD policy: DROP',
       'dropped: NETFILTER_DROP',
     ]);
+    expect(record.rules).toBe('nat PREROUTING #4 DNAT 192.168.56.11:30080 -> 10.244.2.2:8080; filter FORWARD policy DROP | ct NEW');
     expect(record.traced).toEqual({ node: 'node1', packet: 9 });
     expect(record.dropped).toBe('dropped: NETFILTER_DROP');
   });

@@ -15,7 +15,13 @@ export interface JourneyHeader {
   /** In the order of the path. */
   hops: { name: string; frames: number }[];
   packets: number;
+  /** Packets whose number is a guess. */
+  guesses: number;
   flows: number;
+  /** The first direction of each flow, by its number from 1: `tcp 203.0.113.9:40001 > 192.168.56.11:30080`. */
+  connections: string[];
+  /** Nodes that could not tell which rules their packets met, and why. */
+  rulesUntold?: Record<string, string>;
   /** IPv4 address to name: pods, nodes, Services. */
   names: Record<string, string>;
 }
@@ -28,6 +34,8 @@ export interface JourneyEvent {
   kind: 'rule' | 'nat' | 'conntrack' | 'drop' | 'hook';
   /** One line: `PREROUTING nat KUBE-SERVICES rule 4: -d 10.96.0.10/32 ...`. */
   text: string;
+  /** Of a `rule`. Number 0 is the policy of a built-in chain; `origin` the object of the cluster that it was made from. */
+  rule?: { table: string; chain: string; number: number; origin?: string };
 }
 
 /** A field that is not as it was at the hop before. `null`: it is new, or it has gone. */
@@ -64,4 +72,6 @@ export interface JourneyRecord {
   dropped?: string;
   /** In plain words, as in the comment of the capture. */
   words: string[];
+  /** What the node's rules did to it since the interface before (at a hook: there), in netfilter's words; absent where it met none. */
+  rules?: string;
 }

@@ -27,7 +27,7 @@ export function rewritesBetween(before: Sighting, link: Sighting | undefined, no
   return rewrites;
 }
 
-type Names = ReadonlyMap<string, string>;
+export type Names = ReadonlyMap<string, string>;
 const named = (address: FieldValue | null, names: Names): string => {
   const name = names.get(String(address));
   return name === undefined ? String(address) : `${address} (${name})`;
@@ -73,4 +73,13 @@ function envelopeWords(s: Sighting, names: Names): string {
   if (!outer) return 'taken out of the envelope';
   const vni = find(s.envelope, 'vxlan')?.vni;
   return `put into ${vni === undefined ? 'IPIP' : `VXLAN ${vni}`} from ${named(outer.src, names)} to ${named(outer.dst, names)}`;
+}
+
+/** `192.168.56.11:30080 -> 10.244.2.2:8080`; undefined when that end is as it was. */
+export function endpointChange(end: 'src' | 'dst', before: Sighting, now: Sighting): string | undefined {
+  if (!before.ipv4 || !now.ipv4) return undefined;
+  const nobody: Names = new Map();
+  const from = endpoint(before, end, undefined, undefined, nobody);
+  const to = endpoint(now, end, undefined, undefined, nobody);
+  return from === to ? undefined : `${from} -> ${to}`;
 }

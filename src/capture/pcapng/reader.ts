@@ -29,6 +29,7 @@ export interface ReadInterface {
   linkType: number;
   snapLength: number;
   hardware: string;
+  mac: Uint8Array | undefined;
   speedBps: number | undefined;
   /** Ticks of a timestamp per second. */
   ticksPerSecond: bigint;
@@ -97,6 +98,7 @@ function readPcap(bytes: Uint8Array, view: DataView, little: boolean, nanosecond
     linkType: view.getUint32(20, little) & 0xffff,
     snapLength: view.getUint32(16, little),
     hardware: '',
+    mac: undefined,
     speedBps: undefined,
     ticksPerSecond: nanoseconds ? 1_000_000_000n : 1_000_000n,
     statistics: undefined,
@@ -192,6 +194,7 @@ class PcapngReader {
       linkType: this.#u16(at),
       snapLength: this.#u32(at + 4),
       hardware: '',
+      mac: undefined,
       speedBps: undefined,
       ticksPerSecond: 1_000_000n,
       statistics: undefined,
@@ -200,6 +203,7 @@ class PcapngReader {
       if (code === InterfaceOption.Name) i.name = this.#text(from, to);
       else if (code === InterfaceOption.Description) i.description = this.#text(from, to);
       else if (code === InterfaceOption.Hardware) i.hardware = this.#text(from, to);
+      else if (code === InterfaceOption.Mac && to - from === 6) i.mac = this.#bytes.slice(from, to);
       else if (code === InterfaceOption.Speed && to - from === 8) i.speedBps = Number(this.#u64(from));
       else if (code === InterfaceOption.Tsresol && to > from) {
         const resolution = this.#bytes[from]!;

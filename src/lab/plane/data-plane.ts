@@ -1,3 +1,4 @@
+import type { RuleName, TraceLine } from '../../capture/trace-text.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
 import type { Plane } from '../topology/model.ts';
@@ -20,10 +21,14 @@ export interface DataPlane {
   advance(seconds: number): Promise<void>;
   /** What a userspace node counts of its own ports and drops; null: ask the kernel. */
   counters(): Promise<NodeCounters | null>;
-  /** `nat KUBE-SERVICES rule 2: -d 10.96.0.10/32 ...`, by the number that the node's trace gave at that time (ns since 1970); the kernel has no such numbers. */
-  ruleText(counter: number, timeNs: bigint): string | undefined;
-  /** Whether the node tells what it does with each packet. The kernel never does. */
-  trace(on: boolean): void;
+  /** A rule by the number that the node's trace gave it at that time (ns since 1970); the kernel's trace names its rules itself. */
+  ruleName(counter: number, timeNs: bigint): RuleName | undefined;
+  /** From now on the node tells which rules its packets meet. @returns why it cannot, in words */
+  beginTrace(): Promise<string | undefined>;
+  /** Whether it goes on telling, meanwhile: thousands of connections would say the same. */
+  trace(on: boolean): Promise<void>;
+  /** It need not tell any more. @returns what a kernel node has told; a userspace node tells its trace ring */
+  endTrace(): Promise<TraceLine[]>;
   stop(): Promise<void>;
   /** Settles when it ends by itself. */
   readonly failed: Promise<Error | undefined>;

@@ -1,10 +1,12 @@
 /** A node whose packets the Linux kernel carries: its own tools, run in the node's namespace. */
 import { LabError } from '../../base/errors.ts';
+import type { TraceLine } from '../../capture/trace-text.ts';
 import { follows } from '../../node/node-commands.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
 import { inNetns, run, runCommand, runOrThrow, runUntil } from '../shell.ts';
 import type { Command } from '../topology/commands.ts';
 import type { DataPlane } from './data-plane.ts';
+import { KernelTrace } from './kernel-trace.ts';
 
 export const restoreCommand = (namespace: string, text: string): Command => ({
   tool: 'exec',
@@ -17,6 +19,7 @@ export class KernelPlane implements DataPlane {
   readonly kind = 'kernel';
   readonly failed = new Promise<never>(() => undefined); // it does not
   readonly #node: string;
+  #trace: KernelTrace | undefined;
 
   constructor(node: string) {
     this.#node = node;
@@ -70,12 +73,25 @@ export class KernelPlane implements DataPlane {
     return null;
   }
 
-  ruleText(): undefined {
+  ruleName(): undefined {
     return undefined;
   }
 
-  trace(): void {
-    // it tells nothing
+  async beginTrace(): Promise<string | undefined> {
+    const trace = await KernelTrace.start(this.#node);
+    if (typeof trace === 'string') return trace;
+    this.#trace = trace;
+    return undefined;
+  }
+
+  async trace(on: boolean): Promise<void> {
+    await this.#trace?.mark(on);
+  }
+
+  async endTrace(): Promise<TraceLine[]> {
+    const lines = await this.#trace?.stop();
+    this.#trace = undefined;
+    return lines ?? [];
   }
 
   async stop(): Promise<void> {

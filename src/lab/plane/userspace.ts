@@ -1,5 +1,6 @@
 /** A node whose packets the TypeScript router carries, on the same wires. */
 
+import type { RuleName } from '../../capture/trace-text.ts';
 import type { ProgramText } from '../../netfilter/execute/program-text.ts';
 import { printRule } from '../../netfilter/text/rule-printer.ts';
 import type { RouterDescription } from '../../node/description.ts';
@@ -46,7 +47,6 @@ export class UserspacePlane implements DataPlane {
       netns: netnsPath(options.node),
       description: options.description,
       ...(options.rules === '' ? {} : { rules: { text: options.rules, file: `the rules of ${options.node}` } }),
-      traceRing: options.traceRing,
       seed: options.seed,
       onWarning: message => options.warn(`${options.node}: ${message}`),
     });
@@ -86,15 +86,25 @@ export class UserspacePlane implements DataPlane {
     return this.running.counters();
   }
 
-  ruleText(counter: number, timeNs: bigint): string | undefined {
+  ruleName(counter: number, timeNs: bigint): RuleName | undefined {
     const found = this.#programs.findLast(program => program.sinceNs <= timeNs)?.text?.of(counter);
     if (found === undefined) return undefined;
     const { table, chain, number, rule } = found;
-    return rule === undefined ? `${table} ${chain} policy` : `${table} ${chain} rule ${number}: ${printRule(rule).trim()}`;
+    return rule === undefined ? { table, chain, number: 0, text: '' } : { table, chain, number, text: printRule(rule).trim() };
   }
 
-  trace(on: boolean): void {
+  async beginTrace(): Promise<undefined> {
+    await this.trace(true);
+    await this.running.counters(); // an answer: what was asked before it is done
+  }
+
+  async trace(on: boolean): Promise<void> {
     this.running.trace(on ? this.#traceRing : null);
+  }
+
+  async endTrace(): Promise<never[]> {
+    await this.trace(false);
+    return [];
   }
 
   #note(): void {
