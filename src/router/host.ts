@@ -40,6 +40,8 @@ function refuseUdp(plane: Plane, p: Packet): Step {
   const bad = udp.check(p.bytes, p.l4, p.end);
   if (bad !== DropReason.None) return plane.drop(p, bad);
   if (!transportHolds(p)) return plane.drop(p, DropReason.UdpCsum);
+  // Whoever hands a datagram to sockets takes it off its connection first (`nf_reset_ct`): the error finds it again by what it quotes.
+  p.ct = -1;
   sendError(plane, p, icmp.Type.DestUnreachable, icmp.Unreachable.Port, 0);
   return plane.drop(p, DropReason.NoSocket);
 }
