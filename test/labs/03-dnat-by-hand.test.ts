@@ -34,9 +34,15 @@ describe.skipIf(lacking !== '')(title('exercise 03'), { timeout: 120_000 }, () =
   });
 
   test('holds with its solution on both', async () => {
-    const { code, report } = await run('--solution');
+    const out = join(kubehop.home, 'out');
+    const { code, report } = await run('--solution', '--out', out);
     expect({ code, failed: [failed(report, 0), failed(report, 1)] }).toEqual({ code: 0, failed: [[], []] });
     expect(report.comparison).toMatchObject({ same: true });
+    // Rules were changed several times since: the journey names those that this packet met.
+    const journey = readFileSync(join(out, 'userspace', 'journey.jsonl'), 'utf8').split('\n');
+    expect(journey.find(line => line.includes('IP_LOCALNET'))).toMatch(
+      /nat PREROUTING [^"]*--dport 30080 -j DNAT --to-destination 127\.0\.0\.1:8080/,
+    );
   });
 
   test('is passed by rules of the reader, and not by the solution', async () => {
@@ -118,5 +124,12 @@ describe.skipIf(lacking !== '').each(['userspace', 'kernel'])(title('the shell o
       '30080 ',
     );
     expect(await node1('iptables', '-C', 'OUTPUT', '-j', 'DROP')).toMatchObject({ code: 1 });
+  });
+
+  test('whatever was typed there, a check begins with the rules of the start', async () => {
+    expect(await node1('iptables', '-t', 'raw', '-A', 'PREROUTING', '-p', 'tcp', '-j', 'DROP')).toMatchObject({ code: 0 });
+    expect(await node1('iptables', '-P', 'INPUT', 'DROP')).toMatchObject({ code: 0 });
+    const { code, stdout } = await kubehop.run('lab', 'check', '03', '--solution');
+    expect({ code, stdout }).toMatchObject({ code: 0 });
   });
 });
