@@ -18,6 +18,7 @@ export interface CommandEntry {
 
 /** By its words: `lab run` is the command `run` of the group `lab`. */
 export const commands: Record<string, CommandEntry> = {
+  bench: { does: 'the speed table, side by side with the kernel', load: () => import('./commands/bench.ts') },
   conntrack: { does: 'conntrack(8) on a running router or a node of a lab', load: () => import('./commands/tool.ts') },
   diff: { does: 'both runs of an exercise compared', load: () => import('./commands/diff.ts') },
   doctor: { does: 'what this machine can and cannot do, with the mend', load: () => import('./commands/doctor.ts') },
@@ -33,6 +34,10 @@ export const commands: Record<string, CommandEntry> = {
   'lab reset': { does: 'a lab that is up as it was at the start', load: () => import('./commands/lab-reset.ts') },
   'lab run': { does: 'an exercise from start to end, with its checks', load: () => import('./commands/lab-run.ts') },
   'lab up': { does: 'build a lab and leave it standing', load: () => import('./commands/lab-up.ts') },
+  render: {
+    does: "kube-proxy's rules of a node, from Services and EndpointSlices, without root",
+    load: () => import('./commands/render.ts'),
+  },
   'router reload': { does: 'the rules of a running router, read again', load: () => import('./commands/router-reload.ts') },
   'router run': { does: 'one router in this network namespace', load: () => import('./commands/router-run.ts') },
   'rules check': { does: 'an iptables-save text, read and printed back', load: () => import('./commands/rules-check.ts') },

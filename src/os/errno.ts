@@ -22,6 +22,7 @@ export const EBADFD = 77;
 export const EMSGSIZE = 90;
 export const ENETDOWN = 100;
 export const ENOBUFS = 105;
+export const EINPROGRESS = 115;
 
 const names = new Map<number, string>(Object.entries(constants.errno).map(([name, value]) => [value, name]));
 names.set(EAGAIN, 'EAGAIN'); // EWOULDBLOCK has the same number

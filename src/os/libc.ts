@@ -40,6 +40,17 @@ export const fcntl: (fd: number, command: number, argument: number) => number = 
 
 export const socket: (domain: number, type: number, protocol: number) => number = bind('socket', INT, INT, INT, INT);
 export const bindSocket: (fd: number, address: number, length: number) => number = bind('bind', INT, INT, ADDRESS, 'uint32_t');
+export const connectSocket: (fd: number, address: number, length: number) => number = bind('connect', INT, INT, ADDRESS, 'uint32_t');
+export const listen: (fd: number, backlog: number) => number = bind('listen', INT, INT, INT);
+/** The peer's address is not asked for when `address` is 0. */
+export const accept4: (fd: number, address: number, length: number, flags: number) => number = bind(
+  'accept4',
+  INT,
+  INT,
+  ADDRESS,
+  ADDRESS,
+  INT,
+);
 export const setsockopt: (fd: number, level: number, name: number, value: number, length: number) => number = bind(
   'setsockopt',
   INT,
@@ -150,6 +161,7 @@ export const MAP_POPULATE = 0x8000;
 export const AF_INET = 2;
 export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = O_NONBLOCK;
@@ -160,6 +172,7 @@ export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
+export const IPPROTO_TCP = 6;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_TRUNC = 0x20;
 export const POLLIN = 1;

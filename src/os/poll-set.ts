@@ -38,6 +38,13 @@ export class PollSet {
     return place;
   }
 
+  /** Wait for another descriptor, or for something else of the same one, at `place`. */
+  put(place: number, fd: number, events: number = POLLIN): void {
+    this.#fds[place * 2] = fd;
+    this.#events[place * 4 + 2] = events;
+    this.#events[place * 4 + 3] = 0;
+  }
+
   /** Stop waiting for the descriptor at `place`; the places of the others stay. */
   remove(place: number): void {
     this.#fds[place * 2] = -1;

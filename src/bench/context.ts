@@ -1,0 +1,40 @@
+/** What every row is handed. */
+import type { BenchOptions } from './options.ts';
+
+export interface Context {
+  readonly options: BenchOptions;
+  readonly times: Times;
+  /** One line for the person who waits. */
+  progress(line: string): void;
+}
+
+/** Lengths of the windows, ms, and how much is tried. */
+export interface Times {
+  readonly saturation: number;
+  /** Short enough that the connections made in it fit into a table of the kernel's usual size. */
+  readonly newFlows: number;
+  readonly tcp: number;
+  readonly http: number;
+  readonly roundTrips: number;
+  readonly lossFreeProbe: number;
+  readonly lossFreeSteps: number;
+}
+
+export const FULL: Times = {
+  saturation: 2000,
+  newFlows: 600,
+  tcp: 4000,
+  http: 3000,
+  roundTrips: 4000,
+  lossFreeProbe: 1000,
+  lossFreeSteps: 7,
+};
+export const QUICK: Times = {
+  saturation: 400,
+  newFlows: 300,
+  tcp: 1000,
+  http: 500,
+  roundTrips: 1000,
+  lossFreeProbe: 200,
+  lossFreeSteps: 5,
+};
