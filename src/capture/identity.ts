@@ -1,7 +1,8 @@
 /**
  * Which sightings are the same packet? What a packet keeps on its way through routers, NAT and tunnels: IP id, protocol, TCP's numbers
- * and flags, the payload. Where that does not decide (IP id 0 and equal payloads), flows and the order of time do, and it is a guess.
+ * and flags, the payload; fragments are what their datagram is. Where that does not decide (IP id 0 and equal payloads), flows and the order of time do, and it is a guess.
  */
+import { wholeDatagrams } from './datagrams.ts';
 import { FlowTable, type NatEntry } from './flow-table.ts';
 import { find, type Sighting } from './sighting.ts';
 
@@ -25,9 +26,12 @@ export function identify(sightings: readonly Sighting[], order: readonly string[
   const place = new Map(order.map((hop, i) => [hop, i]));
   const rank = (s: Sighting): number => place.get(s.frame.hop) ?? order.length;
   const sorted = [...sightings].sort((a, b) => compareNs(a.frame.timeNs, b.frame.timeNs) || rank(a) - rank(b));
+  const whole = wholeDatagrams(sorted);
   const groups = new Map<string, Sighting[]>();
   for (const s of sorted) {
-    const key = fingerprint(s);
+    const datagram = whole.get(s);
+    if (datagram?.tuple) s.tuple ??= datagram.tuple; // only the first fragment has ports
+    const key = fingerprint(datagram ?? s);
     const group = groups.get(key);
     if (group) group.push(s);
     else groups.set(key, [s]);
@@ -46,17 +50,17 @@ export function identify(sightings: readonly Sighting[], order: readonly string[
       joinTuples(flows, p);
     }
   }
-  const whole = joinTraced(packets, flows);
-  whole.sort((a, b) => compareNs(a.sightings[0]!.frame.timeNs, b.sightings[0]!.frame.timeNs));
+  const joined = joinTraced(packets, flows);
+  joined.sort((a, b) => compareNs(a.sightings[0]!.frame.timeNs, b.sightings[0]!.frame.timeNs));
   const packetOf = new Map<Sighting, TravelledPacket>();
-  for (const [i, p] of whole.entries()) {
+  for (const [i, p] of joined.entries()) {
     p.id = i + 1;
     for (const s of p.sightings) {
       packetOf.set(s, p);
       if (s.tuple) flows.see(s.tuple, s.frame.timeNs);
     }
   }
-  return { packets: whole, flows, packetOf };
+  return { packets: joined, flows, packetOf };
 }
 
 export const compareNs = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -88,7 +92,7 @@ const payloadKey = (s: Sighting): string => {
 
 /** Where a packet can be only once: a bridge sees it again under another MAC, in an envelope, or with another TTL. */
 const placeOf = (s: Sighting): string =>
-  `${s.frame.hop}|${s.frame.direction ?? ''}|${s.envelope.length}|${s.ethernet?.dst ?? ''}|${s.envelope.length > 0 ? outerDst(s) : ''}|${s.ipv4?.ttl ?? ''}`;
+  `${s.frame.hop}|${s.frame.direction ?? ''}|${s.envelope.length}|${s.ethernet?.dst ?? ''}|${s.envelope.length > 0 ? outerDst(s) : ''}|${s.ipv4?.ttl ?? ''}|${s.dissection.layers.map(l => (l.layer === 'ipv4' ? l.fragmentOffset : '')).join('')}`;
 const outerDst = (s: Sighting): string => {
   const ethernet = find(s.envelope, 'ethernet');
   return ethernet?.dst ?? '';

@@ -99,6 +99,14 @@ export interface PayloadLayer {
 }
 export type Layer = EthernetLayer | ArpLayer | Ipv4Layer | TcpLayer | UdpLayer | IcmpLayer | VxlanLayer | PayloadLayer;
 
+/** Bytes of a header that others follow. 0 for a layer behind which nothing is looked for. */
+export function layerLength(l: Layer): number {
+  if (l.layer === 'ethernet') return ethernet.HEADER_LEN;
+  if (l.layer === 'ipv4') return ipv4.HEADER_LEN + l.options.length / 2;
+  if (l.layer === 'udp') return udp.HEADER_LEN;
+  return l.layer === 'vxlan' ? vxlan.HEADER_LEN : 0;
+}
+
 /** Layers from the outside in. `payloadAt` and `payloadEnd` bound the innermost payload in the frame's bytes. */
 export interface Dissection {
   layers: Layer[];
