@@ -36,7 +36,7 @@ const AFTER_S = 1;
 const POLL_MS = 500;
 
 export async function flood(wires: Wires, o: FloodOptions): Promise<FloodReport> {
-  await wires.open({ 'net.netfilter.nf_conntrack_max': o.entries });
+  await wires.open({ sysctl: { 'net.netfilter.nf_conntrack_max': o.entries }, offload: false });
   // The pod says nothing to the flood: no reset takes an entry away before its time.
   wires.inside('pod', ['nft', 'add table netdev quiet']);
   wires.inside('pod', ['nft', 'add chain netdev quiet in { type filter hook ingress device eth0 priority 0; }']);
@@ -107,7 +107,8 @@ export function faults(r: FloodReport, o: FloodOptions): string[] {
   if (r.client.long !== '') found.push(`the download: ${r.client.long}`);
   for (const each of r.client.short.failed) found.push(`a short download: ${each}`);
   const lost = r.client.echo.lost.slice(1).reduce((sum, n) => sum + n, 0);
-  if (lost > 0) found.push(`${lost} echoes were lost after the first second: by second ${r.client.echo.lost.join(' ')}`);
+  // A machine so busy that frames never reached the router says nothing about it.
+  if (lost > r.rxDropped) found.push(`${lost} echoes were lost after the first second: by second ${r.client.echo.lost.join(' ')}`);
   return found;
 }
 

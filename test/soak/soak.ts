@@ -52,11 +52,11 @@ export async function soak(wires: Wires, o: SoakOptions): Promise<SoakReport> {
   const sysctl: Record<string, number> = { 'net.ipv4.ipfrag_time': Math.min(FRAGMENT_S, longestS) };
   for (const [name, seconds] of Object.entries(TIMEOUTS)) sysctl[`net.netfilter.nf_conntrack_${name}`] = Math.min(seconds, longestS);
   // What is only not collected yet is no growth.
-  await wires.open(sysctl, ['--expose-gc']);
+  await wires.open({ sysctl, offload: true, nodeOptions: ['--expose-gc'] });
   await line(wires.program('pod', 'pod-server.ts', {}), 'stdout', /READY/);
   const mac = (side: 'router' | 'client'): string => wires.inside(side, ['cat', '/sys/class/net/eth0/address']).stdout.trim();
   const noise: NoiseOrder = {
-    rate: 120, // of which many leave fragments behind: past this the 4 MiB for them are always full
+    rate: 60, // of which many leave fragments behind: past this the 4 MiB for them are always full
     seed: o.seed,
     between: {
       srcMac: mac('client'),

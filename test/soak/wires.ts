@@ -34,8 +34,17 @@ COMMIT
 `;
 
 const KUBEHOP = resolve(import.meta.dirname, '../../bin/kubehop');
+const OFF = ['tx', 'off', 'tso', 'off', 'gso', 'off', 'gro', 'off'];
 const SIDES = ['client', 'router', 'pod'] as const;
 export type Side = (typeof SIDES)[number];
+
+export interface WiresOptions {
+  /** Beside `ip_forward`, as in a description. */
+  sysctl: Record<string, number>;
+  /** Segments of 64 KiB and unfinished checksums; without them a receive ring has four times as many slots. */
+  offload: boolean;
+  nodeOptions?: readonly string[];
+}
 
 export class Wires {
   readonly folder = mkdtempSync(join(tmpdir(), 'kubehop-load-'));
@@ -46,11 +55,7 @@ export class Wires {
   said = '';
   pid = 0;
 
-  /**
-   * @param sysctl  beside `ip_forward`, as in a description
-   * @param options of the router's Node
-   */
-  async open(sysctl: Record<string, number>, options: readonly string[] = []): Promise<void> {
+  async open({ sysctl, offload, nodeOptions = [] }: WiresOptions): Promise<void> {
     mkdirSync(this.#env.XDG_RUNTIME_DIR, { mode: 0o700 });
     for (const side of SIDES) {
       ip(`netns add ${this.namespace(side)}`);
@@ -59,15 +64,16 @@ export class Wires {
     }
     this.#wire('client', 'eth0', '203.0.113.9/24', GATEWAY);
     this.#wire('pod', 'cni0', `${POD}/24`, '10.244.1.1');
+    if (!offload) for (const side of ['client', 'pod'] as const) this.inside(side, ['ethtool', '-K', 'eth0', ...OFF]);
     writeFileSync(join(this.folder, 'rules'), RULES);
-    writeFileSync(join(this.folder, 'router.yaml'), stringify(this.#description(sysctl)));
+    writeFileSync(join(this.folder, 'router.yaml'), stringify(this.#description(sysctl, offload)));
     // Before whatever else this machine does, as the kernel's own packets go: a loop that waits 25 ms for a processor loses frames.
     this.#router = this.start('router', [
       'nice',
       '-n',
       '-10',
       'env',
-      `NODE_OPTIONS=${options.join(' ')}`,
+      `NODE_OPTIONS=${nodeOptions.join(' ')}`,
       KUBEHOP,
       'router',
       'run',
@@ -79,11 +85,11 @@ export class Wires {
     this.pid = Number((await line(this.#router, 'stderr', /router (\d+) runs/))[1]);
   }
 
-  #description(sysctl: Record<string, number>) {
+  #description(sysctl: Record<string, number>, offload: boolean) {
     return {
       ports: [
-        { name: 'eth0', kind: 'packet', addresses: [`${GATEWAY}/24`] },
-        { name: 'cni0', kind: 'packet', addresses: ['10.244.1.1/24'] },
+        { name: 'eth0', kind: 'packet', addresses: [`${GATEWAY}/24`], offload },
+        { name: 'cni0', kind: 'packet', addresses: ['10.244.1.1/24'], offload },
       ],
       routes: [{ to: 'default', via: '203.0.113.9', dev: 'eth0' }],
       rules: 'rules',
