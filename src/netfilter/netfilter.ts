@@ -64,6 +64,7 @@ export class Netfilter {
 
   /** Takes the packet through everything that stands at a hook. */
   hook(hook: Hook, p: Packet): Verdict {
+    if (hook === Hook.Output) this.#execution.outputOif = p.oif;
     const stages = this.#stages[hook]!;
     for (let i = 0; i < stages.length; i++) {
       const verdict = stages[i]!(p);
@@ -74,6 +75,7 @@ export class Netfilter {
 
   /** One table's chain for a hook. A table that has none there accepts. */
   run(table: TableName, hook: Hook, p: Packet): Verdict {
+    if (hook === Hook.Output) this.#execution.outputOif = p.oif;
     return this.#installed.run(Table[table], hook, p);
   }
 

@@ -28,6 +28,8 @@ export class Execution {
   /** Interfaces that the hook shows: 0 where it shows none, as OUTPUT no in-interface. */
   iif = 0;
   oif = 0;
+  /** Where the packet was to leave when it came to OUTPUT: a new route does not change what `-o` sees there (`nf_hook_state.out`). */
+  outputOif = 0;
   protocol = 0;
   src = 0;
   dst = 0;
@@ -54,7 +56,7 @@ export class Execution {
     const l3 = p.l3;
     this.hook = hook;
     this.iif = hook === Hook.Output || (hook === Hook.Postrouting && p.local) ? 0 : p.iif;
-    this.oif = hook === Hook.Prerouting || hook === Hook.Input ? 0 : p.oif;
+    this.oif = hook === Hook.Prerouting || hook === Hook.Input ? 0 : hook === Hook.Output ? this.outputOif : p.oif;
     const protocol = b[l3 + 9]!;
     this.protocol = protocol;
     this.src = i32(b, l3 + 12);
