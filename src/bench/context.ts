@@ -10,6 +10,8 @@ export interface Context {
 
 /** Lengths of the windows, ms, and how much is tried. */
 export interface Times {
+  /** Before the first round: what is compiled while it runs is compiled then. */
+  readonly warmUp: number;
   readonly saturation: number;
   /** Short enough that the connections made in it fit into a table of the kernel's usual size. */
   readonly newFlows: number;
@@ -21,6 +23,7 @@ export interface Times {
 }
 
 export const FULL: Times = {
+  warmUp: 2000,
   saturation: 2000,
   newFlows: 600,
   tcp: 4000,
@@ -30,6 +33,7 @@ export const FULL: Times = {
   lossFreeSteps: 7,
 };
 export const QUICK: Times = {
+  warmUp: 800,
   saturation: 400,
   newFlows: 300,
   tcp: 1000,

@@ -24,6 +24,7 @@ export async function rowB(context: Context): Promise<RowResult[]> {
       for (const [i, streams] of STREAMS.entries()) {
         if (!wanted(ids[i]!, context.options.rows)) continue;
         context.progress(`b: TCP, ${streams} stream${streams === 1 ? '' : 's'}, ${kind === 'veth' ? 'packet sockets' : 'TAP'}`);
+        for (const { bed } of planes) if (i === 0) await throughput(bed, streams, context.times.warmUp);
         rows.push(rowResult(ids[i]!, await figures(context, planes, plane => throughput(plane.bed, streams, context.times.tcp))));
       }
     } finally {

@@ -23,16 +23,17 @@ export async function rowD(context: Context): Promise<RowResult[]> {
       servers.push(await Server.start(bed.server, own('http-server.ts', SERVER_PORT)));
     }
     context.progress(`d: HTTP, ${CONNECTIONS} connections at a time`);
-    return [rowResult('d', await figures(context, planes, plane => requests(context, plane)))];
+    for (const plane of planes) await requests(plane, context.times.warmUp);
+    return [rowResult('d', await figures(context, planes, plane => requests(plane, context.times.http)))];
   } finally {
     for (const server of servers) await server.stop();
     await dismiss(planes);
   }
 }
 
-async function requests({ times }: Context, { bed }: Plane): Promise<number> {
-  const argv = own('http-client.ts', services(1)[0]!.clusterIp, SERVICE_PORT, CONNECTIONS, times.http);
-  const text = await client(bed.client, argv, { withinMs: times.http + 10_000 });
+async function requests({ bed }: Plane, forMs: number): Promise<number> {
+  const argv = own('http-client.ts', services(1)[0]!.clusterIp, SERVICE_PORT, CONNECTIONS, forMs);
+  const text = await client(bed.client, argv, { withinMs: forMs + 10_000 });
   const { requests, milliseconds } = JSON.parse(text) as { requests: number; milliseconds: number };
   return (requests * 1000) / milliseconds;
 }

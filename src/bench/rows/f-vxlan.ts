@@ -19,6 +19,7 @@ export async function rowF(context: Context): Promise<RowResult[]> {
     rows.push(
       await onPlanes(context, 'tcp', async planes => {
         context.progress('f: TCP over VXLAN');
+        for (const { bed } of planes) await throughput(bed, 1, context.times.warmUp);
         return rowResult('f.tcp', await figures(context, planes, ({ bed }) => throughput(bed, 1, context.times.tcp)));
       }),
     );
@@ -35,6 +36,7 @@ async function packets(context: Context, planes: readonly VxlanPlane[]): Promise
       generators.set(plane, await Generator.start(plane.bed, 1));
     }
     const burst = { flows: FLOWS, milliseconds: context.times.saturation };
+    for (const generator of generators.values()) await generator.send({ flows: FLOWS, milliseconds: context.times.warmUp });
     const rate = async (plane: VxlanPlane) => (await saturate(plane.bed, generators.get(plane)!, burst)).packetsPerSecond;
     return rowResult('f.packets', await figures(context, planes, rate));
   } finally {

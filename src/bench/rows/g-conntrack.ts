@@ -65,7 +65,7 @@ export async function rowG(context: Context): Promise<RowResult[]> {
 /** Arrays of the table by the entries that they hold. */
 function routerBytes(): number {
   const capacity = 1 << 20;
-  return new Conntrack({ clock: monotonicClock, random: new SeededRandom(1), capacity, wallClock: Date.now }).bytes / capacity;
+  return new Conntrack({ clock: monotonicClock, random: new SeededRandom(1), capacity, wallClock: Date.now }).memory / capacity;
 }
 
 const KERNEL_BYTES_NOTE = "the kernel's: one object of its slab, without the extensions for NAT and the hash table";

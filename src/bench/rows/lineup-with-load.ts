@@ -33,11 +33,19 @@ export async function withLoad<T>(
         generator: await Generator.start(plane.bed, options.services),
       });
     }
+    for (const contestant of contestants) await warmUp(context, contestant);
     return await work(contestants);
   } finally {
     for (const { generator } of contestants) await generator.close();
     await dismiss(planes);
   }
+}
+
+/** Established connections and new ones, so that both ways are compiled and every table has been touched. */
+async function warmUp({ times }: Context, { plane, generator }: Loaded): Promise<void> {
+  await generator.send({ flows: 1000, milliseconds: times.warmUp });
+  await generator.send({ freshEvery: 1, milliseconds: Math.min(times.warmUp, times.newFlows) });
+  await plane.forget();
 }
 
 /** One figure of each contestant and round. */
