@@ -22,12 +22,18 @@ export function valueText(value: unknown): string {
 /** Gathers causes: nothing stops at the first. */
 export class FieldErrors {
   readonly all: FieldError[] = [];
+  readonly #mistyped = new Set<string>();
 
   required(path: string, detail = ''): void {
     this.#add(path, 'Required value', detail === '' ? 'Required value' : `Required value: ${detail}`);
   }
   invalid(path: string, value: unknown, detail: string): void {
     this.#add(path, 'Invalid value', `Invalid value: ${valueText(value)}: ${detail}`);
+  }
+  /** A value of another type: nothing else is said of this field. */
+  mistyped(path: string, value: unknown, detail: string): void {
+    this.invalid(path, value, detail);
+    this.#mistyped.add(path);
   }
   /** @param known the values that are taken; they are listed in order of text */
   unsupported(path: string, value: unknown, known: readonly string[]): void {
@@ -49,6 +55,7 @@ export class FieldErrors {
   }
 
   #add(path: string, reason: FieldError['reason'], message: string): void {
+    if (this.#mistyped.has(path)) return;
     this.all.push({ path, reason, message });
   }
 }

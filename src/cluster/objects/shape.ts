@@ -10,7 +10,7 @@ export class Shape {
     this.path = path;
     this.errors = errors;
     const plain = typeof value === 'object' && value !== null && !Array.isArray(value);
-    if (!plain && value !== undefined && value !== null) errors.invalid(path === '' ? '<object>' : path, value, 'must be an object');
+    if (!plain && value !== undefined && value !== null) errors.mistyped(path === '' ? '<object>' : path, value, 'must be an object');
     this.value = plain ? (value as Record<string, unknown>) : {};
   }
 
@@ -32,7 +32,7 @@ export class Shape {
   integer(name: string): number | undefined {
     const n: number | undefined = this.#typed(name, 'number', 'must be an integer');
     if (n === undefined || Number.isInteger(n)) return n;
-    this.errors.invalid(this.at(name), n, 'must be an integer');
+    this.errors.mistyped(this.at(name), n, 'must be an integer');
     return undefined;
   }
   /** A number, or text: `targetPort`. */
@@ -50,7 +50,7 @@ export class Shape {
   texts(name: string): string[] | undefined {
     if (!this.has(name)) return undefined;
     return this.#list(name).filter((item, i): item is string => {
-      if (typeof item !== 'string') this.errors.invalid(`${this.at(name)}[${i}]`, item, 'must be a string');
+      if (typeof item !== 'string') this.errors.mistyped(`${this.at(name)}[${i}]`, item, 'must be a string');
       return typeof item === 'string';
     });
   }
@@ -59,7 +59,7 @@ export class Shape {
     if (!this.has(name)) return undefined;
     const shape = this.object(name);
     const kept = Object.entries(shape.value).filter(([key, value]) => {
-      if (typeof value !== 'string') this.errors.invalid(`${shape.path}[${key}]`, value, 'must be a string');
+      if (typeof value !== 'string') this.errors.mistyped(`${shape.path}[${key}]`, value, 'must be a string');
       return typeof value === 'string';
     });
     return Object.fromEntries(kept) as Record<string, string>;
@@ -69,14 +69,14 @@ export class Shape {
     const value = this.value[name];
     if (value === undefined || value === null) return [];
     if (Array.isArray(value)) return value;
-    this.errors.invalid(this.at(name), value, 'must be an array');
+    this.errors.mistyped(this.at(name), value, 'must be an array');
     return [];
   }
   #typed<T>(name: string, type: 'string' | 'boolean' | 'number', complaint: string): T | undefined {
     const value = this.value[name];
     if (value === undefined || value === null) return undefined;
     if (typeof value === type) return value as T;
-    this.errors.invalid(this.at(name), value, complaint);
+    this.errors.mistyped(this.at(name), value, complaint);
     return undefined;
   }
 }

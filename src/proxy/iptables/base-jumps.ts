@@ -31,11 +31,3 @@ export const baseJumps: readonly BaseJump[] = [
 
 /** Tables with a canary chain. */
 export const canaryTables = ['mangle', 'nat', 'filter'] as const;
-
-/** As they stand in the end: in each chain the last one first. */
-export function standingJumps(table: TableWithRules): ProxyRule[] {
-  return baseJumps
-    .filter(j => j.table === table)
-    .map(j => j.rule)
-    .reverse();
-}
