@@ -8,7 +8,8 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type ErrorCode, LabError } from '../base/errors.ts';
-import type { ToolName, ToolResult } from './tool.ts';
+import { leavingOut } from './slow-reader.ts';
+import { follows, type ToolName, type ToolResult } from './tool.ts';
 
 /** `command` and its words; `input` is what a command would read from stdin. */
 export interface ControlRequest {
@@ -16,7 +17,7 @@ export interface ControlRequest {
   args: readonly string[];
   input?: string;
 }
-type Reply = { text: string } | { ok: true; result: ToolResult } | { ok: false; code: ErrorCode; message: string };
+type Reply = { text: string } | { warning: string } | { ok: true; result: ToolResult } | { ok: false; code: ErrorCode; message: string };
 
 export const controlPath = (directory: string, pid: number): string => join(directory, `router-${pid}.sock`);
 
@@ -60,17 +61,24 @@ function serve(socket: Socket, answer: Answer): void {
   const lines = createInterface({ input: socket });
   lines.on('error', () => {}); // it repeats the socket's
   lines.once('line', line => {
-    const onText = (text: string) => void (socket.writable && socket.write(send({ text })));
-    reply(line, answer, onText, gone.signal).then(
+    const write = (said: Reply) => void (socket.writable && socket.write(send(said)));
+    reply(line, answer, socket, write, gone.signal).then(
       last => socket.end(send(last)),
       () => socket.destroy(),
     );
   });
 }
 
-async function reply(line: string, answer: Answer, onText: (text: string) => void, gone: AbortSignal): Promise<Reply> {
+async function reply(line: string, answer: Answer, socket: Socket, write: (said: Reply) => void, gone: AbortSignal): Promise<Reply> {
   try {
-    return { ok: true, result: await answer(JSON.parse(line) as ControlRequest, onText, gone) };
+    const request = JSON.parse(line) as ControlRequest;
+    const whole = (text: string): void => write({ text });
+    const some = leavingOut(
+      () => socket.writableLength,
+      whole,
+      warning => write({ warning }),
+    );
+    return { ok: true, result: await answer(request, follows(request.command, request.args) ? some : whole, gone) };
   } catch (error) {
     if (error instanceof LabError) return { ok: false, code: error.code, message: error.message };
     return { ok: false, code: 'BAD_INPUT', message: error instanceof Error ? error.message : String(error) };
@@ -80,12 +88,13 @@ async function reply(line: string, answer: Answer, onText: (text: string) => voi
 export interface AskOptions {
   /** What the command writes while it runs. */
   onText?: (text: string) => void;
+  onWarning?: (words: string) => void;
   /** Aborted: whoever asked wants no more. The promise is then fulfilled as if the command had ended well. */
   signal?: AbortSignal;
 }
 
 /** @throws LabError of the router's answer, or ROUTER_UNKNOWN when none listens at `path` */
-export function askControl(path: string, request: ControlRequest, { onText, signal }: AskOptions = {}): Promise<ToolResult> {
+export function askControl(path: string, request: ControlRequest, { onText, onWarning, signal }: AskOptions = {}): Promise<ToolResult> {
   const { promise, resolve, reject } = Promise.withResolvers<ToolResult>();
   const socket = createConnection(path);
   socket.on('error', cause => reject(new LabError('ROUTER_UNKNOWN', `no router listens at ${path}`, { cause })));
@@ -99,6 +108,7 @@ export function askControl(path: string, request: ControlRequest, { onText, sign
   lines.on('line', line => {
     const said = JSON.parse(line) as Reply;
     if ('text' in said) onText?.(said.text);
+    else if ('warning' in said) onWarning?.(said.warning);
     else if (said.ok) resolve(said.result);
     else reject(new LabError(said.code, said.message));
   });

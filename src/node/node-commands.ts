@@ -1,7 +1,7 @@
 /** What a running router answers to the words people know: the other end of `control.ts`. */
 import type { ControlRequest } from './control.ts';
 import type { RunningNode } from './node.ts';
-import { type ToolName, type ToolResult, wrote } from './tool.ts';
+import { follows, type ToolName, type ToolResult, wrote } from './tool.ts';
 
 /**
  * @param reload reads the rules file again; returns warnings
@@ -29,9 +29,6 @@ export async function answerControl(
   }
 }
 
-/** Does the command go on until it is stopped? */
-export const follows = (args: readonly string[]): boolean => args.includes('-E') || args.includes('--event');
-
 /** One of the tools that people know; `conntrack -E` goes on until `gone` is aborted. */
 export async function runTool(
   node: RunningNode,
@@ -41,7 +38,7 @@ export async function runTool(
   onText: (text: string) => void,
   gone: AbortSignal,
 ): Promise<ToolResult> {
-  if (name !== 'conntrack' || !follows(args)) return node.tool(name, args, input, onText);
+  if (!follows(name, args)) return node.tool(name, args, input, onText);
   const stop = await node.conntrackEvents(args, lines => onText(lines.map(line => `${line}\n`).join('')));
   const ended = Promise.race([new Promise(resolve => gone.addEventListener('abort', resolve, { once: true })), node.exited]);
   if (!gone.aborted) await ended;

@@ -10,3 +10,7 @@ export interface ToolResult {
 
 export const wrote = (stdout: string, stderr = ''): ToolResult => ({ stdout, stderr, status: 0 });
 export const refused = (stderr: string, status: number): ToolResult => ({ stdout: '', stderr, status });
+
+/** Does the command go on until it is stopped? */
+export const follows = (tool: string, args: readonly string[]): boolean =>
+  tool === 'conntrack' && (args.includes('-E') || args.includes('--event'));

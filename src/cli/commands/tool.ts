@@ -90,7 +90,12 @@ function stdinOf(args: readonly string[]): { args: readonly string[]; text: stri
 
 async function atRouter(pid: number, { tool, args, input }: Request, io: Io): Promise<ToolResult> {
   const signal = io.interrupted;
-  return askControl(controlPath(runtimeRoot(), pid), { command: tool, args, input }, { onText: text => io.write(text), signal });
+  const path = controlPath(runtimeRoot(), pid);
+  return askControl(
+    path,
+    { command: tool, args, input },
+    { onText: text => io.write(text), onWarning: words => io.progress(words), signal },
+  );
 }
 
 async function inLab(node: string, lab: string | undefined, request: Request, io: Io): Promise<ToolResult> {
@@ -101,7 +106,14 @@ async function inLab(node: string, lab: string | undefined, request: Request, io
     io.interrupted.addEventListener('abort', () => resolve({ stdout: '', stderr: '', status: io.exitCode })),
   );
   try {
-    return await Promise.race([client.request({ op: 'tool', node, ...request }, undefined, text => io.write(text)), interrupted]);
+    return await Promise.race([
+      client.request(
+        { op: 'tool', node, ...request },
+        said => io.progress(said.line),
+        text => io.write(text),
+      ),
+      interrupted,
+    ]);
   } finally {
     client.close();
   }

@@ -8,7 +8,8 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { LabError } from '../../base/errors.ts';
-import type { ToolResult } from '../../node/tool.ts';
+import { leavingOut } from '../../node/slow-reader.ts';
+import { follows, type ToolResult } from '../../node/tool.ts';
 import { loadLab } from '../catalog.ts';
 import { Instance } from '../instance.ts';
 import { SHELL_DIRECTORY } from '../node-shell.ts';
@@ -70,7 +71,10 @@ function serve(socket: Socket): void {
   lines.on('line', line => {
     const request: Request = JSON.parse(line);
     if (request.op === 'tool') {
-      void reply(send, () => runTool(request, text => send({ kind: 'text', text }), gone.signal));
+      const whole = (text: string): void => send({ kind: 'text', text });
+      const warn = (line: string): void => send({ kind: 'progress', line, detail: false });
+      const some = leavingOut(() => socket.writableLength, whole, warn);
+      void reply(send, () => runTool(request, follows(request.tool, request.args) ? some : whole, gone.signal));
       return;
     }
     // One at a time: two runs would see each other's packets.

@@ -1,8 +1,7 @@
 /** A node whose packets the Linux kernel carries: its own tools, run in the node's namespace. */
 import { LabError } from '../../base/errors.ts';
 import type { TraceLine } from '../../capture/trace-text.ts';
-import { follows } from '../../node/node-commands.ts';
-import type { ToolName, ToolResult } from '../../node/tool.ts';
+import { follows, type ToolName, type ToolResult } from '../../node/tool.ts';
 import { inNetns, run, runCommand, runOrThrow, runUntil } from '../shell.ts';
 import type { Command } from '../topology/commands.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -33,9 +32,7 @@ export class KernelPlane implements DataPlane {
     gone: AbortSignal,
   ): Promise<ToolResult> {
     const argv = inNetns(this.#node, [name, ...args]);
-    const { code, stdout, stderr } = await (name === 'conntrack' && follows(args)
-      ? runUntil(argv, onText, gone)
-      : run(argv, { stdin: input }));
+    const { code, stdout, stderr } = await (follows(name, args) ? runUntil(argv, onText, gone) : run(argv, { stdin: input }));
     return { stdout, stderr, status: code ?? 0 };
   }
 
