@@ -55,6 +55,12 @@ export type CaptureMessage =
   | { kind: 'done'; report: CaptureReport }
   | { kind: 'failed'; code: string; message: string };
 
+/** Words that the two threads share: told to stop; how often every hop has been looked at. */
+export const CaptureWord = { Stop: 0, Rounds: 1 } as const;
+
+/** How often `keepUp` asks. */
+const LOOK_MS = 2;
+
 export class Capture {
   readonly #worker: Worker;
   readonly #stop: Int32Array;
@@ -73,7 +79,7 @@ export class Capture {
    * @throws LabError DEVICE, NETNS_EPERM, OS, BAD_INPUT
    */
   static start(options: CaptureOptions): Promise<Capture> {
-    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const stop = new Int32Array(new SharedArrayBuffer(8));
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { options, stop }, name: 'capture' });
     const done = Promise.withResolvers<CaptureReport>();
     done.promise.catch(() => undefined); // it is for `stop` to report
@@ -97,9 +103,23 @@ export class Capture {
     return this.#done;
   }
 
+  /**
+   * Resolves when the thread has looked at every hop twice since: who sends much and waits for this in between never outruns it, however
+   * little of the processor it gets. Or when it has ended.
+   */
+  async keepUp(): Promise<void> {
+    let ended = false;
+    const end = (): void => {
+      ended = true;
+    };
+    this.#done.then(end, end);
+    const from = Atomics.load(this.#stop, CaptureWord.Rounds);
+    while (!ended && Atomics.load(this.#stop, CaptureWord.Rounds) - from < 2) await new Promise(resolve => setTimeout(resolve, LOOK_MS));
+  }
+
   /** Everything that a hop had seen before this call is in the files when it resolves. A second call gives the same report. */
   async stop(): Promise<CaptureReport> {
-    Atomics.store(this.#stop, 0, 1);
+    Atomics.store(this.#stop, CaptureWord.Stop, 1);
     const report = await this.#done;
     await this.#worker.terminate();
     return report;

@@ -7,8 +7,9 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { CaptureSet } from '../device/capture-set.ts';
 import type { CaptureSocket, SeenFrame } from '../device/capture-socket.ts';
+import { giveWay } from '../os/thread.ts';
 import { PacketType } from '../packet/packet.ts';
-import type { CaptureMessage, CaptureOptions, CaptureReport, TraceRingInput } from './capture.ts';
+import { type CaptureMessage, type CaptureOptions, type CaptureReport, CaptureWord, type TraceRingInput } from './capture.ts';
 import { machine } from './machine.ts';
 import { addressNames } from './names.ts';
 import { type CaptureOutput, HopFiles, MergedStream } from './output.ts';
@@ -20,6 +21,9 @@ import { hopComment, traceLine } from './trace-text.ts';
 const WAIT_MS = 10;
 /** How long `stop` waits for frames that the kernel counted and has not handed over. A block retires after 8 ms. */
 const DRAIN_MS = 1000;
+const LINES_AT_A_TIME = 512;
+/** Routers go first: what is captured waits in rings, and what finds no room there is counted. */
+const NICE = 10;
 
 const receptions: readonly (Reception | undefined)[] = ['unicast', 'broadcast', 'multicast', 'promiscuous', undefined];
 const traceDirections: readonly (Direction | undefined)[] = [undefined, 'in', 'out'];
@@ -42,10 +46,13 @@ class CaptureThread {
   readonly #rings: { reader: TraceReader; node: string; hops: RingHop[]; visit: (r: TraceRecord) => void }[] = [];
   readonly #visits: ((f: SeenFrame) => void)[] = [];
   readonly #traceFd: number;
+  /** Lines for the trace file, until there are enough for a write. */
+  #lines: string[] = [];
   readonly #startNs = now();
 
   constructor(options: CaptureOptions, stop: Int32Array) {
     this.#options = options;
+    giveWay(NICE);
     this.#stop = stop;
     this.#set = new CaptureSet(options.hops);
     const section = {
@@ -86,10 +93,20 @@ class CaptureThread {
       outputs.set(h.id, { name: h.name, output, linkType, frames: 0 });
     }
     const visit = (r: TraceRecord): void => {
-      if (this.#traceFd >= 0) writeSync(this.#traceFd, `${traceLine(ring.node, r, names)}\n`);
+      if (this.#traceFd >= 0) this.#line(traceLine(ring.node, r, names));
       if (r.kind === 'hop' || r.kind === 'drop') this.#ringFrame(r, outputs.get(r.hopId));
     };
     this.#rings.push({ reader: new TraceReader(ring.shared), node: ring.node, hops: [...outputs.values()], visit });
+  }
+
+  #line(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length >= LINES_AT_A_TIME) this.#writeLines();
+  }
+
+  #writeLines(): void {
+    if (this.#lines.length > 0) writeSync(this.#traceFd, `${this.#lines.join('\n')}\n`);
+    this.#lines = [];
   }
 
   /** A drop at an interface has been seen there when it came in: the frame is not written twice. */
@@ -107,10 +124,11 @@ class CaptureThread {
   }
 
   run(): CaptureReport {
-    while (Atomics.load(this.#stop, 0) === 0) {
+    while (Atomics.load(this.#stop, CaptureWord.Stop) === 0) {
       this.#set.wait(WAIT_MS);
       this.#drain();
       this.#output.flush(false);
+      Atomics.add(this.#stop, CaptureWord.Rounds, 1);
     }
     const unread = this.#finish();
     return this.#report(unread);
@@ -172,7 +190,9 @@ class CaptureThread {
     this.#set.close();
     this.#output.flush(true);
     this.#output.close();
-    if (this.#traceFd >= 0) closeSync(this.#traceFd);
+    if (this.#traceFd < 0) return;
+    this.#writeLines();
+    closeSync(this.#traceFd);
   }
 }
 

@@ -8,7 +8,7 @@ import { insideNetns } from '../os/netns.ts';
 import type { RouterDescription } from './description.ts';
 import { type Guardian, guard } from './guardian.ts';
 import { type IptablesTool, runIptables } from './iptables.ts';
-import type { NodeCounters, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
+import type { NodeCounters, NodeMessage, NodeRequest, NodeStart, NodeTrace } from './protocol.ts';
 import { type LoadOptions, NodeRules } from './rules.ts';
 import { openSocketsPath, type SocketsPath } from './sockets-path.ts';
 import { sysctlCommand } from './sysctl-command.ts';
@@ -20,8 +20,6 @@ export interface NodeOptions {
   description: RouterDescription;
   /** iptables-save text and the name of its file, for errors. */
   rules?: { text: string; file?: string; lenient?: boolean; sets?: { text: string; file: string } };
-  /** Ring that the node's tracer writes into. */
-  traceRing?: SharedArrayBuffer;
   /** Random choices are drawn from it; absent: a seed from the system. */
   seed?: number;
   onWarning?: (message: string) => void;
@@ -45,7 +43,6 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     description: options.description,
     program: rules.program,
     tracks: rules.tracks,
-    traceRing: options.traceRing ?? null,
     seed: options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
     wakeFd: wake.fd,
   };
@@ -70,6 +67,8 @@ export class RunningNode {
   readonly #followers = new Map<number, (lines: readonly string[]) => void>();
   #sockets: SocketsPath | undefined;
   #guardian: Guardian | undefined;
+  readonly #traces = new Map<number, NodeTrace>();
+  #lastTrace = 0;
   #lastId = 0;
   #ended = false;
   #interfaces: readonly string[] = [];
@@ -181,8 +180,19 @@ export class RunningNode {
     if (!(seconds >= 0)) throw new LabError('BAD_INPUT', `a clock does not go back: ${seconds} s`);
     await this.#ask({ kind: 'advance', id: 0, ms: seconds * 1000 });
   }
-  trace(ring: SharedArrayBuffer | null): void {
-    this.#send({ kind: 'trace', ring });
+  /**
+   * The node tells this ring what it does, from soon on: after the answer to the next question, surely.
+   *
+   * @param hops ids of the hops that it is for; without them everything, and which rules were met
+   * @returns ends it
+   */
+  trace(ring: SharedArrayBuffer, hops: readonly number[] | null = null): () => void {
+    const id = ++this.#lastTrace;
+    this.#traces.set(id, { id, ring, hops });
+    this.#send({ kind: 'trace', rings: [...this.#traces.values()] });
+    return () => {
+      if (this.#traces.delete(id)) this.#send({ kind: 'trace', rings: [...this.#traces.values()] });
+    };
   }
 
   /** Closes the devices, lets the kernel hear again, ends the thread. A second call waits for the first. */

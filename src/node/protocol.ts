@@ -10,16 +10,21 @@ export interface NodeStart {
   program: Program | null;
   /** Do the rules need connection tracking? */
   tracks: boolean;
-  /** Ring of the capture, or null. */
-  traceRing: SharedArrayBuffer | null;
   seed: number;
   wakeFd: number;
+}
+
+export interface NodeTrace {
+  id: number;
+  ring: SharedArrayBuffer;
+  hops: readonly number[] | null;
 }
 
 export type NodeRequest =
   | { kind: 'stop' }
   | { kind: 'program'; program: Program; tracks: boolean }
-  | { kind: 'trace'; ring: SharedArrayBuffer | null }
+  /** Rings that the node tells what it does; each with the hop ids that it is for, null for everything. */
+  | { kind: 'trace'; rings: readonly NodeTrace[] }
   | { kind: 'conntrack'; id: number; args: readonly string[] }
   /** `conntrack -E`; events bear the request's id as `follower`. */
   | { kind: 'follow'; id: number; args: readonly string[] }

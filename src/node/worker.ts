@@ -6,7 +6,8 @@ import { SeededRandom } from '../base/random.ts';
 import { Netfilter } from '../netfilter/netfilter.ts';
 import { EventFd } from '../os/event-fd.ts';
 import { enterNetns } from '../os/netns.ts';
-import { RingTracer } from '../packet/tracer.ts';
+import { TeeTracer } from '../packet/tee-tracer.ts';
+import { PacketNumbers, RingTracer } from '../packet/tracer.ts';
 import { RulesEnvironment } from '../router/rules-environment.ts';
 import { RulesHooks } from '../router/rules-hooks.ts';
 import { BatchClock } from './batch-clock.ts';
@@ -14,7 +15,7 @@ import { type BuiltNode, buildNode, getSysctl, setSysctl } from './build.ts';
 import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
 import { runLoop } from './loop.ts';
 import { openPort } from './open-port.ts';
-import type { NodeCounters, NodeMemory, NodeMessage, NodeRequest, NodeStart } from './protocol.ts';
+import type { NodeCounters, NodeMemory, NodeMessage, NodeRequest, NodeStart, NodeTrace } from './protocol.ts';
 
 /** What is answered at once. */
 type Question = Exclude<Extract<NodeRequest, { id: number }>, { kind: 'conntrack' }>;
@@ -30,6 +31,8 @@ class Node {
   readonly #followers: EventFollowers;
   readonly #commands: ConntrackCommands;
   readonly #wake = new EventFd(start.wakeFd);
+  readonly #numbers = new PacketNumbers();
+  #tracers = new Map<number, RingTracer>();
 
   constructor() {
     const random = new SeededRandom(start.seed);
@@ -52,7 +55,6 @@ class Node {
     );
     plane.hooks = new RulesHooks(netfilter, conntrack, plane.reassembly);
     if (start.program) netfilter.install(start.program, start.tracks);
-    this.#trace(start.traceRing);
   }
 
   run(): void {
@@ -80,8 +82,17 @@ class Node {
     }
   }
 
-  #trace(ring: SharedArrayBuffer | null): void {
-    const tracer = ring === null ? null : new RingTracer(ring);
+  /** A ring that stays keeps its tracer, and with it what it was telling. */
+  #trace(rings: readonly NodeTrace[]): void {
+    const before = this.#tracers;
+    this.#tracers = new Map(
+      rings.map(({ id, ring, hops }) => [
+        id,
+        before.get(id) ?? new RingTracer(ring, { numbers: this.#numbers, ...(hops === null ? {} : { hops }) }),
+      ]),
+    );
+    const [first, ...others] = this.#tracers.values();
+    const tracer = first === undefined ? null : others.length === 0 ? first : new TeeTracer([first, ...others]);
     this.#built.plane.tracer = tracer;
     this.#netfilter.tracer = tracer;
   }
@@ -93,7 +104,7 @@ class Node {
       const request = got.message as NodeRequest;
       if (request.kind === 'stop') return false;
       if (request.kind === 'program') this.#netfilter.install(request.program, request.tracks);
-      else if (request.kind === 'trace') this.#trace(request.ring);
+      else if (request.kind === 'trace') this.#trace(request.rings);
       else if (request.kind === 'unfollow') this.#followers.remove(request.follower);
       else if (request.kind === 'conntrack') this.#commands.begin(request.id, request.args);
       else this.#answer(request);

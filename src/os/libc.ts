@@ -113,6 +113,8 @@ export const munmap: (address: number, length: number) => number = bind('munmap'
 export const poll: (fds: number, count: number, timeoutMs: number) => number = bind('poll', INT, ADDRESS, 'unsigned long', INT);
 export const eventfd: (initial: number, flags: number) => number = bind('eventfd', INT, 'unsigned int', INT);
 
+/** setpriority(2): `which` 0 is a process, or with a thread's id that thread; 0 is the one that calls. */
+export const setpriority: (which: number, who: number, nice: number) => number = bind('setpriority', INT, INT, INT, INT);
 export const setns: (fd: number, kind: number) => number = bind('setns', INT, INT, INT);
 export const unshare: (flags: number) => number = bind('unshare', INT, INT);
 /** `data` is a text or null; flags as in mount(2). */

@@ -2,7 +2,7 @@
  * A ring of records between two threads, over a SharedArrayBuffer: the node's thread writes what it did with a packet, the capture
  * thread reads it. One writer, one reader. The writer never waits: what finds no room is counted and left out.
  *
- *     control (64 bytes)   0 written  4 read (both: bytes, modulo 2^32)  8 lost records  16 origin, ns since 1970 (int64)
+ *     control (64 bytes)   0 written  4 read (both: bytes, modulo 2^32)  8 lost packets  16 origin, ns since 1970 (int64)
  *     record               0 size  4 kind  8 time after the origin, ns (float64)  16 packet id  20 fields of the kind
  *
  * Records start at multiples of 8 and do not cross the end: there a record of kind `Pad` fills the rest. Sizes are powers of two, so

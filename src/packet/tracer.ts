@@ -62,40 +62,95 @@ export interface Tracer extends RouterTracer, RuleTracer, ConntrackTracer {}
 const ETHERNET = 1;
 const RAW = 101;
 
+/** Gives packets their numbers: one for all tracers of a node. */
+export class PacketNumbers {
+  #last = 0;
+
+  give(p: Packet): void {
+    this.#last = this.#last === 0x7fff_ffff ? 1 : this.#last + 1;
+    p.id = this.#last;
+  }
+}
+
+export interface RingTracerOptions {
+  /** Bytes of a frame that are kept at most. */
+  snapLength?: number;
+  /** Hop ids that are told, and nothing else; all, with what rules and conntrack did, without it. */
+  hops?: readonly number[];
+  numbers?: PacketNumbers;
+}
+
+/** A packet is told when there is so much room: then, almost always, all of it is. Of a small ring a quarter. */
+const ROOM_FOR_A_PACKET = 16_384;
+/** Shorter frames are copied byte by byte, without a view for each. */
+const SHORT = 256;
+
 /**
  * Writes into a ring for the capture thread. Nothing is allocated per record. Time is real time: `performance.timeOrigin` and the
- * monotonic clock, so that records sort among the kernel's timestamps.
+ * monotonic clock, so that records sort among the kernel's timestamps. A packet for which there is no room when it comes is not told at
+ * all: a router that is faster than its reader spends a few instructions on it, and the packets that are told are told whole.
  */
 export class RingTracer implements Tracer {
   readonly #ring: TraceRing;
   readonly #snapLength: number;
+  readonly #numbers: PacketNumbers;
+  readonly #room: number;
+  /** By hop id: is it told? null for everything. */
+  readonly #hops: Uint8Array | null;
   #written: number;
-  #lastId = 0;
+  /** What the reader had read when it was last looked for. */
+  #read: number;
+  #current = 0;
+  #tells = false;
 
-  /** @param snapLength bytes of a frame that are kept at most */
-  constructor(shared: SharedArrayBuffer, snapLength = 65_535) {
+  constructor(shared: SharedArrayBuffer, options: RingTracerOptions = {}) {
     this.#ring = viewTraceRing(shared);
     // A record must fit: half the ring, so that it does so wherever the end is.
-    this.#snapLength = Math.min(snapLength, this.#ring.size / 2 - RECORD_LEN - 8);
+    this.#snapLength = Math.min(options.snapLength ?? 65_535, this.#ring.size / 2 - RECORD_LEN - 8);
+    this.#numbers = options.numbers ?? new PacketNumbers();
+    this.#room = Math.min(ROOM_FOR_A_PACKET, this.#ring.size >> 2);
+    this.#hops =
+      options.hops === undefined ? null : Uint8Array.from({ length: HOOK_HOP + 8 }, (_, id) => (options.hops!.includes(id) ? 1 : 0));
     this.#written = this.#ring.control[Control.Written]!;
+    this.#read = this.#ring.control[Control.Read]!;
     this.#ring.origin[ORIGIN] = BigInt(Math.round(performance.timeOrigin * 1e6));
   }
 
+  /** Is this packet told? Decided when it is met first: packets run through the router one after the other. */
+  #told(p: Packet): boolean {
+    if (p.id === 0) this.#numbers.give(p);
+    if (p.id === this.#current) return this.#tells;
+    this.#current = p.id;
+    this.#tells = this.#free() >= this.#room;
+    if (!this.#tells) this.#lose();
+    return this.#tells;
+  }
+
+  #lose(): void {
+    this.#tells = false;
+    Atomics.add(this.#ring.control, Control.Lost, 1);
+  }
+
+  /** The reader's position is fetched from its processor only when what is known of it does not do. */
+  #free(): number {
+    const { control, size } = this.#ring;
+    const free = size - ((this.#written - this.#read) >>> 0);
+    if (free >= this.#room) return free;
+    this.#read = Atomics.load(control, Control.Read);
+    return size - ((this.#written - this.#read) >>> 0);
+  }
+
   arrive(p: Packet): void {
-    if (p.id === 0) this.#number(p);
-    this.#frame(p, RecordKind.Hop, p.iif, TraceDirection.In, p.start);
+    if (this.#told(p)) this.#frame(p, RecordKind.Hop, p.iif, TraceDirection.In, p.start);
   }
   depart(p: Packet): void {
-    if (p.id === 0) this.#number(p); // made by the node itself
-    this.#frame(p, RecordKind.Hop, p.oif, TraceDirection.Out, p.start);
+    if (this.#told(p)) this.#frame(p, RecordKind.Hop, p.oif, TraceDirection.Out, p.start);
   }
   passed(p: Packet, hook: number): void {
-    if (p.id === 0) this.#number(p);
-    this.#frame(p, RecordKind.Hop, HOOK_HOP + hook, TraceDirection.None, p.l3);
+    if (this.#told(p)) this.#frame(p, RecordKind.Hop, HOOK_HOP + hook, TraceDirection.None, p.l3);
   }
   drop(p: Packet): void {
-    if (p.id === 0) this.#number(p);
-    this.#frame(p, RecordKind.Drop, p.iif, TraceDirection.None, p.start);
+    if (this.#told(p)) this.#frame(p, RecordKind.Drop, p.iif, TraceDirection.None, p.start);
   }
 
   rule(p: Packet, hook: number, counter: number): void {
@@ -109,6 +164,7 @@ export class RingTracer implements Tracer {
   }
 
   #rule(p: Packet, event: number, hook: number, counter: number, verdict: number): void {
+    if (this.#hops !== null || !this.#told(p)) return;
     const at = this.#reserve(RECORD_LEN, RecordKind.Rule, p.id);
     if (at < 0) return;
     const w = this.#ring.words;
@@ -120,6 +176,7 @@ export class RingTracer implements Tracer {
   }
 
   nat(p: Packet, manip: number, fromAddress: number, fromPort: number, toAddress: number, toPort: number): void {
+    if (this.#hops !== null || !this.#told(p)) return;
     const at = this.#reserve(RECORD_LEN, RecordKind.Nat, p.id);
     if (at < 0) return;
     const w = this.#ring.words;
@@ -132,6 +189,7 @@ export class RingTracer implements Tracer {
   }
 
   conntrack(p: Packet): void {
+    if (this.#hops !== null || !this.#told(p)) return;
     const at = this.#reserve(RECORD_LEN, RecordKind.Conntrack, p.id);
     if (at < 0) return;
     const w = this.#ring.words;
@@ -141,12 +199,8 @@ export class RingTracer implements Tracer {
     this.#publish();
   }
 
-  #number(p: Packet): void {
-    this.#lastId = this.#lastId === 0x7fff_ffff ? 1 : this.#lastId + 1;
-    p.id = this.#lastId;
-  }
-
   #frame(p: Packet, kind: number, hopId: number, direction: number, start: number): void {
+    if (this.#hops !== null && this.#hops[hopId] !== 1) return;
     const length = p.end - start;
     const captured = Math.min(length, this.#snapLength);
     const at = this.#reserve(RECORD_LEN + captured, kind, p.id);
@@ -162,7 +216,8 @@ export class RingTracer implements Tracer {
     w[at + Field.Captured] = captured;
     w[at + Field.LinkType] = start === p.l3 ? RAW : ETHERNET;
     const to = at * 4 + RECORD_LEN;
-    for (let i = 0; i < captured; i++) this.#ring.bytes[to + i] = p.bytes[start + i]!;
+    if (captured > SHORT) this.#ring.bytes.set(p.bytes.subarray(start, start + captured), to);
+    else for (let i = 0; i < captured; i++) this.#ring.bytes[to + i] = p.bytes[start + i]!;
     this.#publish();
   }
 
@@ -170,12 +225,16 @@ export class RingTracer implements Tracer {
   #reserve(length: number, kind: number, packet: number): number {
     const { control, size, words, times } = this.#ring;
     const need = (length + 7) & ~7;
-    const free = size - ((this.#written - Atomics.load(control, Control.Read)) >>> 0);
+    let free = size - ((this.#written - this.#read) >>> 0);
+    if (free < need + need) {
+      this.#read = Atomics.load(control, Control.Read);
+      free = size - ((this.#written - this.#read) >>> 0);
+    }
     let at = this.#written & (size - 1);
     const rest = size - at;
     const pad = need > rest ? rest : 0;
     if (need + pad > free) {
-      Atomics.add(control, Control.Lost, 1);
+      this.#lose(); // the rest of this packet as well
       return -1;
     }
     if (pad > 0) {
@@ -199,5 +258,5 @@ export class RingTracer implements Tracer {
   }
 }
 
-/** Records that found no room so far. */
+/** Packets of which nothing, or not all, is told: there was no room. */
 export const lostRecords = (shared: SharedArrayBuffer): number => Atomics.load(new Int32Array(shared, 0, CONTROL_LEN / 4), Control.Lost);

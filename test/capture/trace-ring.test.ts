@@ -126,7 +126,7 @@ describe('the trace ring', () => {
 
   test('cuts a frame that is longer than what may be kept, and says how long it was', () => {
     const shared = createTraceRing(4096);
-    new RingTracer(shared, 64).arrive(packet(new Uint8Array(1000)));
+    new RingTracer(shared, { snapLength: 64 }).arrive(packet(new Uint8Array(1000)));
     const record = drain(new TraceReader(shared))[0]!;
     expect(record).toMatchObject({ length: 1000 });
     expect(record.kind === 'hop' && record.bytes.length).toBe(64);

@@ -30,6 +30,7 @@ export class UserspacePlane implements DataPlane {
   readonly running: RunningNode;
   readonly #node: string;
   readonly #traceRing: SharedArrayBuffer;
+  #endTrace: (() => void) | undefined;
   /** What was in force since when (ns since 1970): the trace numbers rules by the program of its time. */
   readonly #programs: { sinceNs: bigint; text: ProgramText | undefined }[];
 
@@ -99,7 +100,8 @@ export class UserspacePlane implements DataPlane {
   }
 
   async trace(on: boolean): Promise<void> {
-    this.running.trace(on ? this.#traceRing : null);
+    this.#endTrace?.();
+    this.#endTrace = on ? this.running.trace(this.#traceRing) : undefined;
   }
 
   async endTrace(): Promise<never[]> {
