@@ -6,7 +6,7 @@ import { Capture, type CaptureReport } from '../capture/capture.ts';
 import { type CapturedFrame, readHopFiles } from '../capture/captured-frame.ts';
 import type { TraceLine } from '../capture/trace-text.ts';
 import type { LabStep, ProbePacket } from './definition.ts';
-import { FOREVER, inPhase, type Phase, writeRunFacts } from './evidence.ts';
+import { FOREVER, type Phase, writeRunFacts } from './evidence.ts';
 import { interfaceHop } from './hop-point.ts';
 import type { Instance } from './instance.ts';
 import { namesOf, writeRunJourney } from './journey.ts';
@@ -16,6 +16,7 @@ import type { CheckResult, RunResult } from './result.ts';
 import { inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
 import type { Expectation } from './sight.ts';
 import { sendBurst } from './steps/burst.ts';
+import { withoutBursts, writeShares } from './steps/burst-evidence.ts';
 import { judgeShares, type SharesCheck } from './steps/choices.ts';
 import { EventLog } from './steps/event-log.ts';
 import { inject } from './steps/inject.ts';
@@ -23,7 +24,6 @@ import { fits, judgeWire, type WireCheck } from './steps/judge.ts';
 import { probeFrame } from './steps/probe-frame.ts';
 import { serveAt } from './steps/serve.ts';
 import type { Shares } from './steps/shares.ts';
-import { sharesLines, sharesSvg } from './steps/shares-text.ts';
 import { allClosed, Watcher } from './steps/watcher.ts';
 import { addRules, readWork } from './steps/work-rules.ts';
 import { walkOf } from './walk.ts';
@@ -57,7 +57,7 @@ export async function perform(instance: Instance, out: string, work: string, say
   let told: TraceLine[] = [];
   let stopping: Promise<CaptureReport> | undefined;
   try {
-    await performer.begin();
+    await performer.begin(capture);
     await Promise.race([performer.steps(instance.lab.steps), instance.failed]);
   } finally {
     stopping = capture.stop();
@@ -107,6 +107,7 @@ class Performer {
   #program: { from: string; command: string; ended: Promise<Output> } | undefined;
   #events: EventLog | undefined;
   #burst: Omit<SharesCheck, 'step'> | undefined;
+  #capture: Capture | undefined;
   readonly #servers: RunningPod[] = [];
   #waited = false;
   #patienceMs = PATIENCE_MS;
@@ -124,7 +125,9 @@ class Performer {
     return this.#phases;
   }
 
-  async begin(): Promise<void> {
+  /** @param capture of everything that happens from here on */
+  async begin(capture: Capture): Promise<void> {
+    this.#capture = capture;
     for (const [node, plane] of this.#instance.planes) this.#rulesBefore.set(node, await plane.rulesText(true));
   }
   async steps(steps: readonly LabStep[]): Promise<void> {
@@ -272,7 +275,9 @@ class Performer {
     const planes = [...this.#instance.planes.values()];
     await Promise.all(planes.map(plane => plane.trace(false)));
     this.#begin('burst', from, `${flows} connections from ${from} to ${packet.dst}`);
-    await sendBurst({ topology: this.#instance.topology, netns: netnsPath(from), from, packet, flows, watcher: this.#watcher });
+    const keepUp = async () => this.#capture?.keepUp();
+    const { topology } = this.#instance;
+    await sendBurst({ topology, netns: netnsPath(from), from, packet, flows, watcher: this.#watcher, keepUp });
     await Promise.all(planes.map(plane => plane.trace(true)));
     this.#burst = { phase: this.#phases.at(-1)!, packet, flows };
   }
@@ -369,20 +374,6 @@ function fitLines(text: string, wanted: readonly RegExp[]): boolean {
 
 /** Real time, never later than the kernel's stamp of what is sent after it. */
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
-
-/** Thousands of connections that differ in a port: they stand in the captures, and a journey of each would tell nothing more. */
-function withoutBursts(frames: Map<string, CapturedFrame[]>, phases: readonly Phase[]): Map<string, CapturedFrame[]> {
-  const bursts = phases.filter(phase => phase.kind === 'burst');
-  if (bursts.length === 0) return frames;
-  return new Map([...frames].map(([hop, list]) => [hop, list.filter(frame => !bursts.some(burst => inPhase(burst, frame)))]));
-}
-
-/** `shares.txt` and `shares.svg`, of a run with bursts. */
-function writeShares(out: string, title: string, all: readonly Shares[]): void {
-  if (all.length === 0) return;
-  writeFileSync(join(out, 'shares.txt'), all.map(shares => `${sharesLines(shares).join('\n')}\n`).join('\n'));
-  writeFileSync(join(out, 'shares.svg'), sharesSvg(all, title));
-}
 
 /** `conntrack.txt` and `rules.txt`: every node under its name. */
 async function dump(instance: Instance, out: string): Promise<void> {

@@ -10,9 +10,8 @@ import type { Topology } from '../topology/model.ts';
 import { probeFrame } from './probe-frame.ts';
 import type { Watcher } from './watcher.ts';
 
-/** Frames at once, and connections that wait for an answer: few enough that no ring on the way fills. */
-const AT_ONCE = 32;
-const MOST_OPEN = 128;
+/** Connections at once: few enough that no ring on the way fills. */
+const AT_ONCE = 128;
 const ANSWER_MS = 1000;
 const LARGEST_FRAME = 128;
 
@@ -27,6 +26,8 @@ export interface Burst {
   flows: number;
   /** Looks at the sender's interface: a connection is answered by SYN,ACK or RST. */
   watcher: Watcher;
+  /** Whoever captures this has seen what there was. */
+  keepUp: () => Promise<void>;
 }
 
 /** NAT changes ports and addresses and leaves the sequence number alone: it tells at every hop which connection a SYN is of. */
@@ -39,8 +40,8 @@ export const flowPacket = (packet: TcpProbe, flow: number): TcpProbe => ({
 export const flowOf = (packet: TcpProbe, flows: number, seq: number): number =>
   seq >= packet.seq && seq < packet.seq + flows ? seq - packet.seq : -1;
 
-/** Sends as fast as answers come; what is not answered is not waited for twice. @throws LabError DEVICE, NETNS_EPERM, OS */
-export async function sendBurst({ topology, netns, from, packet, flows, watcher }: Burst): Promise<void> {
+/** Sends as fast as answers come and the capture keeps up; what is not answered is not waited for twice. @throws LabError DEVICE, NETNS_EPERM, OS */
+export async function sendBurst({ topology, netns, from, packet, flows, watcher, keepUp }: Burst): Promise<void> {
   const socket = insideNetns(netns, () => new PacketSocket('eth0', { frames: 64 }));
   try {
     const memory = arena(AT_ONCE * LARGEST_FRAME);
@@ -52,8 +53,8 @@ export async function sendBurst({ topology, netns, from, packet, flows, watcher 
         place(socket, memory, slot * LARGEST_FRAME, probeFrame(topology, from, flowPacket(packet, sent), sent));
       socket.flush();
       if (socket.failure !== undefined) throw socket.failure;
-      const room = sent < flows ? MOST_OPEN : 0;
-      if (!(await watcher.until(() => answers.count() >= sent - lost - room, ANSWER_MS))) lost = sent - answers.count();
+      if (!(await watcher.until(() => answers.count() >= sent - lost, ANSWER_MS))) lost = sent - answers.count();
+      await watcher.during(keepUp());
     }
   } finally {
     socket.close();
