@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/labs/**', 'test/bench/**'],
+          exclude: ['test/integration/**', 'test/labs/**'],
           pool: 'threads',
         },
       },

@@ -18,6 +18,9 @@ export interface Times {
   readonly tcp: number;
   readonly http: number;
   readonly roundTrips: number;
+  /** TCP streams, and numbers of Services, that are tried. */
+  readonly streams: readonly number[];
+  readonly services: readonly number[];
   readonly lossFreeProbe: number;
   readonly lossFreeSteps: number;
 }
@@ -29,16 +32,20 @@ export const FULL: Times = {
   tcp: 4000,
   http: 3000,
   roundTrips: 4000,
+  streams: [1, 8],
+  services: [1, 1000, 10_000],
   lossFreeProbe: 1000,
   lossFreeSteps: 7,
 };
 export const QUICK: Times = {
-  warmUp: 800,
+  warmUp: 500,
   saturation: 400,
   newFlows: 300,
   tcp: 1000,
   http: 500,
   roundTrips: 1000,
+  streams: [1],
+  services: [1, 10_000],
   lossFreeProbe: 200,
   lossFreeSteps: 5,
 };

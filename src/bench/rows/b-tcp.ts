@@ -9,19 +9,17 @@ import { SERVER_PORT } from '../wires/bed.ts';
 import { dismiss, lineUp } from './lineup.ts';
 import { figures } from './lineup-with-load.ts';
 
-const STREAMS = [1, 8] as const;
-
 export async function rowB(context: Context): Promise<RowResult[]> {
   const rows: RowResult[] = [];
   for (const [kind, prefix] of [
     ['veth', 'b'],
     ['bridge', 'b.tap'],
   ] as const) {
-    const ids = STREAMS.map(streams => `${prefix}.${streams}` as MeasureId);
+    const ids = context.times.streams.map(streams => `${prefix}.${streams}` as MeasureId);
     if (!ids.some(id => wanted(id, context.options.rows))) continue;
     const planes = await lineUp(context, { kind, services: 1, transport: 'tcp' });
     try {
-      for (const [i, streams] of STREAMS.entries()) {
+      for (const [i, streams] of context.times.streams.entries()) {
         if (!wanted(ids[i]!, context.options.rows)) continue;
         context.progress(`b: TCP, ${streams} stream${streams === 1 ? '' : 's'}, ${kind === 'veth' ? 'packet sockets' : 'TAP'}`);
         for (const { bed } of planes) if (i === 0) await throughput(bed, streams, context.times.warmUp);

@@ -6,11 +6,9 @@ import { type Rounds, type RowResult, rowResult } from '../result.ts';
 import { inTurn } from '../turns.ts';
 import { type Loaded, withLoad } from './lineup-with-load.ts';
 
-const COUNTS = [1, 1000, 10_000] as const;
-
 export async function rowC(context: Context): Promise<RowResult[]> {
   const kept = wanted('c.kept', context.options.rows);
-  const counts = COUNTS.filter(count => wanted(idOf(count), context.options.rows) || (kept && count !== 1000));
+  const counts = context.times.services.filter(count => wanted(idOf(count), context.options.rows) || (kept && count !== 1000));
   // All stand beside each other, so that each round asks every plane at every count.
   return everyCount(context, counts, [], contestants => compare(context, counts, contestants));
 }

@@ -26,7 +26,7 @@ const SYSCTL = {
 };
 /** Filling: packets of a piece, and their rate, slow enough that few are lost. */
 const PIECE_MS = 250;
-const PIECE_RATE = 100_000;
+const PIECE_RATE = 200_000;
 const FILLS_WITHIN_MS = 120_000;
 
 export async function rowG(context: Context): Promise<RowResult[]> {
