@@ -65,10 +65,8 @@ function optionsHold(plane: Plane, p: Packet, deliver: boolean): boolean {
   return false;
 }
 
-/** No route, or one that says no: `ip_error` tells the sender why. */
+/** No route, or one that says no: `ip_error` tells the sender why. Nobody asks whether he may send from there. */
 function refuse(plane: Plane, p: Packet, type: RouteType, src: number): Step {
-  const wrong = validateSource(plane, plane.interface(p.iif), src, 0);
-  if (wrong !== DropReason.None) return plane.drop(p, wrong);
   if (!optionsHold(plane, p, false)) return Step.Done;
   if (type === RouteType.Blackhole) return plane.drop(p, DropReason.Blackhole);
   let code: number = icmp.Unreachable.Net;

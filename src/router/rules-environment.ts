@@ -69,15 +69,14 @@ export class RulesEnvironment implements Environment {
   }
 
   /** rpfilter (`net/ipv4/netfilter/ipt_rpfilter.c`). What comes by `lo` is its own way back. */
-  reversePath(p: Packet, loose: boolean, _mark: number, acceptLocal: boolean): boolean {
+  reversePath(p: Packet, loose: boolean, mark: number, acceptLocal: boolean): boolean {
     const plane = this.#plane;
     if (p.iif === plane.lo.id) return true;
     const src = ipv4.src(p.bytes, p.l3);
-    if (src === 0) return true;
-    const route = plane.fib.lookup(src);
+    const route = plane.fib.lookup(src, mark);
     if (route === -1) return false;
     const type = plane.fib.type[route];
-    if (type === RouteType.Local) return acceptLocal;
+    if (type === RouteType.Local) return acceptLocal && (loose || plane.fib.addressTypeOn(src, p.iif) === RouteType.Local);
     return type === RouteType.Unicast && (loose || plane.fib.oif[route] === p.iif);
   }
 

@@ -103,7 +103,7 @@ async function quiet(...sides: readonly Side[]): Promise<void> {
 
 function randomCase(seed: number): Case {
   const c = new Chooser(new SeededRandom(seed));
-  return { seed, rules: randomRules(c), steps: randomTraffic(c, STEPS_PER_CASE) };
+  return { seed, rules: randomRules(c, `s${seed}`), steps: randomTraffic(c, STEPS_PER_CASE) };
 }
 
 function report(c: Case, { difference, kernel, userspace }: Verdict): void {

@@ -16,6 +16,8 @@ export interface PacketSpec {
   seq?: number;
   ack?: number;
   window?: number;
+  /** A multiple of four bytes. */
+  tcpOptions?: number[];
   /** ICMP. */
   type?: number;
   code?: number;
@@ -68,6 +70,7 @@ function wholeFrame(spec: PacketSpec, ends: Ends, quoted?: Uint8Array): Uint8Arr
         seq: spec.seq ?? 0,
         ack: spec.ack ?? 0,
         window: spec.window ?? 8192,
+        ...(spec.tcpOptions ? { tcpOptions: Uint8Array.from(spec.tcpOptions) } : {}),
         data: pattern(spec.length ?? 0),
       });
     case 'udp':

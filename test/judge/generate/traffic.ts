@@ -3,7 +3,8 @@ import type { Step } from '../case.ts';
 import type { PacketSpec } from '../packet-spec.ts';
 import { address, everyHost, hosts, type LinkName, links, routerAddress } from '../topology.ts';
 import type { Chooser } from './choose.ts';
-import { ports } from './rules.ts';
+import { ports } from './matches.ts';
+import { randomSysctls } from './sysctls.ts';
 
 interface Flow {
   link: LinkName;
@@ -22,6 +23,7 @@ interface Flow {
 export function randomTraffic(c: Chooser, length: number): Step[] {
   const steps: Step[] = [];
   const flows: Flow[] = [];
+  if (c.oneIn(3)) steps.push(...randomSysctls(c));
   while (steps.length < length) {
     if (flows.length === 0 || c.oneIn(4)) flows.push(newFlow(c));
     advance(c, c.of(flows), steps);
@@ -182,6 +184,25 @@ function fragments(c: Chooser, f: Flow, steps: Step[]): void {
   for (const fragment of pieces) send(f, steps, { ...packet, fragment: { ...fragment, set } });
 }
 
+/** Maximum segment size, window scale, SACK permitted (RFC 9293, 7323, 2018), and a list that is cut short. */
+const synOptions = (c: Chooser): Partial<PacketSpec> =>
+  c.oneIn(2)
+    ? {}
+    : {
+        tcpOptions: c.of([
+          [2, 4, 5, 180],
+          [2, 4, 5, 180, 4, 2, 3, 3, 7, 0, 0, 0],
+          [3, 3, 14, 1],
+          [3, 3, 2, 1, 4, 2, 1, 1],
+          [1, 1, 1, 2],
+          [2, 4, 1, 0],
+        ]),
+      };
+
+/** One block from `at` on, behind two NOPs. */
+const sack = (at: number): number[] => [1, 1, 5, 10, ...word(at), ...word(at + 10)];
+const word = (v: number): number[] => [(v >>> 24) & 255, (v >>> 16) & 255, (v >>> 8) & 255, v & 255];
+
 function tcpStep(c: Chooser, f: Flow, steps: Step[]): void {
   const client = (packet: Partial<PacketSpec>): void =>
     send(f, steps, { seq: f.clientSeq >>> 0, ack: f.serverSeq >>> 0, ...packet, ...common(c) });
@@ -194,10 +215,10 @@ function tcpStep(c: Chooser, f: Flow, steps: Step[]): void {
       client({ flags: c.of(['A', 'PA', 'FA', 'R', 'SA', 'SF', '']) });
       return;
     }
-    client({ flags: 'S', ack: 0 });
+    client({ flags: 'S', ack: 0, ...synOptions(c) });
     f.clientSeq += 1;
     if (c.oneIn(6)) return;
-    server({ flags: 'SA' });
+    server({ flags: 'SA', ...synOptions(c) });
     f.serverSeq += 1;
     if (c.oneIn(6)) return;
     client({ flags: 'A' });
@@ -219,7 +240,7 @@ function tcpStep(c: Chooser, f: Flow, steps: Step[]): void {
         f.serverSeq += data;
       },
     ],
-    [2, () => client({ flags: 'A' })],
+    [2, () => client({ flags: 'A', ...(c.oneIn(2) ? { tcpOptions: sack(f.serverSeq + c.of([100, 1000, 1_000_000])) } : {}) })],
     [2, () => server({ flags: 'A' })],
     [
       2,

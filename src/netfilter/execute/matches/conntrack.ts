@@ -97,11 +97,15 @@ export function ctStatus(x: Execution, p: Packet, code: Int32Array, at: number):
   return ((x.connections.status(p.ct) & code[at + 2]!) !== 0) !== ((code[at]! & NOT) !== 0);
 }
 
-/** Operands: HAS_STATE, low, high, in whole seconds. */
+/**
+ * Operands: HAS_STATE, low, high, in whole seconds. An entry that is not confirmed has no moment to expire at yet: what stands in its place
+ * is long past on any machine that has been up for longer than the timeout (`nf_ct_expires`).
+ */
 export function ctExpire(x: Execution, p: Packet, code: Int32Array, at: number): boolean {
   const early = withoutEntry(p, code[at + 1]!);
   if (early !== 2) return early === 1;
-  const seconds = Math.floor(x.connections.expiresMs(p.ct) / 1000);
+  const confirmed = (x.connections.status(p.ct) & Ips.Confirmed) !== 0;
+  const seconds = confirmed ? Math.floor(x.connections.expiresMs(p.ct) / 1000) : 0;
   return (seconds >= code[at + 2]! >>> 0 && seconds <= code[at + 3]! >>> 0) !== ((code[at]! & NOT) !== 0);
 }
 

@@ -14,7 +14,7 @@ export function rpfilterTest(x: Execution, p: Packet, code: Int32Array, at: numb
   const options = code[at + 1]!;
   const invert = (options & INVERT) !== 0;
   // A host that has no address yet asks for one.
-  if (x.src >>> 24 === 0 && (x.dst === LIMITED_BROADCAST || (isMulticast(x.dst) && x.dst >>> 8 === 0xe00000))) return !invert;
+  if (x.src === 0 && (x.dst === LIMITED_BROADCAST || (isMulticast(x.dst) && x.dst >>> 8 === 0xe00000))) return !invert;
   const mark = (options & VALID_MARK) !== 0 ? p.mark : 0;
   return x.env.reversePath(p, (options & LOOSE) !== 0, mark, (options & ACCEPT_LOCAL) !== 0) !== invert;
 }
