@@ -46,11 +46,15 @@ export class ConntrackCommands {
 export class EventFollowers {
   readonly #conntrack: Conntrack;
   readonly #tell: (follower: number, lines: readonly string[]) => void;
+  readonly #warn: (message: string) => void;
   readonly #followers = new Map<number, (e: EventRecord) => string | undefined>();
+  #lost = 0;
 
-  constructor(conntrack: Conntrack, tell: (follower: number, lines: readonly string[]) => void) {
+  /** @param warn is told when more has happened between two batches than the ring holds */
+  constructor(conntrack: Conntrack, tell: (follower: number, lines: readonly string[]) => void, warn: (message: string) => void) {
     this.#conntrack = conntrack;
     this.#tell = tell;
+    this.#warn = warn;
   }
 
   /** @throws LabError BAD_INPUT for words that conntrack(8) does not know */
@@ -65,13 +69,17 @@ export class EventFollowers {
 
   remove(follower: number): void {
     this.#followers.delete(follower);
-    if (this.#followers.size === 0) this.#conntrack.stopListening();
+    if (this.#followers.size > 0) return;
+    this.#conntrack.stopListening();
+    this.#lost = 0;
   }
 
   /** Once per batch: what has happened since. */
   tell(): void {
     if (this.#followers.size === 0) return;
     const ring = this.#conntrack.listen();
+    if (ring.lost > this.#lost) this.#warn(`conntrack -E: ${ring.lost - this.#lost} events were lost: too many at once`);
+    this.#lost = ring.lost;
     const events: EventRecord[] = [];
     for (let e = ring.take(); e !== undefined; e = ring.take()) events.push(e);
     if (events.length === 0) return;

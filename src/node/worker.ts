@@ -47,7 +47,11 @@ class Node {
     const environment = new RulesEnvironment(plane, conntrack);
     const netfilter = new Netfilter(environment);
     this.#netfilter = netfilter;
-    this.#followers = new EventFollowers(conntrack, (follower, lines) => say({ kind: 'events', follower, lines }));
+    this.#followers = new EventFollowers(
+      conntrack,
+      (follower, lines) => say({ kind: 'events', follower, lines }),
+      message => say({ kind: 'warning', message }),
+    );
     this.#commands = new ConntrackCommands(
       conntrack,
       (id, text) => say({ kind: 'text', id, text }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ConntrackCommands } from '../../src/node/conntrack-command.ts';
+import { ConntrackCommands, EventFollowers } from '../../src/node/conntrack-command.ts';
 import type { ToolResult } from '../../src/node/tool.ts';
 import { Hook } from '../../src/packet/verdict.ts';
 import { udpPacket, world } from '../conntrack/packets.ts';
@@ -74,5 +74,32 @@ describe('a conntrack command on a running node', () => {
     while (commands.goOn());
     expect(lines(pieces).length).toBe(1000);
     expect(results.length).toBe(2);
+  });
+});
+
+describe('those who follow events', () => {
+  test('are warned of when more has happened at once than can be kept, each time', () => {
+    const { ct, begin } = scene(0);
+    const warnings: string[] = [];
+    let lines = 0;
+    const followers = new EventFollowers(
+      ct,
+      (_follower, more) => {
+        lines += more.length;
+      },
+      message => warnings.push(message),
+    );
+    followers.add(1, ['-E']);
+    for (let n = 0; n < 3000; n++) begin(n);
+    ct.flush();
+    followers.tell();
+    expect(lines).toBe(4096);
+    expect(warnings).toEqual(['conntrack -E: 1904 events were lost: too many at once']);
+    begin(1);
+    followers.tell();
+    expect(lines).toBe(4097);
+    expect(warnings.length).toBe(1);
+    followers.remove(1);
+    expect(ct.core.events).toBe(null);
   });
 });
