@@ -10,6 +10,7 @@ import { Hook } from '../packet/verdict.ts';
 import { same } from '../wire/bytes.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import { RouteType } from './fib.ts';
 import { type Plane, Step } from './plane.ts';
 
 export interface BridgePort {
@@ -19,10 +20,18 @@ export interface BridgePort {
   hairpin: boolean | readonly Uint8Array[];
 }
 
-/** Does this packet, which leaves where it came in and needs no gateway, stay at layer 2? */
-export function forwardsInBridge(plane: Plane, p: Packet): boolean {
-  const port = plane.bridge[p.iif];
-  return port?.nfCall === true && plane.sysctls.node.bridge_nf_call_iptables !== 0;
+/** Do frames that come in on `iif` go through the rules at layer 2, before the bridge decides where they go? */
+export const callsRules = (plane: Plane, iif: number): boolean =>
+  plane.bridge[iif]?.nfCall === true && plane.sysctls.node.bridge_nf_call_iptables !== 0;
+
+/**
+ * Does this packet, whose destination is settled, stay at layer 2? Then the bridge's own interface never sees it: with the rules called
+ * at layer 2, `cni0` shows what goes up to the node, after PREROUTING, and nothing of what pods say to each other.
+ */
+export function staysInBridge(plane: Plane, p: Packet): boolean {
+  if (!callsRules(plane, p.iif)) return false;
+  const route = plane.fib.lookup(ipv4.dst(p.bytes, p.l3), p.mark);
+  return route !== -1 && plane.fib.type[route] === RouteType.Unicast && plane.fib.oif[route] === p.iif && plane.fib.via[route] === 0;
 }
 
 /** A frame that may not leave ends here, before FORWARD (`should_deliver` stands in front of `br_forward_finish`): no rule sees it. */

@@ -41,8 +41,8 @@ export function sendOut(plane: Plane, p: Packet): Step {
   return resolve(plane, p, oif);
 }
 
-/** A device cuts segments when it speaks the virtio-net header; a tunnel's outer packet has no place for one. */
-const takesSegments = (oif: Interface): boolean => oif.device?.offload === true;
+/** A device cuts segments when it speaks the virtio-net header. A tunnel sees to its own: how, depends on the way of its outer packet. */
+const takesSegments = (oif: Interface): boolean => oif.link === Link.Vxlan || oif.device?.offload === true;
 
 /** `ip_finish_output2`: the MAC of the next hop, or a place in the queue of those who wait for it. */
 function resolve(plane: Plane, p: Packet, oif: Interface): Step {
@@ -84,7 +84,7 @@ function transmit(plane: Plane, p: Packet, oif: Interface): Step {
   p.start = p.l3 - ethernet.HEADER_LEN;
   if (p.physOut === 0) ethernet.setSrc(p.bytes, p.start, oif.mac);
   ethernet.setType(p.bytes, p.start, ethernet.EtherType.Ipv4);
-  if (plane.tracer !== null) plane.tracer.depart(p);
+  if (plane.tracer !== null && p.physOut === 0) plane.tracer.depart(p);
   oif.dirty = true;
   return oif.device!.transmit(p) ? Step.Done : plane.drop(p, oif.device!.failure ? DropReason.DevReady : DropReason.TxQueueFull);
 }

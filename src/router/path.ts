@@ -8,7 +8,7 @@ import { type Packet, PacketType } from '../packet/packet.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as arp from './arp.ts';
-import { bridge } from './bridge.ts';
+import { bridge, callsRules } from './bridge.ts';
 import { deliver } from './deliver.ts';
 import { egress, sendOut, sendTo } from './egress.ts';
 import { forward } from './forward.ts';
@@ -34,8 +34,10 @@ export function frameIn(plane: Plane, p: Packet, iif: Interface): void {
     return;
   }
   p.l3 = p.start + ethernet.HEADER_LEN;
-  if (plane.tracer !== null) plane.tracer.arrive(p);
   const type = ethernet.type(p.bytes, p.start);
+  // A bridge whose frames go through the rules shows them behind PREROUTING (`receive.ts`).
+  const later = type === ethernet.EtherType.Ipv4 && callsRules(plane, p.iif);
+  if (plane.tracer !== null && !later) plane.tracer.arrive(p);
   if (type === ethernet.EtherType.Ipv4) run(plane, p, Step.Receive);
   else if (type === ethernet.EtherType.Arp) arp.arrive(plane, p);
   else plane.drop(p, DropReason.UnhandledProto);

@@ -5,7 +5,7 @@ import { type Packet, PacketType } from '../packet/packet.ts';
 import { Hook } from '../packet/verdict.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
-import { forwardsInBridge } from './bridge.ts';
+import { callsRules, staysInBridge } from './bridge.ts';
 import { RouteType } from './fib.ts';
 import { sendError } from './icmp-error.ts';
 import { checkOptions } from './ip-options.ts';
@@ -20,6 +20,7 @@ export function receive(plane: Plane, p: Packet): Step {
   p.l4 = p.l3 + ipv4.headerLength(p.bytes, p.l3);
 
   if (!plane.passes(Hook.Prerouting, p)) return Step.Done;
+  if (plane.tracer !== null && callsRules(plane, p.iif) && !staysInBridge(plane, p)) plane.tracer.arrive(p);
   return routeInput(plane, p);
 }
 
@@ -53,7 +54,7 @@ function routeInput(plane: Plane, p: Packet): Step {
   p.nextHop = via === 0 ? dst : via;
   p.prefSrc = plane.fib.prefSrc[route]!;
   if (!optionsHold(plane, p, false)) return Step.Done;
-  return oif === p.iif && via === 0 && forwardsInBridge(plane, p) ? Step.Bridge : Step.Forward;
+  return oif === p.iif && via === 0 && callsRules(plane, p.iif) ? Step.Bridge : Step.Forward;
 }
 
 /** Options are looked at when it is known where the packet goes (`ip_rcv_options`). @returns false when they end it. */
