@@ -26,8 +26,6 @@ export default lab({
   nodes: ['node1'],
   pods: { 'pod-a': { node: 'node1', image: 'kubehop/echo' } },
   outside: { client: '203.0.113.9/24' },
-  // Frames between ports of the bridge are not this exercise's: with bridge-nf on, cni0 would show answers as PREROUTING has left them.
-  bridgeNf: false,
   // Somebody else's rules on the same node: what a flush of the whole table takes with it.
   services: { web: { clusterIp: '10.96.0.10', port: 80, nodePort: 30081, pods: ['pod-a'] } },
   steps: [

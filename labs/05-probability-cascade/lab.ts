@@ -16,8 +16,6 @@ export default lab({
     three: { clusterIp: '10.96.0.3', port: 80, nodePort: 30003, pods: web.slice(0, 3) },
     five: { clusterIp: '10.96.0.5', port: 80, nodePort: 30005, pods: web },
   },
-  // Client and pods share no bridge. With bridge-nf on, cni0 would show answers as PREROUTING has left them.
-  bridgeNf: false,
   steps: [
     // One endpoint: nothing to draw.
     probe('client', tcpSyn('192.168.56.11:30001', { seq: 500_000 })),
