@@ -33,6 +33,8 @@ export interface Device {
   mtu: number;
   /** Takes and gives segments and unfinished checksums (virtio-net header); otherwise the router cuts and finishes. */
   readonly offload: boolean;
+  /** With `offload`: takes and gives UDP datagrams that are to be cut too (VIRTIO_NET_HDR_GSO_UDP_L4, Linux 6.2). */
+  readonly udpSegments: boolean;
   /** For the poll set. -1: never readable (memory). */
   readonly fd: number;
   /**

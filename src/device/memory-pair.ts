@@ -13,6 +13,8 @@ import { packetType } from './packet-type.ts';
 export interface MemoryDeviceOptions {
   /** Default true. */
   offload?: boolean;
+  /** Default false. */
+  udpSegments?: boolean;
   name?: string;
   ifindex?: number;
   mac?: Uint8Array;
@@ -36,6 +38,7 @@ export class MemoryDevice implements Device {
   readonly kind = 'memory';
   readonly fd = -1;
   readonly offload: boolean;
+  readonly udpSegments: boolean;
   readonly name: string;
   readonly ifindex: number;
   readonly mac: Uint8Array;
@@ -63,6 +66,7 @@ export class MemoryDevice implements Device {
     this.mac = options.mac ?? (shape.bare ? new Uint8Array(6) : Uint8Array.of(2, 0, 0, 0, 0, number));
     this.mtu = options.mtu ?? 1500;
     this.offload = options.offload ?? true;
+    this.udpSegments = options.udpSegments ?? false;
     this.#frameSize = shape.frameSize;
     this.#headroom = shape.headroom;
     this.#bare = shape.bare;

@@ -4,9 +4,16 @@
  *
  *     0 flags   1 gso_type   2 hdr_len (16)   4 gso_size (16)   6 csum_start (16)   8 csum_offset (16)      machine order: little endian
  */
+import { release } from 'node:os';
 import { Gso, type Packet } from '../packet/packet.ts';
 
 export const VNET_HDR_LEN = 10;
+
+/** VIRTIO_NET_HDR_GSO_UDP_L4 came with Linux 6.2 for all devices at once (`include/linux/virtio_net.h`); before it is an invalid header. */
+export function kernelCutsUdp(version = release()): boolean {
+  const [major, minor] = version.split('.', 2).map(Number);
+  return major! > 6 || (major === 6 && minor! >= 2);
+}
 
 const F_NEEDS_CSUM = 1;
 const F_DATA_VALID = 2;

@@ -18,7 +18,7 @@ import { Gso, type Packet } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
 import type { Device, DeviceCounters } from './device.ts';
 import { LinkState } from './link-state.ts';
-import { findPartialChecksum, readVnetHeader, VNET_HDR_LEN } from './offload.ts';
+import { findPartialChecksum, kernelCutsUdp, readVnetHeader, VNET_HDR_LEN } from './offload.ts';
 import * as option from './packet-option.ts';
 import { RESERVE, RxRing, ringShape, Status } from './rx-ring.ts';
 import { SendQueue } from './send-queue.ts';
@@ -51,6 +51,7 @@ export class PacketSocket implements Device {
   readonly mac: Uint8Array;
   readonly fd: number;
   readonly offload: boolean;
+  readonly udpSegments: boolean;
   mtu: number;
 
   readonly #control = new InterfaceControl();
@@ -67,6 +68,7 @@ export class PacketSocket implements Device {
   constructor(name: string, options: PacketSocketOptions = {}) {
     this.name = name;
     this.offload = options.offload ?? false;
+    this.udpSegments = this.offload && kernelCutsUdp();
     let fd = -1;
     let ring: RxRing | undefined;
     try {

@@ -18,7 +18,7 @@ import type { Packet } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
 import type { Device, DeviceCounters } from './device.ts';
 import { LinkState } from './link-state.ts';
-import { readVnetHeader, VNET_HDR_LEN, writeVnetHeader } from './offload.ts';
+import { kernelCutsUdp, readVnetHeader, VNET_HDR_LEN, writeVnetHeader } from './offload.ts';
 import { packetType } from './packet-type.ts';
 
 const PATH = '/dev/net/tun';
@@ -63,6 +63,7 @@ export class TunTap implements Device {
   readonly mac = new Uint8Array(6);
   readonly fd: number;
   readonly offload: boolean;
+  readonly udpSegments: boolean;
   readonly #counters: DeviceCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, rxDropped: 0, txDropped: 0 };
   mtu: number;
 
@@ -88,6 +89,7 @@ export class TunTap implements Device {
   constructor(kind: 'tap' | 'tun', options: TunTapOptions, kernelMac: Uint8Array | undefined) {
     this.kind = kind;
     this.offload = options.offload ?? false;
+    this.udpSegments = this.offload && kernelCutsUdp();
     this.#vnetLen = this.offload ? VNET_HDR_LEN : 0;
     this.#smallest = kind === 'tap' ? 14 : 1;
     this.#slots = options.slots ?? 64;

@@ -12,6 +12,8 @@ import type { BatchClock } from './batch-clock.ts';
 
 /** Frames that are taken at once: few enough that their headers stay in the first-level cache. */
 const BATCH = 64;
+/** One packet may take two or three: a segment of 64 KiB in datagrams with a header for each piece. */
+const FEW_LARGE = 4;
 /** The longest wait: neighbour timers are looked at this often while nothing arrives. */
 const IDLE_MS = 100;
 /** Timers are looked at this often under load. */
@@ -80,7 +82,11 @@ export function takeFrames(plane: Plane, port: Interface, batch: readonly Packet
   const device = port.device!;
   const n = device.receive(batch);
   if (n > 1) prefetch(batch, n, HEADER_LEN);
-  for (let i = 0; i < n; i++) frameIn(plane, batch[i]!, port);
+  for (let i = 0; i < n; i++) {
+    frameIn(plane, batch[i]!, port);
+    // What was sent gives its slots back: a batch of segments into a tunnel takes more than there are.
+    if (plane.arena.freeLarge < FEW_LARGE) plane.flush();
+  }
   if (n > 0) plane.flush();
   device.release();
   return n === batch.length;
@@ -90,7 +96,10 @@ function takeSockets(plane: Plane, batch: readonly Packet[], prefetch: Prefetch)
   const device = plane.sockets!;
   const n = device.receive(batch);
   if (n > 1) prefetch(batch, n, 0);
-  for (let i = 0; i < n; i++) socketIn(plane, batch[i]!);
+  for (let i = 0; i < n; i++) {
+    socketIn(plane, batch[i]!);
+    if (plane.arena.freeLarge < FEW_LARGE) plane.flush();
+  }
   if (n > 0) plane.flush();
   device.release();
   return n === batch.length;

@@ -47,6 +47,10 @@ export class Arena {
   get free(): number {
     return this.#freeSmall.length + this.#freeLarge.length;
   }
+  /** Slots for packets of any length. */
+  get freeLarge(): number {
+    return this.#freeLarge.length;
+  }
 
   /**
    * A packet with room for `length` bytes of frame behind `HEADROOM`; `end` is where the frame will end. What the slot held before

@@ -1,7 +1,7 @@
 /** A packet copied to a slot of the arena, with all its state: to wait for a neighbour, or because it needs more room in front. */
 import { DropReason } from '../base/drop-reason.ts';
 import type { Packet } from '../packet/packet.ts';
-import { copy } from '../wire/bytes.ts';
+import { copy, copyLong } from '../wire/bytes.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { type Plane, Step } from './plane.ts';
 
@@ -22,7 +22,7 @@ export function copyToArena(plane: Plane, p: Packet): Packet | null {
   kept.l4 = kept.l3 + (p.l4 - p.l3);
   // The link header comes along where there is one: the bridge keeps its sender's MAC.
   if (p.l3 - p.start >= ethernet.HEADER_LEN) copy(p.bytes, p.l3 - ethernet.HEADER_LEN, kept.bytes, kept.start, ethernet.HEADER_LEN);
-  copy(p.bytes, p.l3, kept.bytes, kept.l3, length);
+  copyLong(p.bytes, p.l3, kept.bytes, kept.l3, length);
   kept.inherit(p);
   return kept;
 }

@@ -4,7 +4,7 @@
  */
 import { DropReason } from '../base/drop-reason.ts';
 import { Gso, type Packet } from '../packet/packet.ts';
-import { copy } from '../wire/bytes.ts';
+import { copy, copyLong } from '../wire/bytes.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
@@ -27,7 +27,7 @@ export function segment(plane: Plane, p: Packet): Step {
     s.l4 = s.l3 + (p.l4 - p.l3);
     if (p.l3 - p.start >= ethernet.HEADER_LEN) copy(p.bytes, p.l3 - ethernet.HEADER_LEN, s.bytes, s.start, ethernet.HEADER_LEN);
     copy(p.bytes, p.l3, s.bytes, s.l3, headers);
-    copy(p.bytes, p.l3 + headers + at, s.bytes, s.l3 + headers, length);
+    copyLong(p.bytes, p.l3 + headers + at, s.bytes, s.l3 + headers, length);
     s.inherit(p);
     s.csumStart = 0;
     s.gsoType = Gso.None;
@@ -35,33 +35,33 @@ export function segment(plane: Plane, p: Packet): Step {
     s.hdrLen = 0;
     ipv4.setTotalLength(s.bytes, s.l3, headers + length);
     ipv4.setIdentification(s.bytes, s.l3, (id + n) & 0xffff);
-    if (isTcp) finishTcp(s, at, at === 0, at + length === payload);
+    if (isTcp) finishTcp(s.bytes, s.l3, s.l4, s.end, at, at + length === payload);
     else finishUdp(s);
     plane.later(s, Step.Resume);
   }
   return Step.Done;
 }
 
-/** FIN and PSH belong to the last segment, CWR to the first (RFC 3168 section 6.1.2). */
-function finishTcp(s: Packet, offset: number, first: boolean, last: boolean): void {
-  const b = s.bytes;
-  tcp.setSeq(b, s.l4, (tcp.seqI32(b, s.l4) + offset) >>> 0);
-  let flags = tcp.flags(b, s.l4);
+/**
+ * The TCP header of a segment whose bytes begin `offset` bytes behind those of the whole: still as in the whole, its lengths written. FIN and
+ * PSH belong to the last segment, CWR to the first (RFC 3168 section 6.1.2).
+ */
+export function finishTcp(b: Uint8Array, l3: number, l4: number, end: number, offset: number, last: boolean): void {
+  tcp.setSeq(b, l4, (tcp.seqI32(b, l4) + offset) >>> 0);
+  let flags = tcp.flags(b, l4);
   if (!last) flags &= ~(tcp.Flag.Fin | tcp.Flag.Psh);
-  if (!first) flags &= ~tcp.Flag.Cwr;
-  tcp.setFlags(b, s.l4, flags);
-  tcp.setChecksum(b, s.l4, 0);
-  tcp.setChecksum(b, s.l4, transportSum(s, ipv4.Protocol.Tcp));
+  if (offset !== 0) flags &= ~tcp.Flag.Cwr;
+  tcp.setFlags(b, l4, flags);
+  tcp.setChecksum(b, l4, 0);
+  tcp.setChecksum(b, l4, transportSum(b, l3, l4, end, ipv4.Protocol.Tcp));
 }
 
 function finishUdp(s: Packet): void {
   const b = s.bytes;
   udp.setLength(b, s.l4, s.end - s.l4);
   udp.setChecksum(b, s.l4, 0);
-  udp.setChecksum(b, s.l4, transportSum(s, ipv4.Protocol.Udp) || 0xffff);
+  udp.setChecksum(b, s.l4, transportSum(b, s.l3, s.l4, s.end, ipv4.Protocol.Udp) || 0xffff);
 }
 
-const transportSum = (s: Packet, protocol: number): number =>
-  checksum.finish(
-    checksum.add(checksum.pseudoHeader(ipv4.src(s.bytes, s.l3), ipv4.dst(s.bytes, s.l3), protocol, s.end - s.l4), s.bytes, s.l4, s.end),
-  );
+const transportSum = (b: Uint8Array, l3: number, l4: number, end: number, protocol: number): number =>
+  checksum.finish(checksum.add(checksum.pseudoHeader(ipv4.src(b, l3), ipv4.dst(b, l3), protocol, end - l4), b, l4, end));

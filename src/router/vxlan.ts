@@ -5,16 +5,19 @@
  */
 import type { Ipv4 } from '../base/address.ts';
 import { DropReason } from '../base/drop-reason.ts';
-import { type Packet, PacketType } from '../packet/packet.ts';
+import { Gso, type Packet, PacketType } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
 import { copy, i32, same, u16 } from '../wire/bytes.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import * as tcp from '../wire/tcp.ts';
 import * as udp from '../wire/udp.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { copyOut } from './copy-out.ts';
 import { type Plane, Step } from './plane.ts';
+import { segment } from './segment.ts';
+import { fitsTogether, goesAsTrain, pieceOf, putTogether, train, trainPayload } from './vxlan-train.ts';
 
 const OUTER = ipv4.HEADER_LEN + udp.HEADER_LEN + vxlan.HEADER_LEN;
 /** `net.ipv4.ip_local_port_range`: where the outer source port comes from (`udp_flow_src_port`). */
@@ -60,8 +63,30 @@ export class Vxlan {
 /** Wrap `p` for the peer of neighbour `entry`; it goes on as a packet of this node. */
 export function encapsulate(plane: Plane, p: Packet, entry: number): Step {
   const tunnel = plane.vxlan[p.oif]!;
+  if (p.gsoType !== Gso.None) return encapsulateSegments(plane, p, entry, tunnel);
   if (p.l3 - ethernet.HEADER_LEN - OUTER - ethernet.HEADER_LEN < p.floor) return copyOut(plane, p, Step.Resume);
   if (p.csumStart !== 0) finishChecksum(p);
+  const node = writeInner(plane, p, entry, tunnel);
+  if (node === 0) return plane.drop(p, DropReason.VxlanNoPeer);
+  const b = p.bytes;
+  const inner = p.start;
+  const tos = ipv4.tos(b, p.l3);
+  const port = sourcePort(plane, p);
+  const l3 = inner - OUTER;
+  vxlan.write(b, inner - vxlan.HEADER_LEN, tunnel.vni);
+  const { mark, id } = p;
+  p.forget();
+  p.mark = mark;
+  p.id = id;
+  p.start = l3;
+  p.l3 = l3;
+  p.l4 = l3 + ipv4.HEADER_LEN;
+  writeOuter(plane, p, tunnel, node, tos, port);
+  return Step.Output;
+}
+
+/** The Ethernet header inside, in front of `p.l3`. @returns the node that the frame goes to, 0 when nobody is behind the MAC */
+function writeInner(plane: Plane, p: Packet, entry: number, tunnel: Vxlan): number {
   const b = p.bytes;
   const inner = p.l3 - ethernet.HEADER_LEN;
   const macs = plane.neighbours.macs;
@@ -70,34 +95,42 @@ export function encapsulate(plane: Plane, p: Packet, entry: number): Step {
   ethernet.setType(b, inner, ethernet.EtherType.Ipv4);
   p.start = inner;
   if (plane.tracer !== null) plane.tracer.depart(p);
-  const node = tunnel.nodeOf(macs, entry * 6);
-  if (node === 0) return plane.drop(p, DropReason.VxlanNoPeer);
+  return tunnel.nodeOf(macs, entry * 6);
+}
 
-  const tos = ipv4.tos(b, p.l3);
-  const port = sourcePort(plane, p);
-  const length = p.end - inner + OUTER;
-  const l3 = inner - OUTER;
-  const l4 = l3 + ipv4.HEADER_LEN;
-  vxlan.write(b, l4 + udp.HEADER_LEN, tunnel.vni);
+/** IPv4 and UDP at `p.l3`. */
+function writeOuter(plane: Plane, p: Packet, tunnel: Vxlan, node: number, tos: number, port: number): void {
+  const b = p.bytes;
+  const { l3, l4 } = p;
   udp.setSrcPort(b, l4, port);
   udp.setDstPort(b, l4, tunnel.port);
-  udp.setLength(b, l4, length - ipv4.HEADER_LEN);
-  udp.setChecksum(b, l4, 0);
+  udp.setLength(b, l4, p.end - l4);
   // Outer TTL 64 and no DF, whatever the inner packet says; of its TOS only the ECN bits go outside (RFC 6040).
   const ttl = plane.sysctls.node.ip_default_ttl;
-  ipv4.write(b, l3, tos & ECN_MASK, length, plane.nextIpId(), 0, ttl, ipv4.Protocol.Udp, tunnel.local, node);
-  if (tunnel.udpChecksum) {
-    const sum = checksum.add(checksum.pseudoHeader(tunnel.local, node, ipv4.Protocol.Udp, p.end - l4), b, l4, p.end);
-    udp.setChecksum(b, l4, checksum.finish(sum) || 0xffff);
+  ipv4.write(b, l3, tos & ECN_MASK, p.end - l3, plane.nextIpId(), 0, ttl, ipv4.Protocol.Udp, tunnel.local, node);
+  const pseudo = checksum.pseudoHeader(tunnel.local, node, ipv4.Protocol.Udp, p.end - l4);
+  udp.setChecksum(b, l4, p.csumStart === 0 ? 0 : checksum.fold(pseudo));
+  if (tunnel.udpChecksum && p.csumStart === 0) udp.setChecksum(b, l4, checksum.finish(checksum.add(pseudo, b, l4, p.end)) || 0xffff);
+}
+
+/** A segment that is still to be cut: in datagrams of many pieces where the way leads through a device that takes such, else piece by piece. */
+function encapsulateSegments(plane: Plane, p: Packet, entry: number, tunnel: Vxlan): Step {
+  const node = tunnel.nodeOf(plane.neighbours.macs, entry * 6);
+  if (!goesAsTrain(plane, p, node)) return segment(plane, p);
+  if (p.l3 - ethernet.HEADER_LEN < p.floor) return copyOut(plane, p, Step.Resume);
+  writeInner(plane, p, entry, tunnel);
+  const tos = ipv4.tos(p.bytes, p.l3);
+  const port = sourcePort(plane, p);
+  const payload = p.end - p.l4 - tcp.headerLength(p.bytes, p.l4);
+  for (let at = 0; at < payload; at += trainPayload(p)) {
+    const s = train(plane, p, at, tunnel.vni);
+    if (s === null) return plane.drop(p, DropReason.NoMemory);
+    s.mark = p.mark;
+    s.id = p.id;
+    writeOuter(plane, s, tunnel, node, tos, port);
+    plane.later(s, Step.Output);
   }
-  const { mark, id } = p;
-  p.forget();
-  p.mark = mark;
-  p.id = id;
-  p.start = l3;
-  p.l3 = l3;
-  p.l4 = l4;
-  return Step.Output;
+  return Step.Done;
 }
 
 /** Both directions of a flow need not agree, but one flow keeps one port: RSS and ECMP then keep its order. */
@@ -124,6 +157,32 @@ export function decapsulate(plane: Plane, p: Packet, listener: Vxlan): Step {
     if (!checksum.holds(sum, b, p.l4, end)) return plane.drop(p, DropReason.UdpCsum);
   }
   const header = p.l4 + udp.HEADER_LEN;
+  if (p.gsoType !== Gso.None && end - header > p.gsoSize) {
+    if (p.gsoType !== Gso.UdpL4) return plane.drop(p, DropReason.PktTooBig);
+    if (!fitsTogether(p, header, end)) return onePieceAfterTheOther(plane, p, listener, header, end);
+    putTogether(p, header, end);
+    return strip(plane, p, listener, header, p.end);
+  }
+  p.gsoType = Gso.None;
+  p.csumStart = 0;
+  return strip(plane, p, listener, header, end);
+}
+
+/** Pieces that are not one segment: each is a datagram of its own. */
+function onePieceAfterTheOther(plane: Plane, p: Packet, listener: Vxlan, header: number, end: number): Step {
+  for (let at = header; at < end; at += p.gsoSize) {
+    const s = pieceOf(plane, p, at, Math.min(at + p.gsoSize, end));
+    if (s === null) return plane.drop(p, DropReason.NoMemory);
+    const step = strip(plane, s, listener, s.l4 + udp.HEADER_LEN, s.end);
+    if (step === Step.Done) plane.spend(s);
+    else plane.later(s, step);
+  }
+  return Step.Done;
+}
+
+/** Away with everything up to the inner frame. Its checksum may be partial, and it may be a segment to be cut. */
+function strip(plane: Plane, p: Packet, listener: Vxlan, header: number, end: number): Step {
+  const b = p.bytes;
   const wrong = vxlan.check(b, header, end);
   if (wrong !== DropReason.None) return plane.drop(p, wrong);
   const tunnel = deviceFor(plane, listener.port, vxlan.vni(b, header));
@@ -139,7 +198,6 @@ export function decapsulate(plane: Plane, p: Packet, listener: Vxlan): Step {
   p.forget();
   p.mark = mark;
   p.id = id;
-  p.csumStart = 0;
   p.csumValid = false;
   p.iif = tunnel.id;
   p.floor = header;

@@ -1,0 +1,186 @@
+/**
+ * Many segments in one outer datagram (UDP segmentation offload, `__udp_gso_segment`, `net/ipv4/udp_offload.c`). A segment of up to 64 KiB that a
+ * sender left to the device cannot be told to the kernel inside a tunnel: the virtio-net header has one pair of lengths. So it is cut here, each piece
+ * with headers of its own, and the pieces stand one behind the other as the payload of one UDP datagram that is to be cut into equal parts:
+ *
+ *     | IPv4 | UDP |  VXLAN | Ethernet | IPv4 | TCP | MSS  |  VXLAN | Ethernet | IPv4 | TCP | MSS  |  ...
+ *                  |<----------- gsoSize ----------------->|
+ *
+ * Whoever does not pass such a datagram on whole cuts it at these borders: on the wire stands what single packets would have been. A router that
+ * gets it whole puts the pieces together again, as the kernel's GRO does; when they do not fit together each goes its own way.
+ */
+import { DropReason } from '../base/drop-reason.ts';
+import { Gso, type Packet } from '../packet/packet.ts';
+import { copy, copyLong, i32, same, u16 } from '../wire/bytes.ts';
+import * as checksum from '../wire/checksum.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as tcp from '../wire/tcp.ts';
+import * as udp from '../wire/udp.ts';
+import * as vxlan from '../wire/vxlan.ts';
+import type { Plane } from './plane.ts';
+import { finishTcp } from './segment.ts';
+
+/** In front of each inner packet, and in front of them all. */
+export const INNER_FRONT = vxlan.HEADER_LEN + ethernet.HEADER_LEN;
+export const OUTER_FRONT = ipv4.HEADER_LEN + udp.HEADER_LEN;
+const LONGEST = 65_535;
+const UDP_CHECKSUM_OFFSET = 6;
+
+/** May the segments of `p` travel so to `node`? TCP alone: it is what is put together again. */
+export function goesAsTrain(plane: Plane, p: Packet, node: number): boolean {
+  if (p.gsoType !== Gso.Tcp4 || p.csumStart === 0) return false;
+  const route = plane.fib.lookup(node, p.mark);
+  if (route === -1) return false;
+  const stride = INNER_FRONT + p.l4 - p.l3 + tcp.headerLength(p.bytes, p.l4) + p.gsoSize;
+  const underlay = plane.interface(plane.fib.oif[route]!);
+  return underlay.device?.udpSegments === true && OUTER_FRONT + stride <= underlay.mtu;
+}
+
+/**
+ * The pieces of `p` from byte `at` of its payload, as many as one datagram holds, behind room for the outer headers; `p` has the inner Ethernet
+ * header in front of `p.l3`. The caller writes IPv4 and UDP, whose checksum is partial where there is more than one piece.
+ *
+ * @returns the datagram, `l3` at its place for IPv4; null when no slot is free
+ */
+export function train(plane: Plane, p: Packet, at: number, vni: number): Packet | null {
+  const headers = p.l4 - p.l3 + tcp.headerLength(p.bytes, p.l4);
+  const payload = p.end - p.l3 - headers;
+  const stride = INNER_FRONT + headers + p.gsoSize;
+  const count = Math.min(Math.floor((LONGEST - OUTER_FRONT) / stride), Math.ceil((payload - at) / p.gsoSize));
+  const bytes = Math.min(count * p.gsoSize, payload - at);
+  const s = plane.arena.take(ethernet.HEADER_LEN + OUTER_FRONT + count * (INNER_FRONT + headers) + bytes);
+  if (s === null) return null;
+  s.start += ethernet.HEADER_LEN;
+  s.l3 = s.start;
+  s.l4 = s.l3 + ipv4.HEADER_LEN;
+  for (let i = 0; i < count; i++) {
+    const offset = at + i * p.gsoSize;
+    const length = Math.min(p.gsoSize, payload - offset);
+    writePiece(p, offset, length, s.bytes, s.l3 + OUTER_FRONT + i * stride, vni, offset + length === payload);
+  }
+  if (count > 1) {
+    s.gsoType = Gso.UdpL4;
+    s.gsoSize = stride;
+    s.csumStart = s.l4;
+    s.csumOffset = UDP_CHECKSUM_OFFSET;
+  }
+  return s;
+}
+
+/** Payload bytes that one datagram of `train` takes. */
+export const trainPayload = (p: Packet): number => {
+  const headers = p.l4 - p.l3 + tcp.headerLength(p.bytes, p.l4);
+  return Math.floor((LONGEST - OUTER_FRONT) / (INNER_FRONT + headers + p.gsoSize)) * p.gsoSize;
+};
+
+function writePiece(p: Packet, offset: number, length: number, b: Uint8Array, at: number, vni: number, last: boolean): void {
+  const headers = p.l4 - p.l3 + tcp.headerLength(p.bytes, p.l4);
+  vxlan.write(b, at, vni);
+  const l3 = at + INNER_FRONT;
+  const l4 = l3 + (p.l4 - p.l3);
+  copy(p.bytes, p.l3 - ethernet.HEADER_LEN, b, at + vxlan.HEADER_LEN, ethernet.HEADER_LEN + headers);
+  copyLong(p.bytes, p.l3 + headers + offset, b, l3 + headers, length);
+  ipv4.setTotalLength(b, l3, headers + length);
+  ipv4.setIdentification(b, l3, (ipv4.identification(p.bytes, p.l3) + Math.floor(offset / p.gsoSize)) & 0xffff);
+  finishTcp(b, l3, l4, l3 + headers + length, offset, last);
+}
+
+/** Pieces of `gsoSize` in `p` from `first` to `end`: are they one TCP segment, cut? Their checksums must hold. */
+export function fitsTogether(p: Packet, first: number, end: number): boolean {
+  const b = p.bytes;
+  const l3 = first + INNER_FRONT;
+  if (p.gsoSize <= INNER_FRONT || ipv4.check(b, l3, first + p.gsoSize) !== DropReason.None) return false;
+  if (ipv4.headerLength(b, l3) !== ipv4.HEADER_LEN || ipv4.protocol(b, l3) !== ipv4.Protocol.Tcp || ipv4.isFragment(b, l3)) return false;
+  const l4 = l3 + ipv4.HEADER_LEN;
+  if (tcp.check(b, l4, first + p.gsoSize) !== DropReason.None) return false;
+  const headers = ipv4.HEADER_LEN + tcp.headerLength(b, l4);
+  const mss = p.gsoSize - INNER_FRONT - headers;
+  if (mss <= 0 || headers + end - first > LONGEST) return false;
+  const seq = tcp.seqI32(b, l4);
+  const src = ipv4.src(b, l3);
+  const dst = ipv4.dst(b, l3);
+  for (let at = first, i = 0; at < end; at += p.gsoSize, i++) {
+    const pieceEnd = Math.min(at + p.gsoSize, end);
+    const t = at + INNER_FRONT + ipv4.HEADER_LEN;
+    if (pieceEnd - at <= INNER_FRONT + headers || ipv4.totalLength(b, at + INNER_FRONT) !== pieceEnd - at - INNER_FRONT) return false;
+    if (i > 0 && !follows(b, first, at, headers, (seq + i * mss) | 0, pieceEnd === end)) return false;
+    const sum = checksum.pseudoHeader(src, dst, ipv4.Protocol.Tcp, pieceEnd - t);
+    if (!checksum.holds(sum, b, t, pieceEnd)) return false;
+  }
+  return true;
+}
+
+const IPV4_TTL = 8;
+const TCP_ACK = 8;
+/** Flags that a piece in the middle may not have, or the first may not be without: FIN and PSH on the last, CWR on the first. */
+const MAY_DIFFER = tcp.Flag.Fin | tcp.Flag.Psh | tcp.Flag.Cwr;
+
+/** Is the piece at `at` the one at `first`, but for lengths, identification, sums, and what grows? */
+function follows(b: Uint8Array, first: number, at: number, headers: number, seq: number, last: boolean): boolean {
+  const [l3, l4] = [first + INNER_FRONT, first + INNER_FRONT + ipv4.HEADER_LEN];
+  const [n3, n4] = [at + INNER_FRONT, at + INNER_FRONT + ipv4.HEADER_LEN];
+  if (!same(b, first, b, at, INNER_FRONT + 2) || i32(b, n4 + 4) !== seq) return false;
+  // Fragment word, TTL and protocol; addresses; ports.
+  if (u16(b, l3 + 6) !== u16(b, n3 + 6) || u16(b, l3 + IPV4_TTL) !== u16(b, n3 + IPV4_TTL) || !same(b, l3 + 12, b, n3 + 12, 12))
+    return false;
+  if (ipv4.check(b, n3, n3 + ipv4.totalLength(b, n3)) !== DropReason.None) return false;
+  // Acknowledgement and data offset; window; urgent pointer and options.
+  if (!same(b, l4 + TCP_ACK, b, n4 + TCP_ACK, 5) || u16(b, l4 + 14) !== u16(b, n4 + 14)) return false;
+  if (!same(b, l4 + 18, b, n4 + 18, headers - ipv4.HEADER_LEN - 18)) return false;
+  const flags = tcp.flags(b, l4);
+  const next = tcp.flags(b, n4);
+  const ended = tcp.Flag.Fin | tcp.Flag.Psh;
+  return ((flags ^ next) & ~MAY_DIFFER) === 0 && (flags & ended) === 0 && (next & tcp.Flag.Cwr) === 0 && (last || (next & ended) === 0);
+}
+
+/** Put the pieces together where the first one stands; `p` is then the inner packet, a segment for whoever cuts it next. */
+export function putTogether(p: Packet, first: number, end: number): void {
+  const b = p.bytes;
+  const l3 = first + INNER_FRONT;
+  const l4 = l3 + ipv4.HEADER_LEN;
+  const headers = ipv4.HEADER_LEN + tcp.headerLength(b, l4);
+  const stride = p.gsoSize;
+  const mss = stride - INNER_FRONT - headers;
+  let to = first + stride;
+  let flags = tcp.flags(b, l4);
+  for (let at = first + stride; at < end; at += stride) {
+    flags |= tcp.flags(b, at + INNER_FRONT + ipv4.HEADER_LEN);
+    const pieceEnd = Math.min(at + stride, end);
+    b.copyWithin(to, at + INNER_FRONT + headers, pieceEnd);
+    to += pieceEnd - at - INNER_FRONT - headers;
+  }
+  p.end = to;
+  tcp.setFlags(b, l4, flags);
+  ipv4.setTotalLength(b, l3, to - l3);
+  const sum = checksum.pseudoHeader(ipv4.src(b, l3), ipv4.dst(b, l3), ipv4.Protocol.Tcp, to - l4);
+  tcp.setChecksum(b, l4, checksum.fold(sum));
+  p.gsoType = Gso.Tcp4;
+  p.gsoSize = mss;
+  p.hdrLen = 0;
+  p.csumStart = l4;
+  p.csumOffset = tcp.CHECKSUM_OFFSET;
+}
+
+/**
+ * The piece of `p` at `at` as an outer datagram of its own: link header, IPv4 and UDP of `p` with the length of one.
+ * @returns null when no slot is free
+ */
+export function pieceOf(plane: Plane, p: Packet, at: number, end: number): Packet | null {
+  const front = p.l4 + udp.HEADER_LEN - p.l3;
+  const s = plane.arena.take(ethernet.HEADER_LEN + front + end - at);
+  if (s === null) return null;
+  s.l3 = s.start + ethernet.HEADER_LEN;
+  s.l4 = s.l3 + (p.l4 - p.l3);
+  copy(p.bytes, p.l3, s.bytes, s.l3, front);
+  copyLong(p.bytes, at, s.bytes, s.l3 + front, end - at);
+  s.inherit(p);
+  s.csumStart = 0;
+  s.gsoType = Gso.None;
+  s.gsoSize = 0;
+  s.hdrLen = 0;
+  ipv4.setTotalLength(s.bytes, s.l3, front + end - at);
+  udp.setLength(s.bytes, s.l4, udp.HEADER_LEN + end - at);
+  udp.setChecksum(s.bytes, s.l4, 0);
+  return s;
+}
