@@ -23,9 +23,7 @@ export default lab({
     'pod-b': { node: 'node2', image: 'kubehop/echo' },
   },
   outside: { client: '203.0.113.9/24' },
-  services: {
-    web: { clusterIp: '10.96.0.10', port: 80, nodePort: 30080, pods: ['pod-b'] },
-  },
+  manifests: ['web.yaml'],
   steps: [
     // One SYN that the lab makes itself. The client's kernel knows nothing of it and resets what comes back.
     probe('client', tcpSyn('192.168.56.11:30080')),

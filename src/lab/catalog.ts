@@ -1,8 +1,10 @@
 /** The exercises that are there: folders `labs/NN-what-it-shows` with a `lab.ts`. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { LabError } from '../base/errors.ts';
+import { readErrors, readObjects } from '../cluster/objects/read.ts';
+import type { ClusterObject } from '../cluster/objects/types.ts';
 import type { Lab } from './definition.ts';
 
 const LABS = fileURLToPath(new URL('../../labs', import.meta.url));
@@ -34,8 +36,17 @@ export function findLab(number: string, entries = catalog()): CatalogEntry {
   throw new LabError('LAB_UNKNOWN', `there is no exercise "${number}": there are ${known}`);
 }
 
-/** @throws LabError LAB_UNKNOWN */
+/** With the objects of its manifests. @throws LabError LAB_UNKNOWN; BAD_INPUT with every cause when a manifest is not valid */
 export async function loadLab(number: string): Promise<Lab> {
-  const { default: lab } = await import(pathToFileURL(join(findLab(number).folder, 'lab.ts')).href);
-  return lab;
+  const { folder } = findLab(number);
+  const { default: lab } = (await import(pathToFileURL(join(folder, 'lab.ts')).href)) as { default: Lab };
+  if (lab.manifests === undefined) return lab;
+  return { ...lab, objects: lab.manifests.flatMap(file => readManifest(join(folder, file))) };
+}
+
+function readManifest(path: string): ClusterObject[] {
+  const { objects, problems } = readObjects(readFileSync(path, 'utf8'), path);
+  const wrong = [...problems, ...objects.flatMap(readErrors)];
+  if (wrong.length > 0) throw new LabError('BAD_INPUT', wrong.join('\n'));
+  return objects.map(o => o.object);
 }

@@ -1,4 +1,5 @@
 /** The form of an exercise: what `labs/NN-name/lab.ts` exports. Everything here is data; the runner gives it life. */
+import type { ClusterObject } from '../cluster/objects/types.ts';
 import type { Expectation } from './sight.ts';
 import type { ClusterDeclaration } from './topology/cluster.ts';
 import type { Plane } from './topology/model.ts';
@@ -14,7 +15,11 @@ export interface ServiceDeclaration {
 
 export interface Lab extends ClusterDeclaration {
   title: string;
-  /** Compiled into the rules of every node, by the node's own view. */
+  /** Files beside the exercise with Services and EndpointSlices, compiled into the rules of every node, by the node's own view. */
+  manifests?: readonly string[];
+  /** What stands in them: filled in when the exercise is loaded. */
+  objects?: readonly ClusterObject[];
+  /** Services said in short: the same as manifests. */
   services?: Readonly<Record<string, ServiceDeclaration>>;
   steps: readonly LabStep[];
 }

@@ -11,6 +11,7 @@ import { hookNames } from '../packet/verdict.ts';
 import type { Lab } from './definition.ts';
 import { natEntries, pinnedMacs, sectionsOf } from './evidence.ts';
 import type { Instance } from './instance.ts';
+import { labObjects } from './rules/declared.ts';
 import { RuleBook } from './rules/rule-book.ts';
 import { gatewayAddress, UPSTREAM_LAN, UPSTREAM_OUTSIDE, vtepAddress } from './topology/addresses.ts';
 import type { Topology } from './topology/model.ts';
@@ -88,6 +89,6 @@ export function namesOf(lab: Lab, topology: Topology): Map<string, string> {
     names.set(vtepAddress(ns.node.number), `${ns.name}/flannel.1`);
   }
   for (const [name, address] of Object.entries({ ...lab.outside, ...lab.beside })) names.set(address.split('/')[0]!, name);
-  for (const [name, service] of Object.entries(lab.services ?? {})) names.set(service.clusterIp, `service/${name}`);
+  for (const o of labObjects(lab)) if (o.kind === 'Service') names.set(o.spec.clusterIP, `service/${o.metadata.name}`);
   return names;
 }

@@ -1,5 +1,4 @@
 /** The rules of a node from objects alone: what kube-proxy would write on a node that has none yet. Needs no node, and no privilege. */
-import { VirtualClock } from '../base/clock.ts';
 import { type IpFamily, parseIp } from '../base/ip.ts';
 import {
   type ClusterObject,
@@ -10,11 +9,13 @@ import {
   type Service,
   ZONE_LABEL,
 } from '../cluster/objects/types.ts';
-import type { ChainState } from './iptables/chain-state.ts';
-import type { ProxyConfig } from './iptables/config.ts';
-import { MemorySink } from './iptables/memory-sink.ts';
-import { Proxier } from './iptables/proxier.ts';
+import { EndpointsChangeTracker, type EndpointsMap } from './endpoint-slices.ts';
+import { baseJumps, canaryTables, kubeletJumps } from './iptables/base-jumps.ts';
+import { ChainState } from './iptables/chain-state.ts';
+import { isLargeCluster, RuleCompiler } from './iptables/compile.ts';
+import { environmentOf, type ProxyConfig } from './iptables/config.ts';
 import type { Restore } from './iptables/restore.ts';
+import { ServiceChangeTracker, type ServicePortMap } from './service-map.ts';
 
 export interface Rendered {
   readonly restore: Restore;
@@ -27,34 +28,57 @@ export interface Rendered {
 }
 
 /** @param counters accounting objects that exist on the node */
-export async function renderRules(objects: Iterable<ClusterObject>, config: ProxyConfig, counters: Iterable<string>): Promise<Rendered> {
-  const log: string[] = [];
-  const sink = new MemorySink(counters);
-  const proxier = new Proxier(config, { sink, clock: new VirtualClock(), log: line => void log.push(line) });
-  const { services, slices } = latest(objects, log);
-  for (const service of services.values()) {
-    if (isUnallocated(service)) log.push(`${objectName(service)}: no spec.clusterIP, which the API server would give it: left out`);
-    proxier.updateService(undefined, service);
+export function renderRules(objects: Iterable<ClusterObject>, config: ProxyConfig, counters: Iterable<string> = []): Rendered {
+  const lines: string[] = [];
+  const log = (line: string): void => void lines.push(line);
+  const { services, endpoints } = tracked(objects, config, log);
+  const env = environmentOf(config, new Set(counters), isLargeCluster(services, endpoints));
+  const { restore } = new RuleCompiler().compile({ services, endpoints, env, changed: undefined, standing: undefined, log });
+  const state = new ChainState();
+  // The kubelet is there before kube-proxy, which leaves the jumps where it finds them.
+  state.ensureBase(kubeletJumps, []);
+  state.ensureBase(baseJumps, canaryTables);
+  state.restore(restore);
+  return { restore, state, ports: new Set([...services.values()].map(p => p.name)), log: lines };
+}
+
+function tracked(
+  objects: Iterable<ClusterObject>,
+  { family, nodeName, loadBalancerIPMode, dialect }: ProxyConfig,
+  log: (line: string) => void,
+): { services: ServicePortMap; endpoints: EndpointsMap } {
+  const serviceChanges = new ServiceChangeTracker({ family, loadBalancerIPMode, log });
+  const endpointChanges = new EndpointsChangeTracker({ family, nodeName, nodeHints: dialect.nodeHints, log });
+  const found = latest(objects, log);
+  for (const service of found.services.values()) {
+    if (isUnallocated(service)) log(`${objectName(service)}: no spec.clusterIP, which the API server would give it: left out`);
+    serviceChanges.update(undefined, service);
   }
-  for (const slice of slices.values()) {
-    const service = `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? ''}`;
-    if (!service.endsWith('/') && !services.has(service)) log.push(`${objectName(slice)}: there is no Service ${service}: left out`);
-    proxier.updateSlice(slice);
+  for (const slice of found.slices.values()) {
+    const service = slice.metadata.labels?.[SERVICE_NAME_LABEL];
+    if (service && !found.services.has(`${slice.metadata.namespace}/${service}`))
+      log(`${objectName(slice)}: there is no Service ${slice.metadata.namespace}/${service}: left out`);
+    endpointChanges.update(slice, false);
   }
-  const { ok, restore } = await proxier.sync();
-  if (!ok || restore === undefined) throw new Error(log.at(-1));
-  return { restore, state: sink.state, ports: new Set([...proxier.services.values()].map(p => p.name)), log };
+  const services: ServicePortMap = new Map();
+  const endpoints: EndpointsMap = new Map();
+  serviceChanges.apply(services);
+  endpointChanges.apply(endpoints);
+  return { services, endpoints };
 }
 
 const isUnallocated = ({ spec }: Service): boolean => spec.clusterIP === '' && spec.type !== 'ExternalName';
 
 /** By name. Of two with the same name the later one counts, as when both are applied. */
-function latest(objects: Iterable<ClusterObject>, log: string[]): { services: Map<string, Service>; slices: Map<string, EndpointSlice> } {
+function latest(
+  objects: Iterable<ClusterObject>,
+  log: (line: string) => void,
+): { services: Map<string, Service>; slices: Map<string, EndpointSlice> } {
   const services = new Map<string, Service>();
   const slices = new Map<string, EndpointSlice>();
   const put = <T extends Service | EndpointSlice>(map: Map<string, T>, object: T): void => {
     const key = `${object.metadata.namespace}/${object.metadata.name}`;
-    if (map.has(key)) log.push(`${objectName(object)} is there more than once: the last one counts`);
+    if (map.has(key)) log(`${objectName(object)} is there more than once: the last one counts`);
     map.set(key, object);
   };
   for (const object of objects) {

@@ -18,6 +18,9 @@ function jumps(table: TableWithRules, to: string, from: readonly string[], words
   return from.map(chain => ({ table, rule: proxyRule(chain, [...parts, ...said], jump(to), origin) }));
 }
 
+/** The kubelet makes these as well. */
+export const kubeletJumps: readonly BaseJump[] = jumps('filter', Chain.Firewall, ['INPUT', 'OUTPUT'], '');
+
 export const baseJumps: readonly BaseJump[] = [
   ...jumps('filter', Chain.ExternalServices, ['INPUT', 'FORWARD'], 'kubernetes externally-visible service portals', isNew),
   ...jumps('filter', Chain.NodePorts, ['INPUT'], 'kubernetes health check service ports'),
@@ -26,7 +29,7 @@ export const baseJumps: readonly BaseJump[] = [
   ...jumps('filter', Chain.ProxyFirewall, ['INPUT', 'OUTPUT', 'FORWARD'], 'kubernetes load balancer firewall', isNew),
   ...jumps('nat', Chain.Services, ['OUTPUT', 'PREROUTING'], 'kubernetes service portals'),
   ...jumps('nat', Chain.Postrouting, ['POSTROUTING'], 'kubernetes postrouting rules'),
-  ...jumps('filter', Chain.Firewall, ['INPUT', 'OUTPUT'], ''),
+  ...kubeletJumps,
 ];
 
 /** Tables with a canary chain. */

@@ -1,11 +1,19 @@
 /** A rule as a line of iptables-restore, word for word as kube-proxy writes it. */
-import { type Part, type ProxyRule, probability, type RuleTarget } from './rule.ts';
+import { type Origin, type Part, type ProxyRule, probability, type RuleTarget } from './rule.ts';
 
 export function ruleText(rule: ProxyRule): string {
   let s = `-A ${rule.chain}`;
   for (const part of rule.parts) s += partText(part);
   return rule.target === undefined ? s : s + targetText(rule.target);
 }
+
+/** What stands behind `-A CHAIN`, as arguments of a command. */
+export const ruleWords = (rule: ProxyRule): string[] =>
+  (
+    ruleText(rule)
+      .slice(`-A ${rule.chain}`.length)
+      .match(/"[^"]*"|\S+/g) ?? []
+  ).map(word => word.replace(/^"|"$/g, ''));
 
 const bang = (not: boolean): string => (not ? ' !' : '');
 
@@ -61,4 +69,5 @@ function targetText(target: RuleTarget): string {
   }
 }
 
-export const originText = ({ object, field }: { object: string; field: string }): string => (field === '' ? object : `${object} ${field}`);
+/** `Service default/web field spec.ports[0].nodePort` */
+export const originText = ({ object, field }: Origin): string => `${object} field ${field}`;

@@ -63,6 +63,6 @@ export function forwardRules({ masqueradeMark: mark, conntrackTcpLiberal, counte
   const marked: Part[] = [comment('kubernetes forwarding rules'), { kind: 'mark', mark, not: false }];
   rules.push(proxyRule(chain, marked, { kind: 'ACCEPT' }, option('masqueradeBit')));
   const parts = [comment('kubernetes forwarding conntrack rule'), ctstate(['RELATED', 'ESTABLISHED'])];
-  rules.push(proxyRule(chain, parts, { kind: 'ACCEPT' }, option('')));
+  rules.push(proxyRule(chain, parts, { kind: 'ACCEPT' }, option('standing rules')));
   return rules;
 }

@@ -36,7 +36,7 @@ describe('the rules of a node', () => {
       .split('\n')
       .filter(line => line.startsWith('-A KUBE-SVC-') && line.includes('-j KUBE-SEP-'))
       .map(line => /--probability (\S+)/.exec(line)?.[1]);
-    expect(shares).toEqual(['0.3333333333', '0.5000000000', undefined]);
+    expect(shares).toEqual(['0.33333333349', '0.50000000000', undefined]);
   });
 
   test('have no external chain for a Service without a node port', () => {

@@ -26,7 +26,7 @@ describe('render --diff', () => {
     const { state } = await rendered(['10.244.3.9']);
     const lines = diffRules(state, 'IPv4', PORTS, saved);
     const of = (kind: string) => lines.filter(l => l.kind === kind);
-    expect(of('missing').filter(l => l.origin === 'EndpointSlice default/web-1 endpoints[0].addresses[0]')).toHaveLength(3);
+    expect(of('missing').filter(l => l.origin === 'EndpointSlice default/web-1 field endpoints[0].addresses[0]')).toHaveLength(3);
     expect(
       of('stale')
         .map(l => l.text)

@@ -39,23 +39,23 @@ describe('one description of a rule', () => {
     const origins = [...sink.state.tables.nat.values()].flat().map(r => originText(r.origin));
     expect(new Set(origins)).toEqual(
       new Set([
-        'Service default/web spec.clusterIP',
-        'Service default/web spec.externalIPs[0]',
-        'Service default/web spec.externalTrafficPolicy',
-        'Service default/web spec.loadBalancerSourceRanges',
-        'Service default/web spec.loadBalancerSourceRanges[0]',
-        'Service default/web spec.loadBalancerSourceRanges[1]',
-        'Service default/web spec.ports[0].nodePort',
-        'Service default/web spec.sessionAffinity',
-        'Service default/web status.loadBalancer.ingress[0].ip',
-        'EndpointSlice default/web-1 endpoints[0].addresses[0]',
-        'kube-proxy jump from a built-in chain',
-        'kube-proxy masqueradeBit',
-        'kube-proxy nodePortAddresses',
+        'Service default/web field spec.clusterIP',
+        'Service default/web field spec.externalIPs[0]',
+        'Service default/web field spec.externalTrafficPolicy',
+        'Service default/web field spec.loadBalancerSourceRanges',
+        'Service default/web field spec.loadBalancerSourceRanges[0]',
+        'Service default/web field spec.loadBalancerSourceRanges[1]',
+        'Service default/web field spec.ports[0].nodePort',
+        'Service default/web field spec.sessionAffinity',
+        'Service default/web field status.loadBalancer.ingress[0].ip',
+        'EndpointSlice default/web-1 field endpoints[0].addresses[0]',
+        'kube-proxy field jump from a built-in chain',
+        'kube-proxy field masqueradeBit',
+        'kube-proxy field nodePortAddresses',
       ]),
     );
     expect([...sink.ruleSet().tables.get('nat')!.chains.get('KUBE-SERVICES')!.rules].map(r => r.origin)).toContain(
-      'Service default/web status.loadBalancer.ingress[0].ip',
+      'Service default/web field status.loadBalancer.ingress[0].ip',
     );
   });
 });
