@@ -44,13 +44,11 @@ export class ServiceNode {
   readonly #pods: PlainHost;
   #sport = 1024;
 
-  /** @param routeLocalnet kube-proxy sets it where node ports answer at 127.0.0.1 */
-  constructor(spec: NodeSpec, routeLocalnet = false) {
+  constructor(spec: NodeSpec) {
     this.#spec = spec;
     const addresses = spec.ips.filter(ip => !ip.startsWith('127.')).map(ip => `${ip}/32`);
     const sysctl = {
       'net.ipv4.ip_forward': 1,
-      'net.ipv4.conf.all.route_localnet': routeLocalnet ? 1 : 0,
       // kube-proxy turns it on for node ports on 127.0.0.1.
       'net.ipv4.conf.all.route_localnet': 1,
       'net.ipv4.conf.all.send_redirects': 0,

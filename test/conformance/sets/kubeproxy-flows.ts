@@ -47,8 +47,9 @@ async function check(c: Case): Promise<Verdict> {
     c.steps.map(s => refuseUnknown('step', s, stepFields)).find(v => v) ??
     c.steps.flatMap(s => (s.addServices ?? []).map(x => refuseUnknown('service', x, serviceFields))).find(v => v);
   if (stranger) return stranger;
+  const config = configOf(c.node, c.config);
   const sink = new MemorySink(c.config.nfacctCounters);
-  const proxy = new ProxyNode(configOf(c.node, c.config), sink);
+  const proxy = new ProxyNode(config, sink);
   const place = c.config.ipFamily === 'IPv4' ? new ServiceNode(c.node) : undefined;
   const mark = Number(c.config.masqueradeMark);
   const walk = new RuleWalk({ state: sink.state, locals: c.node.ips.map(ip => parseIp(ip)!), podCidr: c.node.podCIDR, mark });
