@@ -28,7 +28,7 @@ export interface World {
   conntrack: Conntrack;
   clock: VirtualClock;
   /** A frame on the wire of a port. What came out everywhere, told in lines `port: frame`. */
-  send(port: string, frame: Uint8Array, segment?: { gsoSize: number }): string[];
+  send(port: string, frame: Uint8Array, segment?: { gsoSize: number; gsoType?: number }): string[];
   /** A packet that a process on the node sends, without link header. */
   fromSocket(packet: Uint8Array): string[];
   /** Lets time pass; what timers send. */
@@ -41,17 +41,17 @@ export interface World {
   /** Entries in the connection table, as `conntrack -C` counts them. */
   connections(): number;
   /** The frames of the last call as bytes. */
-  last: { port: string; bytes: Uint8Array }[];
+  last: { port: string; bytes: Uint8Array; gsoType: number; gsoSize: number; csumStart: number }[];
 }
 
 /**
  * @param description as in a file for `kubehop router run`, as an object; a port's `mac` is required
- * @param size of the wires: how many frames wait on one, and the longest frame
+ * @param size of the wires: how many frames wait on one, and the longest frame; whether they take datagrams that are to be cut
  */
 export function world(
   description: RouterDescriptionInput,
   rules = '',
-  size: { slots?: number; frameSize?: number; connections?: number } = {},
+  size: { slots?: number; frameSize?: number; connections?: number; udpSegments?: boolean } = {},
 ): World {
   const checked = checkDescription(description);
   const clock = new VirtualClock(1000);
@@ -64,7 +64,13 @@ export function world(
     open: port => {
       const tun = port.kind === 'tun';
       // What a test sees has its checksums finished, as on a wire without offloads.
-      const options = { name: port.name, offload: false, mtu: port.mtu ?? 1500, ...(port.mac ? { mac: parseMac(port.mac) } : {}) };
+      const options = {
+        name: port.name,
+        offload: size.udpSegments ?? false,
+        mtu: port.mtu ?? 1500,
+        ...(port.mac ? { mac: parseMac(port.mac) } : {}),
+        udpSegments: size.udpSegments ?? false,
+      };
       const frameSize = tun ? LARGEST : (size.frameSize ?? LARGEST);
       const [near, far] = memoryPair(options, {}, { bare: tun, frameSize, slots: size.slots ?? 128 });
       wires.set(port.name, far);
@@ -91,7 +97,7 @@ export function world(
       text = compiled.text;
       return text;
     },
-    send: (port, frame, segment) => put(wires.get(port)!, frame, segment?.gsoSize),
+    send: (port, frame, segment) => put(wires.get(port)!, frame, segment?.gsoSize, segment?.gsoType),
     fromSocket: packet => put(wires.get(checked.ports.find(p => p.kind === 'tun')!.name)!, packet),
     advance: ms => {
       clock.advance(ms);
@@ -109,14 +115,14 @@ export function world(
     },
   };
 
-  function put(wire: MemoryDevice, bytes: Uint8Array, gsoSize = 0): string[] {
+  function put(wire: MemoryDevice, bytes: Uint8Array, gsoSize = 0, gsoType: number = Gso.Tcp4): string[] {
     const p = new Packet();
     p.borrow({ bytes: Uint8Array.from(bytes), base: 0 }, 0, 0, bytes.length, bytes.length);
     if (gsoSize > 0) {
-      p.gsoType = Gso.Tcp4;
+      p.gsoType = gsoType;
       p.gsoSize = gsoSize;
       p.csumStart = 34;
-      p.csumOffset = 16;
+      p.csumOffset = gsoType === Gso.Tcp4 ? 16 : 6;
     }
     wire.transmit(p);
     wire.flush();
@@ -143,8 +149,9 @@ export function world(
       const bare = checked.ports.find(p => p.name === name)!.kind === 'tun';
       for (let n = wire.receive(pick); n > 0; n = wire.receive(pick)) {
         for (let i = 0; i < n; i++) {
-          const bytes = pick[i]!.bytes.slice(pick[i]!.start, pick[i]!.end);
-          w.last.push({ port: name, bytes });
+          const { start, end, gsoType, gsoSize, csumStart } = pick[i]!;
+          const bytes = pick[i]!.bytes.slice(start, end);
+          w.last.push({ port: name, bytes, gsoType, gsoSize, csumStart: csumStart === 0 ? 0 : csumStart - start });
           lines.push(`${name}: ${bare ? tellIp(bytes, 0, bytes.length) : tell(bytes)}`);
         }
         wire.release();
