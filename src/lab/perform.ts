@@ -134,7 +134,7 @@ class Performer {
     for (const step of steps) await this.#step(step);
   }
   close(): void {
-    this.#events?.stop();
+    void this.#events?.stop();
     for (const { process } of this.#servers) process.kill('SIGKILL');
     this.#watcher.close();
   }
@@ -190,7 +190,7 @@ class Performer {
         this.#say(`${step.node}: its clock jumps ${step.seconds} s`);
         return this.#instance.plane(step.node).advance(step.seconds);
       case 'follow':
-        this.#events?.stop();
+        await this.#events?.stop();
         this.#events = await EventLog.start(step.node, this.#instance.plane(step.node), step.filter.split(' '));
         return;
       case 'on plane':

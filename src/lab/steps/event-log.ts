@@ -9,6 +9,7 @@ const LOOK_MS = 5;
 export class EventLog {
   readonly #gone = new AbortController();
   #text = '';
+  #ended: Promise<unknown> = Promise.resolve();
 
   /** @throws LabError DAEMON when it does not listen in time */
   static async start(node: string, plane: DataPlane, filter: readonly string[]): Promise<EventLog> {
@@ -17,7 +18,7 @@ export class EventLog {
       log.#text += text;
     };
     const ended = plane.tool('conntrack', ['-E', ...filter], '', add, log.#gone.signal);
-    ended.catch(() => undefined); // told by whoever waits for it
+    log.#ended = ended.catch(() => undefined); // told by whoever waits for it
     // A userspace node hears the request before any frame that comes later: nothing to wait for.
     if (plane.kind === 'kernel') await Promise.race([listening(node), ended.then(endedEarly)]);
     return log;
@@ -27,8 +28,10 @@ export class EventLog {
     return this.#text;
   }
 
-  stop(): void {
+  /** It has ended when this resolves: its socket would pass for that of the next one. */
+  async stop(): Promise<void> {
     this.#gone.abort();
+    await this.#ended;
   }
 }
 
