@@ -54,7 +54,7 @@ describe.each(catalog().map(entry => [entry.number, entry.folder]))('the text of
     const out = join(home, 'filters');
     const solution = existsSync(join(folder, 'solution')) ? ['--solution'] : [];
     execFileSync('kubehop', ['lab', 'run', folder.split('/').at(-1)!.slice(0, 2), '--out', out, ...solution], { env, stdio: 'ignore' });
-    const rows = [...text().matchAll(/^\| .* \| `(\w+\/[\w./-]+pcapng)`.* \| `(.*)` \|$/gm)];
+    const rows = [...text().matchAll(/^\| .* \| `(\w+\/[\w./-]+pcapng)`.* \| `(.*)` +\|$/gm)];
     expect(rows.length).toBeGreaterThan(0);
     for (const [, file, filter] of rows) {
       const argv = ['-r', join(out, file!), '-d', 'udp.port==8472,vxlan', '-Y', filter!];
