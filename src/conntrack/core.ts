@@ -190,22 +190,9 @@ export class Core {
     const table = this.table;
     for (;;) {
       const handle = table.find(src, dst, ports, key, hash);
-      if (handle < 0 || table.words[(handle >> 1) * ENTRY + EXPIRES]! > this.now)
-        return src === dst && handle >= 0 && this.#isOwnReply(handle >> 1) ? handle | 1 : handle;
+      if (handle < 0 || table.words[(handle >> 1) * ENTRY + EXPIRES]! > this.now) return handle;
       this.kill(handle >> 1);
     }
-  }
-
-  /**
-   * Do both directions look the same (a host that speaks to itself, from and to the same port)? The kernel puts the reply in front of
-   * the original in the same bucket, so that it is the one that is found.
-   */
-  #isOwnReply(i: number): boolean {
-    const words = this.table.words;
-    const b = i * ENTRY;
-    const key = words[b + KEY]!;
-    for (let w = 0; w < REPLY; w++) if (words[b + w] !== words[b + REPLY + w]) return false;
-    return zoneOf(key, 0) === zoneOf(key, 1);
   }
 
   /**
@@ -350,7 +337,7 @@ export class Core {
         if (handle < 0) break;
         const i = handle >> 1;
         if ((table.words[i * ENTRY + STATUS]! & IPS_BITS & (Ips.Assured | Ips.Dying)) === 0) {
-          this.kill(i); // the last handle of the line moves to `n`
+          this.kill(i); // the next handle of the line moves to `n`
           drops++;
         } else {
           n++;

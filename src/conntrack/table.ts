@@ -139,7 +139,11 @@ export class Table {
     }
   }
 
-  /** @returns false when the bucket is too long: nothing is changed then. */
+  /**
+   * In front of the others in its line: where several entries fit a packet, which directed zones and a host that speaks to itself make
+   * possible, the kernel finds the newest (`hlist_nulls_add_head_rcu`), and of one entry the reply.
+   * @returns false when the bucket is too long: nothing is changed then.
+   */
   insert(handle: number, hash: number): boolean {
     const slots = this.slots;
     const home = this.lineOf(hash);
@@ -149,7 +153,8 @@ export class Table {
       if (slots[at + SLOTS - 1] === 0) {
         let i = at;
         while (slots[i] !== 0) i++;
-        slots[i] = (hash << 24) | (handle + 1);
+        for (; i > at; i--) slots[i] = slots[i - 1]!;
+        slots[at] = (hash << 24) | (handle + 1);
         for (let l = home; l !== line; l = l + 1 === this.#lines ? 0 : l + 1) slots[(l << LINE) + SLOTS]!++;
         return true;
       }
@@ -169,8 +174,7 @@ export class Table {
       for (let i = at; i < at + SLOTS; i++) {
         if (slots[i] !== word) continue;
         let last = i;
-        while (last + 1 < at + SLOTS && slots[last + 1] !== 0) last++;
-        slots[i] = slots[last]!;
+        for (; last + 1 < at + SLOTS && slots[last + 1] !== 0; last++) slots[last] = slots[last + 1]!;
         slots[last] = 0;
         for (let l = home; l !== line; l = l + 1 === this.#lines ? 0 : l + 1) slots[(l << LINE) + SLOTS]!--;
         return;

@@ -2,6 +2,7 @@
  * A packet that this node made: `__ip_local_out` (`net/ipv4/ip_output.c`). It came from a socket through the TUN, or the router made
  * it: an ICMP error, a reset, the outer packet of VXLAN.
  */
+import { isLoopback } from '../base/address.ts';
 import { DropReason } from '../base/drop-reason.ts';
 import type { Packet } from '../packet/packet.ts';
 import { Hook } from '../packet/verdict.ts';
@@ -9,6 +10,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import { RouteType } from './fib.ts';
 import { fillOptions } from './ip-options.ts';
 import { type Plane, Step } from './plane.ts';
+import { routesLocalnet } from './source-check.ts';
 
 export function output(plane: Plane, p: Packet): Step {
   p.local = true;
@@ -36,7 +38,10 @@ export function routeOutput(plane: Plane, p: Packet): DropReason {
     return DropReason.None;
   }
   if (type !== RouteType.Unicast && type !== RouteType.Broadcast) return DropReason.IpOutNoRoutes;
-  p.oif = plane.fib.oif[route]!;
+  // 127/8 leaves only by interfaces that route it (`__mkroute_output`).
+  const oif = plane.interface(plane.fib.oif[route]!);
+  if (isLoopback(ipv4.src(p.bytes, p.l3)) && !routesLocalnet(plane, oif)) return DropReason.IpOutNoRoutes;
+  p.oif = oif.id;
   const via = plane.fib.via[route]!;
   p.nextHop = via === 0 ? dst : via;
   p.prefSrc = plane.fib.prefSrc[route]!;

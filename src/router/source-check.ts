@@ -19,7 +19,7 @@ export function checkAddresses(plane: Plane, iif: Interface, src: number, dst: n
   return DropReason.None;
 }
 
-const routesLocalnet = (plane: Plane, iif: Interface): boolean =>
+export const routesLocalnet = (plane: Plane, iif: Interface): boolean =>
   iif === plane.lo || (plane.sysctls.all.route_localnet | iif.sysctl.route_localnet) !== 0;
 
 /**

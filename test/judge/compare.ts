@@ -15,7 +15,7 @@ export interface Difference {
   userspace: string;
 }
 
-/** Ports that one side drew, by the other's: one to one within a case. */
+/** Ports that one side drew, by the other's: one to one within a case, as far as they differ. */
 export class Renaming {
   readonly #toKernel = new Map<string, string>();
   readonly #toUserspace = new Map<string, string>();
@@ -23,7 +23,7 @@ export class Renaming {
 
   /** May `userspace` stand where `kernel` stands? The first time decides for the rest of the case. */
   agrees(kernel: string, userspace: string): boolean {
-    if (kernel === userspace && !this.#toKernel.has(userspace) && !this.#toUserspace.has(kernel)) return true;
+    if (kernel === userspace) return true;
     const known = this.#toKernel.get(userspace);
     if (known !== undefined || this.#toUserspace.has(kernel)) return known === kernel;
     if (portClass(Number(kernel.slice(5))) !== portClass(Number(userspace.slice(5)))) return false;
@@ -31,14 +31,6 @@ export class Renaming {
     this.#toUserspace.set(kernel, userspace);
     this.count++;
     return true;
-  }
-
-  /** A text of the router's side with the kernel's ports. */
-  inKernelsWords(text: string): string {
-    return text.replace(/\b(sport|dport|id)=(\d+)/g, (whole, word: string, port: string) => {
-      const known = this.#toKernel.get(`port ${port}`);
-      return known === undefined ? whole : `${word}=${known.slice(5)}`;
-    });
   }
 }
 
@@ -99,25 +91,28 @@ const CLOCK_SLACK_S = 3;
 
 /** Lines of `conntrack -L`: all but the timeout must agree, and that nearly. */
 export function compareConnections(kernel: readonly string[], userspace: readonly string[], renaming: Renaming): Difference | undefined {
-  const k = kernel.map(parseEntry).toSorted(byShape);
-  const u = userspace.map(line => parseEntry(renaming.inKernelsWords(line))).toSorted(byShape);
-  for (let i = 0; i < Math.max(k.length, u.length); i++) {
-    const a = k[i];
-    const b = u[i];
-    const agrees =
-      a?.shape === b?.shape && a!.ports.every((port, n) => port === b!.ports[n] || renaming.agrees(`port ${port}`, `port ${b!.ports[n]}`));
-    if (!agrees) return { where: 'conntrack', field: 'entry', kernel: a?.line ?? 'none', userspace: b?.line ?? 'none' };
-    if (Math.abs(a!.timeout - b!.timeout) > CLOCK_SLACK_S) {
-      return { where: 'conntrack', field: 'timeout', kernel: a!.line, userspace: b!.line };
-    }
+  const left = userspace.map(parseEntry);
+  for (const a of kernel.map(parseEntry)) {
+    const alike = left.filter(b => b.shape === a.shape);
+    const same = (b: Entry): boolean => a.ports.every((port, n) => port === b.ports[n]);
+    const renamed = (b: Entry): boolean => a.ports.every((port, n) => renaming.agrees(`port ${port}`, `port ${b.ports[n]}`));
+    const b = alike.find(same) ?? alike.find(renamed);
+    if (!b) return { where: 'conntrack', field: 'entry', kernel: a.line, userspace: nearest(a, left)?.line ?? 'none' };
+    if (Math.abs(a.timeout - b.timeout) > CLOCK_SLACK_S) return { where: 'conntrack', field: 'timeout', kernel: a.line, userspace: b.line };
+    left.splice(left.indexOf(b), 1);
   }
-  return undefined;
+  return left.length === 0 ? undefined : { where: 'conntrack', field: 'entry', kernel: 'none', userspace: left[0]!.line };
 }
+
+/** Of the same flow, to be set beside it. */
+const nearest = (a: Entry, others: readonly Entry[]): Entry | undefined => others.find(b => b.flow === a.flow);
 
 interface Entry {
   line: string;
   timeout: number;
-  /** The line without what may differ: its timeout, and the ports of the second tuple, of which only the class stands. */
+  /** Protocol and original addresses. */
+  flow: string;
+  /** The line without what may differ: its timeout, and the ports, of which only the class stands. */
   shape: string;
   ports: string[];
 }
@@ -125,16 +120,14 @@ interface Entry {
 function parseEntry(line: string): Entry {
   const m = /^(\S+\s+\d+) (\d+) (.*?)\s*$/.exec(line);
   const rest = (m ? m[3]! : line).replace(/ use=\d+/, '').replace(/ secctx=\S+/, '');
-  const second = rest.indexOf('src=', rest.indexOf('src=') + 4);
   const ports: string[] = [];
-  const tail = rest.slice(second).replace(/\b(sport|dport|id)=(\d+)/g, (_, word: string, port: string) => {
+  const shape = rest.replace(/\b(sport|dport|id)=(\d+)/g, (_, word: string, port: string) => {
     ports.push(port);
     return `${word}=class${portClass(Number(port))}`;
   });
-  return { line, timeout: m ? Number(m[2]) : 0, shape: `${m?.[1]} ${rest.slice(0, second)}${tail}`, ports };
+  const flow = `${m?.[1]} ${/src=\S+ dst=\S+/.exec(rest)?.[0]}`;
+  return { line, timeout: m ? Number(m[2]) : 0, flow, shape: `${m?.[1]} ${shape}`, ports };
 }
-
-const byShape = (x: Entry, y: Entry): number => (x.shape < y.shape ? -1 : x.shape > y.shape ? 1 : 0);
 
 /** Lines of `iptables-save -c`, table by table: the tools write tables in different orders. */
 export function compareCounters(kernel: readonly string[], userspace: readonly string[]): Difference | undefined {

@@ -13,6 +13,7 @@ import { randomRules } from './generate/rules.ts';
 import { randomTraffic } from './generate/traffic.ts';
 import { judge, type Verdict } from './judge.ts';
 import { KernelSide } from './kernel-side.ts';
+import { runMutants } from './mutants.ts';
 import { MemoryRouter, WiredRouter } from './router-side.ts';
 import { shrink } from './shrink.ts';
 import type { Side } from './sides.ts';
@@ -26,6 +27,9 @@ const { values } = parseArgs({
     nft: { type: 'boolean', default: false },
     memory: { type: 'boolean', default: false },
     prove: { type: 'boolean', default: false },
+    first: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
     out: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
   },
@@ -78,6 +82,10 @@ async function runRandom(kernel: Side, userspace: Side, seed: number, packets: n
     sent += verdict.frames;
     if (!verdict.difference) continue;
     different++;
+    if (values.first) {
+      console.log(`different after ${sent} packets: ${verdict.difference.where}, ${verdict.difference.field}`);
+      break;
+    }
     const { where, field, kernel: k, userspace: u } = verdict.difference;
     console.error(`case of seed ${c.seed}: ${where}, ${field}\n    kernel:    ${k}\n    userspace: ${u}\nmaking it small`);
     const { small, late } = await shrink(c, field, each => judge(kernel, userspace, each));
@@ -121,4 +129,4 @@ function report(c: Case, { difference, kernel, userspace }: Verdict): void {
   console.log(`${difference.where}, ${difference.field}\n    kernel:    ${difference.kernel}\n    userspace: ${difference.userspace}\n`);
 }
 
-process.exitCode = await main();
+process.exitCode = values.mutants ? Math.min(runMutants(Number(values.seed ?? 1), values.only), 1) : await main();

@@ -97,7 +97,7 @@ function ipFields(b: Uint8Array, l3: number, end: number, ids: ReadonlySet<numbe
 /** Options in hex; a time that somebody wrote into a timestamp option (RFC 791) is only said to be there. */
 function options(b: Uint8Array, at: number, end: number): string {
   const text = hex(b.subarray(at, end));
-  if (b[at] !== 68) return text;
+  if (at === end || b[at] !== 68) return text;
   const perEntry = (b[at + 3]! & 15) === 0 ? 4 : 8;
   let masked = text.slice(0, 8);
   for (let i = at + 4; i < at + b[at + 1]!; i += 4) {

@@ -145,6 +145,8 @@ describe("the node's own sockets", () => {
   test('a process reaches a NodePort through 127.0.0.1 of its own node: OUTPUT rewrites, the source becomes flannel.1', () => {
     const w = world(node1(), rules('10.244.2.5'));
     const syn = tcpFrame({ srcMac: N1, dstMac: N1, src: '127.0.0.1', dst: '127.0.0.1', sport: 40_001, dport: 30_080, flags: 'S' });
+    expect(w.fromSocket(packetOf(syn))).toEqual([]); // 127/8 leaves by no interface, unless kube-proxy has seen to it
+    w.plane.sysctls.set('net.ipv4.conf.all.route_localnet', 1);
     w.fromSocket(packetOf(syn));
     expect(inner(w.last[0]!.bytes)).toBe(`${VTEP1}>${VTEP2} tcp 10.244.1.0:40001>10.244.2.5:8080 S ttl 64`);
   });

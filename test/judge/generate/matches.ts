@@ -63,10 +63,7 @@ const connectionMatches = (c: Chooser): Options => [
   [
     1,
     () =>
-      `-m conntrack ${not(c)} --${c.of(['ctorigsrcport', 'ctorigdstport', 'ctreplsrcport', 'ctrepldstport'])} ${port(c)}`.replace(
-        / (:|\d+:$)/,
-        ' 1:511',
-      ),
+      `-m conntrack ${not(c)} --${c.of(['ctorigsrcport', 'ctorigdstport', 'ctreplsrcport', 'ctrepldstport'])} ${c.oneIn(4) ? c.of(['1:511', '512:1023', '1024:65535']) : c.of(ports)}`,
   ],
   [1, () => `-m conntrack ${not(c)} --ctproto ${c.of(['tcp', 'udp', 'icmp'])}`],
   [1, () => `-m conntrack ${not(c)} --ctexpire ${c.of(['0:20', '100:100000', '50:70'])}`],

@@ -2,10 +2,10 @@
  * Rule sets at random, of what both sides execute, biased to what Service networking uses. Every built-in chain begins with the
  * sentinels' rule. Random choice among rules (`statistic --mode random`) has no place here: it is judged as a distribution.
  */
-import { links } from '../topology.ts';
+import { address, hosts, links } from '../topology.ts';
 import { SENTINEL_PROTOCOL } from '../wires.ts';
 import type { Chooser } from './choose.ts';
-import { network, not, randomMatch } from './matches.ts';
+import { network, not, ports, randomMatch } from './matches.ts';
 import { serviceRules } from './service.ts';
 import { randomTarget } from './targets.ts';
 
@@ -54,6 +54,7 @@ function randomTable(c: Chooser, table: TableName, empty: boolean, name: string)
   const lines = [`*${table}`, ...chains[table].map(chain => `:${chain} ${policy(chain)} [0:0]`), ...users.map(u => `:${u} - [0:0]`)];
   for (const chain of chains[table]) {
     lines.push(...sentinelRules(table, chain));
+    if (!empty && c.oneIn(5)) for (let i = 10 + c.below(40); i > 0; i--) lines.push(exactRule(c, chain));
     for (let i = empty ? 0 : c.below(5); i > 0; i--) lines.push(randomRule(c, table, chain, chain, users, name));
   }
   for (const [i, user] of users.entries()) {
@@ -62,6 +63,21 @@ function randomTable(c: Chooser, table: TableName, empty: boolean, name: string)
   }
   lines.push('COMMIT');
   return lines;
+}
+
+/** One of many that want header fields exactly, as a long chain of services has them: most of them only count. */
+function exactRule(c: Chooser, chain: string): string {
+  const protocol = c.of(['tcp', 'udp']);
+  const host = () => address(c.of(links).net, c.of(hosts));
+  return [
+    `-A ${chain}`,
+    ...(c.oneIn(3) ? [`-s ${host()}/32`] : []),
+    ...(c.oneIn(3) ? [`-d ${host()}/32`] : c.oneIn(3) ? [`-d 10.0.${c.of(links).net}.0/24`] : []),
+    ...(c.oneIn(6)
+      ? [`-p ${c.of(['icmp', 'tcp', 'udp'])}`]
+      : [`-p ${protocol} -m ${protocol}${c.oneIn(6) ? ' !' : ''} --${c.of(['dport', 'dport', 'sport'])} ${c.of(ports)}`]),
+    ...(c.oneIn(25) ? [`-j ${c.of(['ACCEPT', 'RETURN'])}`] : []),
+  ].join(' ');
 }
 
 function randomRule(c: Chooser, table: TableName, chain: string, hook: string, users: readonly string[], name: string): string {

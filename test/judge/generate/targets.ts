@@ -69,7 +69,8 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
   const range = c.oneIn(4) ? `${to}-${address(link.net, host + c.of([0, 1, 3]))}` : to;
   const persistent = c.oneIn(6) ? ' --persistent' : '';
   const transport = protocol === 'tcp' || protocol === 'udp';
-  const portRange = c.of(['8000-8010', '600-610', '30000-40000']);
+  // In POSTROUTING Linux draws a port: from so many that two flows hardly get the same.
+  const portRange = c.of(hook === 'POSTROUTING' ? ['30000-40000', '2000-9000'] : ['8000-8010', '600-610', '30000-40000']);
   const port = transport ? `:${c.oneIn(4) ? portRange : c.of(ports)}` : '';
   const random = c.oneIn(6) ? c.of([' --random', ' --random-fully']) : '';
   const own = address(c.of(links).net, 1);
