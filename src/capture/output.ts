@@ -2,6 +2,8 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { hopFileName } from './captured-frame.ts';
+import { LinkType } from './pcapng/format.ts';
+import { asEthernet } from './pcapng/link-layer.ts';
 import { type InterfaceInfo, type InterfaceStatistics, type PacketInfo, PcapngWriter, type SectionInfo } from './pcapng/writer.ts';
 
 export interface CaptureOutput {
@@ -62,6 +64,8 @@ export class MergedStream implements CaptureOutput {
   readonly #writer: PcapngWriter;
   readonly #clockNs: () => bigint;
   #waiting: PacketInfo[] = [];
+  /** By hop. */
+  readonly #linkTypes: number[] = [];
 
   /** @param to a path, or a descriptor that stays open, as of a pipe @param clockNs real time, since 1970 */
   constructor(to: string | number, section: SectionInfo, clockNs: () => bigint = () => BigInt(Date.now()) * 1_000_000n) {
@@ -71,16 +75,15 @@ export class MergedStream implements CaptureOutput {
     this.#writer = new PcapngWriter(bytes => writeAll(this.#fd, bytes), section);
   }
   addHop(info: InterfaceInfo): number {
-    return this.#writer.addInterface(info);
+    this.#linkTypes.push(info.linkType ?? LinkType.Ethernet);
+    return this.#writer.addInterface({ ...info, linkType: LinkType.Ethernet });
   }
   packet(hop: number, p: Omit<PacketInfo, 'interfaceId'>): void {
-    this.#waiting.push({
-      ...p,
-      interfaceId: hop,
-      bytes: p.bytes.slice(p.start ?? 0, p.end ?? p.bytes.length),
-      start: 0,
-      end: (p.end ?? p.bytes.length) - (p.start ?? 0),
-    });
+    const start = p.start ?? 0;
+    const end = p.end ?? p.bytes.length;
+    const bytes = Uint8Array.from(asEthernet(this.#linkTypes[hop]!, p.bytes, start, end));
+    const originalLength = (p.originalLength ?? end - start) + bytes.length - (end - start);
+    this.#waiting.push({ ...p, interfaceId: hop, bytes, start: 0, end: bytes.length, originalLength });
   }
   statistics(hop: number, s: InterfaceStatistics): void {
     this.#writer.statistics(hop, s);
@@ -89,7 +92,8 @@ export class MergedStream implements CaptureOutput {
     this.#writer.names(names);
   }
   flush(final: boolean): void {
-    const until = final ? undefined : this.#clockNs() - HOLD_NS;
+    // One hop's frames come in their order: nothing is waited for.
+    const until = final || this.#linkTypes.length === 1 ? undefined : this.#clockNs() - HOLD_NS;
     this.#waiting.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
     let n = 0;
     while (n < this.#waiting.length && (until === undefined || this.#waiting[n]!.timeNs <= until)) this.#writer.packet(this.#waiting[n++]!);

@@ -19,6 +19,7 @@ export interface CommandEntry {
 /** By its words: `lab run` is the command `run` of the group `lab`. */
 export const commands: Record<string, CommandEntry> = {
   bench: { does: 'the speed table, side by side with the kernel', load: () => import('./commands/bench.ts') },
+  capture: { does: 'frames of a running lab, live, into a file or into Wireshark', load: () => import('./commands/capture.ts') },
   conntrack: { does: 'conntrack(8) on a running router or a node of a lab', load: () => import('./commands/tool.ts') },
   diff: { does: 'both runs of an exercise compared', load: () => import('./commands/diff.ts') },
   doctor: { does: 'what this machine can and cannot do, with the mend', load: () => import('./commands/doctor.ts') },

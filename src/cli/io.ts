@@ -16,6 +16,8 @@ export interface IoStreams {
   /** Colour on stdout and on stderr. */
   outColour: boolean;
   errColour: boolean;
+  /** A person looks at stdout. */
+  outTerminal?: boolean;
 }
 
 export class Io {
@@ -26,6 +28,10 @@ export class Io {
 
   constructor(streams: IoStreams) {
     this.#streams = streams;
+  }
+
+  get outIsTerminal(): boolean {
+    return this.#streams.outTerminal === true;
   }
 
   /** One line of the result. */
@@ -83,6 +89,7 @@ export const processIo = (): Io =>
   new Io({
     out: text => void process.stdout.write(text),
     err: text => void process.stderr.write(text),
+    outTerminal: process.stdout.isTTY === true,
     outColour: colourWanted(process.stdout.isTTY === true, process.env),
     errColour: colourWanted(process.stderr.isTTY === true, process.env),
   });

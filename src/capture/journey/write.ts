@@ -2,7 +2,7 @@
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { addressNames } from '../names.ts';
-import { LinkType } from '../pcapng/format.ts';
+import { asEthernet } from '../pcapng/link-layer.ts';
 import type { ReadInterface } from '../pcapng/reader.ts';
 import { type InterfaceInfo, PcapngWriter, type SectionInfo } from '../pcapng/writer.ts';
 import type { TraceLine } from '../trace-text.ts';
@@ -35,26 +35,22 @@ export const commentOf = ({ words, rules }: JourneyRecord): string => `${words.j
 /** In order of time, as Wireshark wants it: `frame.packet_id == 3` shows one packet's way. */
 export function writeJourneyCapture(journey: Journey, sink: (bytes: Uint8Array) => void, facts: CaptureFacts = {}): void {
   const writer = new PcapngWriter(sink, facts.section ?? { application: 'kubehop' });
-  const linkTypes = new Map<string, number>();
-  for (const frame of journey.frames.values()) linkTypes.set(frame.hop, frame.linkType);
   const ids = new Map<string, number>();
   for (const { name } of journey.header.hops) {
     const known = facts.interfaces?.get(name);
-    ids.set(
-      name,
-      writer.addInterface({ name, linkType: linkTypes.get(name) ?? known?.linkType ?? LinkType.Ethernet, ...described(known) }),
-    );
+    ids.set(name, writer.addInterface({ name, ...described(known) }));
   }
   const names = addressNames(journey.header.names);
   if (names.size > 0) writer.names(names);
   // `at` is exact to the nanosecond for 104 days
   for (const record of [...journey.records].sort((a, b) => a.at - b.at)) {
     const frame = journey.frames.get(record)!;
+    const bytes = asEthernet(frame.linkType, frame.bytes);
     writer.packet({
       interfaceId: ids.get(record.hop)!,
       timeNs: frame.timeNs,
-      bytes: frame.bytes,
-      originalLength: frame.originalLength,
+      bytes,
+      originalLength: frame.originalLength + bytes.length - frame.bytes.length,
       direction: frame.direction,
       packetId: record.packet,
       verdict: record.dropped === undefined ? undefined : 'drop',

@@ -12,6 +12,7 @@ import { leavingOut } from '../../node/slow-reader.ts';
 import { follows, type ToolResult } from '../../node/tool.ts';
 import { loadLab } from '../catalog.ts';
 import { Instance } from '../instance.ts';
+import { LiveCaptures } from '../live-capture.ts';
 import { SHELL_DIRECTORY } from '../node-shell.ts';
 import { perform } from '../perform.ts';
 import { type DaemonOptions, type Reply, type Request, SOCKET_NAME } from './protocol.ts';
@@ -36,9 +37,15 @@ async function build(): Promise<Instance> {
   return instance;
 }
 
-async function answer(request: Exclude<Request, { op: 'tool' }>): Promise<unknown> {
+const built = (): Promise<Instance> => {
   building ??= build();
-  const instance = await building;
+  return building;
+};
+
+const captures = new LiveCaptures();
+
+async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-capture' }>): Promise<unknown> {
+  const instance = await built();
   switch (request.op) {
     case 'build':
       return null;
@@ -77,6 +84,14 @@ function serve(socket: Socket): void {
       void reply(send, () => runTool(request, follows(request.tool, request.args) ? some : whole, gone.signal));
       return;
     }
+    if (request.op === 'capture') {
+      void reply(send, async () => captures.run(await built(), request, text => send({ kind: 'text', text }), gone.signal));
+      return;
+    }
+    if (request.op === 'end-capture') {
+      void reply(send, async () => captures.end(request.pipe));
+      return;
+    }
     // One at a time: two runs would see each other's packets.
     queue = queue.then(async () => {
       say = (text, detail) => send({ kind: 'progress', line: text, detail });
@@ -101,8 +116,7 @@ async function runTool(
   onText: (text: string) => void,
   gone: AbortSignal,
 ): Promise<ToolResult> {
-  building ??= build();
-  return (await building).plane(node).tool(tool, args, input, onText, gone);
+  return (await built()).plane(node).tool(tool, args, input, onText, gone);
 }
 
 const server = createServer(serve);

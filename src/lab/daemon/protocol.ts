@@ -1,5 +1,6 @@
 /** What the command line and a lab's daemon say to each other: JSON, one object per line, over a Unix socket. */
 import type { ErrorCode } from '../../base/errors.ts';
+import type { CaptureReport } from '../../capture/capture.ts';
 import type { RouterDescription } from '../../node/description.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
@@ -23,7 +24,13 @@ export type Request =
   /** What a userspace node counts of its own ports; null for a kernel node. */
   | { op: 'counters'; node: string }
   | { op: 'rules'; node: string; counters: boolean }
-  | { op: 'load-rules'; node: string; text: string };
+  | { op: 'load-rules'; node: string; text: string }
+  /**
+   * Frames of these hops as pcapng into a named pipe of the lab's directory, from the `text` that says so until `end-capture` names it or
+   * the connection closes. It does not wait for its turn.
+   */
+  | { op: 'capture'; where: string[]; pipe: string }
+  | { op: 'end-capture'; pipe: string };
 
 export type Reply =
   | { kind: 'progress'; line: string; detail: boolean }
@@ -40,6 +47,8 @@ export interface RequestResult {
   counters: NodeCounters | null;
   rules: string;
   'load-rules': null;
+  capture: CaptureReport;
+  'end-capture': null;
 }
 
 /** What a daemon is started with: one line of JSON as its argument. */

@@ -104,6 +104,11 @@ export class UserspacePlane implements DataPlane {
     this.#endTrace = on ? this.running.trace(this.#traceRing) : undefined;
   }
 
+  /** Another ring that is told what passes these hops. @returns ends it */
+  tap(ring: SharedArrayBuffer, hops: readonly number[]): () => void {
+    return this.running.trace(ring, hops);
+  }
+
   async endTrace(): Promise<never[]> {
     await this.trace(false);
     return [];
