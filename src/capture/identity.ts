@@ -29,9 +29,7 @@ export function identify(sightings: readonly Sighting[], order: readonly string[
   const whole = wholeDatagrams(sorted);
   const groups = new Map<string, Sighting[]>();
   for (const s of sorted) {
-    const datagram = whole.get(s);
-    if (datagram?.tuple) s.tuple ??= datagram.tuple; // only the first fragment has ports
-    const key = fingerprint(datagram ?? s);
+    const key = fingerprint(whole.get(s) ?? s);
     const group = groups.get(key);
     if (group) group.push(s);
     else groups.set(key, [s]);

@@ -54,7 +54,7 @@ class ConversationComparison {
     for (const c of extra) this.#findings.differ(c.place, c.openedAt, tupleText(c.opened), 'flow', tupleText(c.opened), null);
     for (const c of missing) this.#findings.differ(c.place, c.openedAt, tupleText(c.opened), 'flow', null, tupleText(c.opened));
     for (const hop of this.#hops) {
-      this.#findings.compared.hops++;
+      this.#findings.hop(hop, this.#seen.userspace.at.get(hop)!.length, this.#seen.kernel.at.get(hop)!.length);
       for (const [i, { userspace, kernel }] of pairs.entries()) {
         for (const way of ways) {
           this.#compareAt(hop, way, `${hop}|${way}`, i, userspace, kernel);

@@ -1,5 +1,5 @@
 /** A comparison as `diff.txt` for people and `diff.json` for programs. */
-import type { Comparison, Difference, DifferenceValue } from './result.ts';
+import type { Comparison, Difference, DifferenceValue, HopCompared } from './result.ts';
 
 export const DIFF_SCHEMA = 'kubehop-diff/1';
 
@@ -9,7 +9,7 @@ export function diffText(comparisons: readonly Comparison[]): string {
   for (const c of comparisons) {
     const { hops, flows, packets, fields } = c.compared;
     out.push(`${c.kind}: ${c.same ? 'same' : `${c.differences.length} differences`}`);
-    out.push(`  compared: ${hops} hops, ${flows} flows, ${packets} packets, ${fields} fields`);
+    out.push(`  compared: ${hops} hops, ${flows} flows, ${packets} packets, ${fields} fields`, ...hopLines(c.hops));
     let flow = '';
     for (const d of c.differences) {
       if (d.flow !== flow) out.push('', `  ${d.flow || 'the captures'}`);
@@ -21,6 +21,20 @@ export function diffText(comparisons: readonly Comparison[]): string {
     out.push('');
   }
   return out.join('\n');
+}
+
+/** Every hop along the way, and what differs there first. */
+function hopLines(hops: readonly HopCompared[]): string[] {
+  const width = Math.max(3, ...hops.map(({ hop }) => hop.length));
+  const row = (hop: string, u: string, k: string, words: string): string =>
+    `    ${hop.padEnd(width)}  ${u.padStart(9)}  ${k.padStart(6)}  ${words}`.trimEnd();
+  const words = ({ same, first }: HopCompared): string =>
+    same ? 'same' : `${first!.field}: userspace ${valueText(first!.userspace)}, kernel ${valueText(first!.kernel)}`;
+  return [
+    '',
+    row('hop', 'userspace', 'kernel', 'frames, and the first difference'),
+    ...hops.map(h => row(h.hop, String(h.userspace), String(h.kernel), words(h))),
+  ];
 }
 
 function differenceLines(d: Difference): string[] {

@@ -58,7 +58,7 @@ class ProbeComparison {
   result(): Comparison {
     const findings = this.#findings;
     for (const hop of this.#hops) {
-      findings.compared.hops++;
+      findings.hop(hop, this.#seen.userspace.at.get(hop)!.length, this.#seen.kernel.at.get(hop)!.length);
       for (const direction of directionsOfFrames) this.#hop(hop, direction);
     }
     findings.ignore('time', 'two runs', this.#seen.userspace.packetOf.size, this.#seen.kernel.packetOf.size);

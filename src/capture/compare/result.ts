@@ -40,9 +40,22 @@ export interface Ignored {
   kernel: number;
 }
 
+/** One hop of both runs. */
+export interface HopCompared {
+  hop: string;
+  /** Frames of each run that were looked at there. */
+  userspace: number;
+  kernel: number;
+  same: boolean;
+  /** The first thing that differs there. */
+  first?: Omit<Difference, 'hop'>;
+}
+
 export interface Comparison {
   kind: 'probe' | 'conversation';
   same: boolean;
+  /** In the order of the path. */
+  hops: HopCompared[];
   /** In the order of the run: packet by packet as they set out, each along its way. So the first one is the cause of most others. */
   differences: Difference[];
   ignored: Ignored[];
@@ -55,6 +68,7 @@ export class Findings {
   readonly compared = { hops: 0, flows: 0, packets: 0, fields: 0 };
   readonly #found: { difference: Difference; place: number }[] = [];
   readonly #ignored = new Map<string, Ignored>();
+  readonly #hops: { hop: string; userspace: number; kernel: number }[] = [];
 
   /** @param place where in the run, see `placeInRun`; what stands at one place keeps its order */
   differ(place: number, hop: string, flow: string, field: string, userspace: DifferenceValue, kernel: DifferenceValue): void {
@@ -65,6 +79,11 @@ export class Findings {
     i.userspace += userspace;
     i.kernel += kernel;
     this.#ignored.set(what, i);
+  }
+  /** A hop was looked at; in the order of the path. */
+  hop(hop: string, userspace: number, kernel: number): void {
+    this.compared.hops++;
+    this.#hops.push({ hop, userspace, kernel });
   }
   /** Nothing seen is not the same: a comparison of two empty captures finds that. */
   result(kind: Comparison['kind']): Comparison {
@@ -77,7 +96,13 @@ export class Findings {
       first.set(key, hop);
       return hop === d.hop ? d : { ...d, repeats: hop };
     });
+    const hops = this.#hops.map(counted => {
+      const found = differences.find(d => d.hop === counted.hop);
+      if (found === undefined) return { ...counted, same: true };
+      const { hop: _, ...first } = found;
+      return { ...counted, same: false, first };
+    });
     const ignored = [...this.#ignored.values()].filter(i => i.userspace + i.kernel > 0);
-    return { kind, same: differences.length === 0, differences, ignored, compared: this.compared };
+    return { kind, same: differences.length === 0, hops, differences, ignored, compared: this.compared };
   }
 }
