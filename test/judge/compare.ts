@@ -3,7 +3,7 @@
 import * as ethernet from '../../src/wire/ethernet.ts';
 import { tell } from '../router/frames.ts';
 import type { Case } from './case.ts';
-import { fieldsOf } from './normalise.ts';
+import { type Fields, fieldsOf } from './normalise.ts';
 import type { Played } from './play.ts';
 import type { Output } from './wires.ts';
 
@@ -15,23 +15,41 @@ export interface Difference {
   userspace: string;
 }
 
-/** Ports that one side drew, by the other's: one to one within a case, as far as they differ. */
+/** Ports that one side drew, by the other's: of the same class, and among flows that could be mistaken for each other one to one. */
 export class Renaming {
   readonly #toKernel = new Map<string, string>();
   readonly #toUserspace = new Map<string, string>();
   count = 0;
 
-  /** May `userspace` stand where `kernel` stands? The first time decides for the rest of the case. */
-  agrees(kernel: string, userspace: string): boolean {
+  /**
+   * May `userspace` stand where `kernel` stands? The first time decides for the rest of the case.
+   * @param between whom: flows to different hosts may be drawn the same port, and differently on the two sides
+   */
+  agrees(kernel: string, userspace: string, between: string): boolean {
     if (kernel === userspace) return true;
-    const known = this.#toKernel.get(userspace);
-    if (known !== undefined || this.#toUserspace.has(kernel)) return known === kernel;
-    if (portClass(Number(kernel.slice(5))) !== portClass(Number(userspace.slice(5)))) return false;
-    this.#toKernel.set(userspace, kernel);
-    this.#toUserspace.set(kernel, userspace);
+    if (!alike(kernel, userspace)) return false;
+    const known = this.#toKernel.get(`${between} ${userspace}`);
+    if (known !== undefined || this.#toUserspace.has(`${between} ${kernel}`)) return known === kernel;
+    this.#toKernel.set(`${between} ${userspace}`, kernel);
+    this.#toUserspace.set(`${between} ${kernel}`, userspace);
     this.count++;
     return true;
   }
+}
+
+/** Identifiers of ICMP are drawn from all that there are (`query `), ports from those of a class (`port `). */
+const alike = (kernel: string, userspace: string): boolean =>
+  kernel.startsWith('query ') || portClass(Number(kernel.slice(5))) === portClass(Number(userspace.slice(5)));
+
+const isDrawn = (value: string): boolean => value.startsWith('port ') || value.startsWith('query ');
+
+/** Protocol, addresses in one order, and the other port where both sides have the same. */
+function between(name: string, kernel: Fields, userspace: Fields): string {
+  const of = (fields: Fields, field: string): string => fields.find(([n]) => n === field)?.[1] ?? '';
+  const outer = name.slice(0, name.lastIndexOf('.', name.lastIndexOf('.') - 1));
+  const other = name.endsWith('srcPort') ? name.replace('srcPort', 'dstPort') : name.replace('dstPort', 'srcPort');
+  const port = other !== name && of(kernel, other) === of(userspace, other) ? of(kernel, other) : '';
+  return [of(kernel, `${outer}.src`), of(kernel, `${outer}.dst`)].toSorted().join(' ') + name.slice(outer.length, outer.length + 4) + port;
 }
 
 /** `nf_nat_l4proto_unique_tuple`: the ranges that a port is drawn from. */
@@ -60,7 +78,7 @@ export function compareOutputs(c: Case, kernel: Played, userspace: Played, renam
         const [uName, uValue] = uf[f] ?? ['nothing', ''];
         const equal =
           kName === uName &&
-          (kValue.startsWith('port ') && uValue.startsWith('port ') ? renaming.agrees(kValue, uValue) : kValue === uValue);
+          (isDrawn(kValue) && isDrawn(uValue) ? renaming.agrees(kValue, uValue, between(kName, kf, uf)) : kValue === uValue);
         if (!equal)
           return {
             where,
@@ -90,13 +108,12 @@ const describe = (outputs: readonly Output[]): string =>
 const CLOCK_SLACK_S = 3;
 
 /** Lines of `conntrack -L`: all but the timeout must agree, and that nearly. */
-export function compareConnections(kernel: readonly string[], userspace: readonly string[], renaming: Renaming): Difference | undefined {
+export function compareConnections(kernel: readonly string[], userspace: readonly string[]): Difference | undefined {
   const left = userspace.map(parseEntry);
   for (const a of kernel.map(parseEntry)) {
     const alike = left.filter(b => b.shape === a.shape);
     const same = (b: Entry): boolean => a.ports.every((port, n) => port === b.ports[n]);
-    const renamed = (b: Entry): boolean => a.ports.every((port, n) => renaming.agrees(`port ${port}`, `port ${b.ports[n]}`));
-    const b = alike.find(same) ?? alike.find(renamed);
+    const b = alike.find(same) ?? alike[0];
     if (!b) return { where: 'conntrack', field: 'entry', kernel: a.line, userspace: nearest(a, left)?.line ?? 'none' };
     if (Math.abs(a.timeout - b.timeout) > CLOCK_SLACK_S) return { where: 'conntrack', field: 'timeout', kernel: a.line, userspace: b.line };
     left.splice(left.indexOf(b), 1);
@@ -123,7 +140,7 @@ function parseEntry(line: string): Entry {
   const ports: string[] = [];
   const shape = rest.replace(/\b(sport|dport|id)=(\d+)/g, (_, word: string, port: string) => {
     ports.push(port);
-    return `${word}=class${portClass(Number(port))}`;
+    return word === 'id' ? 'id=' : `${word}=class${portClass(Number(port))}`;
   });
   const flow = `${m?.[1]} ${/src=\S+ dst=\S+/.exec(rest)?.[0]}`;
   return { line, timeout: m ? Number(m[2]) : 0, flow, shape: `${m?.[1]} ${shape}`, ports };

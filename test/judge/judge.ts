@@ -28,7 +28,7 @@ export async function judge(kernel: Side, userspace: Side, c: Case): Promise<Ver
   const renaming = new Renaming();
   const difference =
     compareOutputs(c, k, u, renaming) ??
-    compareConnections(await kernel.connections(), await userspace.connections(), renaming) ??
+    compareConnections(await kernel.connections(), await userspace.connections()) ??
     compareCounters(await kernel.rules(), await userspace.rules());
   for (const side of [kernel, userspace]) await side.undoSysctls();
   return { difference, kernel: k, userspace: u, renamed: renaming.count, frames: k.frames.filter(Boolean).length };

@@ -12,7 +12,7 @@ import * as ipv4 from '../../src/wire/ipv4.ts';
 import * as tcp from '../../src/wire/tcp.ts';
 import { residual } from './packet-spec.ts';
 
-/** A field and its value as text. Values that start with `port ` may be renamed. */
+/** A field and its value as text. Values that start with `port ` or `query ` may be renamed. */
 export type Fields = [name: string, value: string][];
 
 const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
@@ -147,7 +147,7 @@ function icmpFields(b: Uint8Array, l4: number, end: number, ids: ReadonlySet<num
     ipFields(b, l4 + 8, end, ids, `${prefix}.quoted`, out, true);
     return;
   }
-  put('id', `port ${icmp.id(b, l4)}`);
+  put('id', `query ${icmp.id(b, l4)}`);
   put('sequence', i32(b, l4 + 4) & 0xffff);
   // Receive and transmit time of a timestamp reply (RFC 792) are the clock's.
   put('payload', hex(b.subarray(l4 + 8, type === icmp.Type.TimestampReply ? l4 + 12 : end)));
