@@ -1,12 +1,12 @@
 /** Runs the steps of an exercise on a lab that stands, captures every hop meanwhile, and judges by the captures. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../base/errors.ts';
 import { Capture, type CaptureReport } from '../capture/capture.ts';
 import { type CapturedFrame, readHopFiles } from '../capture/captured-frame.ts';
 import type { TraceLine } from '../capture/trace-text.ts';
 import type { LabStep, ProbePacket } from './definition.ts';
-import { FOREVER, type Phase, writeRunFacts } from './evidence.ts';
+import { FOREVER, type Phase, sectionsOf, writeRunFacts } from './evidence.ts';
 import { interfaceHop } from './hop-point.ts';
 import type { Instance } from './instance.ts';
 import { namesOf, writeRunJourney } from './journey.ts';
@@ -26,7 +26,7 @@ import { serveAt } from './steps/serve.ts';
 import type { Shares } from './steps/shares.ts';
 import { allClosed, Watcher } from './steps/watcher.ts';
 import { addRules, readWork } from './steps/work-rules.ts';
-import { walkOf } from './walk.ts';
+import { storyOf } from './walk.ts';
 
 /** How long a step waits for what it expects. Only a failing check takes so long; those after it in the same probe wait less. */
 const PATIENCE_MS = 3000;
@@ -71,10 +71,12 @@ export async function perform(instance: Instance, out: string, work: string, say
   writeRunFacts(out, instance.topology, performer.phases);
   const { checks, shares } = performer.judge(frames);
   writeShares(out, instance.lab.title, shares);
+  const conntrack = sectionsOf(readFileSync(join(out, 'conntrack.txt'), 'utf8'), instance.lab.nodes);
+  const story = storyOf(performer.phases[0], instance.topology.hops, journey, conntrack);
   return {
     checks,
     shares,
-    walk: walkOf(performer.phases[0], instance.topology.hops, journey),
+    ...(story === undefined ? {} : { story }),
     hops: hops.map(({ name }) => ({
       name,
       frames: frames.get(name)?.length ?? 0,

@@ -1,18 +1,18 @@
 /** What a run has shown, in words. Colour is the caller's. */
 import { join } from 'node:path';
-import { failedChecks, type RunResult, type WalkStep } from './result.ts';
+import { drawPath } from './drawing.ts';
+import { failedChecks, type RunResult, type Story, type WalkStep } from './result.ts';
 import type { RunReport } from './run.ts';
 import { sharesLines } from './steps/shares-text.ts';
 
 export interface ReportLine {
   text: string;
-  tone?: 'good' | 'bad' | 'title' | 'quiet';
+  tone?: 'good' | 'bad' | 'title' | 'quiet' | 'changed';
 }
 
 export function reportLines(report: RunReport): ReportLine[] {
   const lines: ReportLine[] = [{ text: `${report.lab} ${report.title}`, tone: 'title' }];
-  for (const { label, result } of walksToShow(report))
-    lines.push({ text: '' }, { text: `The first packet, hop by hop (${label})`, tone: 'title' }, ...walkLines(result.walk));
+  for (const { label, story, folder } of storiesToShow(report)) lines.push(...storyLines(label, story, folder));
   for (const { label, result } of report.runs) lines.push(...sharesOf(label, result));
   lines.push({ text: '' });
   for (const { label, result } of report.runs) lines.push(...checkLines(label, result), ...captureLines(label, result));
@@ -21,17 +21,47 @@ export function reportLines(report: RunReport): ReportLine[] {
   return lines;
 }
 
-/** One walk when both runs were found the same, else each run's. */
-const walksToShow = (report: RunReport): RunReport['runs'] =>
-  (report.comparison?.same ? report.runs.slice(0, 1).map(run => ({ ...run, label: 'both data planes' })) : report.runs).filter(
-    run => run.result.walk.length > 0,
-  ) as RunReport['runs'];
+/** One story when both runs were found the same, else each run's. */
+function storiesToShow(report: RunReport): { label: string; story: Story; folder: string }[] {
+  const stories = report.runs.flatMap(({ label, result }) =>
+    result.story === undefined ? [] : [{ label: label as string, story: result.story, folder: join(report.folder, label) }],
+  );
+  return report.comparison?.same ? stories.slice(0, 1).map(story => ({ ...story, label: 'both data planes' })) : stories;
+}
+
+function storyLines(label: string, story: Story, folder: string): ReportLine[] {
+  const { walk, answer, conntrack, packet, answerPacket } = story;
+  const lines: ReportLine[] = [{ text: '' }, { text: `The first packet, hop by hop (${label})`, tone: 'title' }, ...walkLines(walk)];
+  if (answer.length > 0) lines.push({ text: '' }, { text: 'The answer', tone: 'title' }, ...walkLines(answer));
+  lines.push({ text: '' }, { text: 'The path, down and back', tone: 'title' }, ...drawPath(walk, answer));
+  if (conntrack.length > 0) {
+    lines.push({ text: '' }, { text: 'What conntrack remembers of it', tone: 'title' });
+    for (const { node, entry } of conntrack) lines.push({ text: `  ${node}  ${entry}` });
+  }
+  const filter = [packet, answerPacket].filter(id => id !== undefined).map(id => `frame.packet_id == ${id}`);
+  lines.push(
+    { text: '' },
+    { text: 'In Wireshark', tone: 'title' },
+    { text: `  ${join(folder, 'journey.pcapng')}` },
+    { text: `  filter: ${filter.join(' || ')}` },
+    { text: '  each packet has its story as a comment: which rules it met, what was rewritten, and why', tone: 'quiet' },
+  );
+  return lines;
+}
 
 function walkLines(walk: readonly WalkStep[]): ReportLine[] {
   const width = Math.max(...walk.map(step => step.hop.length)) + 2;
+  const under = `  ${' '.repeat(width)}  `;
   return walk.flatMap(step => [
     { text: `  ${step.hop.padEnd(width)}${step.packet}` },
-    ...step.did.map(did => ({ text: `  ${' '.repeat(width)}  ${did}`, tone: 'quiet' as const })),
+    ...step.rules.map(({ text, origin }) => ({
+      text: `${under}${text}${origin === undefined ? '' : `   <- ${origin}`}`,
+      tone: 'quiet' as const,
+    })),
+    ...step.did.map(did => ({
+      text: `${under}${did}`,
+      tone: /^(destination|source|dropped)/.test(did) ? ('changed' as const) : ('quiet' as const),
+    })),
   ]);
 }
 

@@ -11,20 +11,37 @@ export interface CheckResult {
   saw?: string;
 }
 
-/** One hop on the way of the first probe. */
+/** One hop on the way of the first probe, or of the answer to it. */
 export interface WalkStep {
   hop: string;
   /** The packet as it stands there. */
   packet: string;
+  /** `203.0.113.9:40001 > 192.168.56.11:30080`, and the same of the envelope around it. */
+  ends: string;
+  outer?: string;
   /** What has changed since the hop before, in words. */
   did: string[];
+  /** Rules that acted in between, with the object of the cluster that each was made from. */
+  rules: { text: string; origin?: string }[];
+}
+
+/** The first probe of a run, told. */
+export interface Story {
+  /** Its number in the journey, and that of the first answer, when there was one. */
+  packet: number;
+  answerPacket?: number;
+  walk: WalkStep[];
+  answer: WalkStep[];
+  /** What conntrack(8) said of its connection at the end, by node. */
+  conntrack: { node: string; entry: string }[];
 }
 
 export interface RunResult {
   checks: CheckResult[];
   /** Of bursts: who took how many. */
   shares: Shares[];
-  walk: WalkStep[];
+  /** Absent for an exercise that does not begin with a probe. */
+  story?: Story;
   /** Frames that a hop saw and had no room for: with any, the captures are no evidence. */
   hops: { name: string; frames: number; dropped: number }[];
 }

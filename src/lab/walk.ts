@@ -1,37 +1,79 @@
-/** The way of a probe through the hops, in words: what stands at each, what has changed since the one before, and which rules did it. */
+/** The way of the first probe and of its answer through the hops: what stands at each, what has changed, and which rules did it. */
 import type { Journey } from '../capture/journey/journey.ts';
+import type { JourneyEvent, JourneyRecord } from '../capture/journey/record.ts';
 import { inPhase, type Phase } from './evidence.ts';
-import type { WalkStep } from './result.ts';
+import type { Story, WalkStep } from './result.ts';
 import { describeSight, type Sight, sightOf } from './sight.ts';
 import type { Hop } from './topology/model.ts';
 
 /** Rules that do something to a packet; jumps and accepted states are in the journey. */
-const DOES = /^\w+ (\w+ \S+) rule \d+: .*-j ((?:DNAT|SNAT|MASQUERADE|REDIRECT|MARK|DROP|REJECT)\b.*)$/;
+const ACTS = /-j ((?:DNAT|SNAT|MASQUERADE|REDIRECT|MARK|DROP|REJECT)\b.*)$/;
+const JUMPS = /-j (\S+)/;
 
-/** Way in only. Nothing for an exercise that does not begin with a probe. */
-export function walkOf(phase: Phase | undefined, hops: readonly Hop[], journey: Journey): WalkStep[] {
-  if (phase === undefined || phase.kind === 'conversation' || phase.kind === 'burst') return [];
-  const injected = journey.records.find(r => r.hop === phase.injectedAt && inPhase(phase, journey.frames.get(r)!));
+/**
+ * @param conntrack text of conntrack(8), by node
+ * @returns undefined for an exercise that does not begin with a probe
+ */
+export function storyOf(
+  phase: Phase | undefined,
+  hops: readonly Hop[],
+  journey: Journey,
+  conntrack: ReadonlyMap<string, string>,
+): Story | undefined {
+  if (phase === undefined || phase.kind === 'conversation' || phase.kind === 'burst') return undefined;
+  const records = journey.records.filter(r => inPhase(phase, journey.frames.get(r)!));
+  const injected = records.find(r => r.hop === phase.injectedAt);
+  if (injected === undefined) return undefined;
+  const answer = injected.flow === undefined ? undefined : records.find(r => r.flow === injected.flow && r.way === 'reply');
   const names = new Set(hops.map(hop => hop.name));
+  const way = (packet: number | undefined) =>
+    walkOf(
+      records.filter(r => r.packet === packet),
+      names,
+      journey,
+    );
+  return {
+    packet: injected.packet,
+    ...(answer === undefined ? {} : { answerPacket: answer.packet }),
+    walk: way(injected.packet),
+    answer: way(answer?.packet),
+    conntrack: entriesOf(injected, journey, conntrack),
+  };
+}
+
+function walkOf(records: readonly JourneyRecord[], names: ReadonlySet<string>, journey: Journey): WalkStep[] {
   const walk: WalkStep[] = [];
   let before: Sight | undefined;
-  let rules: string[] = [];
-  for (const record of journey.records) {
-    if (record.packet !== injected?.packet || !inPhase(phase, journey.frames.get(record)!)) continue;
-    rules.push(...record.events.flatMap(event => ruleWords(event.text)));
+  let rules: WalkStep['rules'] = [];
+  for (const record of records) {
+    rules.push(...record.events.flatMap(ruleWords));
     const sight = names.has(record.hop) ? sightOf(journey.frames.get(record)!) : undefined;
     if (sight === undefined) continue; // a hook: what it did is told at the next interface
-    walk.push({ hop: record.hop, packet: describeSight(sight), did: [...rules, ...(before === undefined ? [] : changes(before, sight))] });
+    walk.push({
+      hop: record.hop,
+      packet: describeSight(sight),
+      ends: `${sight.src} > ${sight.dst}`,
+      ...(sight.outer === undefined ? {} : { outer: `${sight.outer.src} > ${sight.outer.dst}` }),
+      did: [...(before === undefined ? [] : changes(before, sight)), ...(record.dropped === undefined ? [] : [record.dropped])],
+      rules,
+    });
     before = sight;
     rules = [];
   }
   return walk;
 }
 
-/** `nat KUBE-SEP-...: DNAT --to-destination 10.244.2.2:8080` */
-function ruleWords(event: string): string[] {
-  const [, chain, target] = DOES.exec(event) ?? [];
-  return chain === undefined ? [] : [`${chain}: ${target}`];
+/** `nat KUBE-SEP-... #2: DNAT --to-destination 10.244.2.2:8080`, and the jump that took the packet for a Service's. */
+function ruleWords({ text, rule }: JourneyEvent): WalkStep['rules'] {
+  if (rule === undefined) return [];
+  const place = `${rule.table} ${rule.chain}${rule.number > 0 ? ` #${rule.number}` : ''}`;
+  const origin = rule.origin === undefined ? {} : { origin: rule.origin };
+  const acts = ACTS.exec(text)?.[1];
+  if (acts !== undefined) return [{ text: `${place}: ${acts}`, ...origin }];
+  if (rule.number === 0) return text.endsWith(': DROP') ? [{ text: `${place}: policy DROP` }] : [];
+  return rule.origin !== undefined && /^(Service|EndpointSlice) /.test(rule.origin)
+    ? [{ text: `${place}: to ${JUMPS.exec(text)?.[1] ?? 'the next rule'}`, ...origin }]
+    : [];
 }
 
 function changes(before: Sight, now: Sight): string[] {
@@ -42,4 +84,21 @@ function changes(before: Sight, now: Sight): string[] {
   if (before.outer === undefined && now.outer !== undefined) did.push(`put into VXLAN ${now.outer.vni} to ${now.outer.dst}`);
   if (before.outer !== undefined && now.outer === undefined) did.push('taken out of VXLAN');
   return did;
+}
+
+/** Entries that speak of the packet's connection, under whichever address it had there. */
+function entriesOf(injected: JourneyRecord, journey: Journey, conntrack: ReadonlyMap<string, string>): Story['conntrack'] {
+  const ends = new Set<string>();
+  for (const record of journey.records) {
+    if (record.flow !== injected.flow || injected.flow === undefined) continue;
+    const ip = record.layers.findLast(l => l.layer === 'ipv4');
+    const ports = record.layers.findLast(l => l.layer === 'tcp' || l.layer === 'udp');
+    if (ip !== undefined && ports !== undefined) ends.add(`src=${ip.src} dst=${ip.dst} sport=${ports.srcPort} dport=${ports.dstPort} `);
+  }
+  return [...conntrack].flatMap(([node, text]) =>
+    text
+      .split('\n')
+      .filter(line => [...ends].some(end => line.includes(end)))
+      .map(entry => ({ node, entry: entry.trim().replace(/ +/g, ' ') })),
+  );
 }

@@ -43,7 +43,7 @@ export const labProgress =
     if (!detail || verbose) io.progress(detail ? io.paintErr('dim', line) : line);
   };
 
-const colours = { good: 'green', bad: 'red', title: 'bold', quiet: 'dim' } as const;
+const colours = { good: 'green', bad: 'red', title: 'bold', quiet: 'dim', changed: 'yellow' } as const;
 
 export function printLines(io: Io, lines: readonly ReportLine[]): void {
   for (const { text, tone } of lines) io.print(tone === undefined || text === '' ? text : io.paint(colours[tone], text));
