@@ -177,7 +177,11 @@ export class Conntrack {
 
   /** `nf_conntrack_attach`: an answer that the node makes itself (REJECT, ICMP error) belongs to the entry of the packet it is about. */
   attach(answer: Packet, about: Packet): void {
-    if (about.ct < 0) return;
+    if (about.ct < 0) {
+      // Attached to no entry: NOTRACK passes over it, and it is tracked like any other (`nf_ct_attach` of an untracked packet).
+      if (about.untracked) answer.ctinfo = CtInfo.Related;
+      return;
+    }
     answer.ct = about.ct;
     answer.ctinfo = dirOf(about.ctinfo) === 0 ? CtInfo.Related + IS_REPLY : CtInfo.Related;
   }

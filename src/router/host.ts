@@ -42,6 +42,7 @@ function refuseUdp(plane: Plane, p: Packet): Step {
   if (!transportHolds(p)) return plane.drop(p, DropReason.UdpCsum);
   // Whoever hands a datagram to sockets takes it off its connection first (`nf_reset_ct`): the error finds it again by what it quotes.
   p.ct = -1;
+  p.untracked = false;
   sendError(plane, p, icmp.Type.DestUnreachable, icmp.Unreachable.Port, 0);
   return plane.drop(p, DropReason.NoSocket);
 }

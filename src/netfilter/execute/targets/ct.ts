@@ -1,11 +1,11 @@
 /** `-j CT` and `-j NOTRACK`: `xt_ct_target`, `net/netfilter/xt_CT.c`: what conntrack, next in line, makes of the packet. */
-import type { Packet } from '../../../packet/packet.ts';
+import { CtInfo, type Packet } from '../../../packet/packet.ts';
 import type { Execution } from '../execution.ts';
 import { CONTINUE } from '../execution.ts';
 import type { TargetExtension, TargetOf } from '../extension.ts';
 
 /** The first of these targets decides. */
-const decided = (p: Packet): boolean => p.ct >= 0 || p.untracked || p.zone !== 0;
+const decided = (p: Packet): boolean => p.ct >= 0 || p.ctinfo !== CtInfo.None || p.untracked || p.zone !== 0;
 
 function noTrack(_x: Execution, p: Packet): number {
   if (!decided(p)) p.untracked = true;
