@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { insideNetns, openNetns } from '../../src/os/netns.ts';
 import { Shell } from './shell.ts';
 import { buildWorld, lines, runOnce, type Side, Switches } from './sides.ts';
-import { kernelCommands, type LinkName, links, sysctl } from './topology.ts';
+import { kernelCommands, kernelSysctl, type LinkName, links, sysctl } from './topology.ts';
 import { type Output, Wires } from './wires.ts';
 
 export class KernelSide implements Side {
@@ -26,7 +26,7 @@ export class KernelSide implements Side {
     // What a router makes itself leaves with its checksum finished.
     for (const l of links) runOnce('ip', ['netns', 'exec', netns, 'ethtool', '-K', l.name, 'tx', 'off']);
     this.#netns = openNetns(`/run/netns/${netns}`);
-    for (const [name, value] of Object.entries(sysctl)) this.#write(name, value);
+    for (const [name, value] of Object.entries({ ...sysctl, ...kernelSysctl })) this.#write(name, value);
     this.#restore = nft ? 'iptables-nft' : 'iptables-legacy';
     this.#wires = new Wires(netns);
     this.#shell = new Shell(netns);

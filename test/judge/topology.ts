@@ -24,7 +24,7 @@ export const links = [
 export type LinkName = (typeof links)[number]['name'];
 
 /** All of them have a MAC; those whose questions the router may answer once a second only are drawn from all. */
-export const everyHost = Array.from({ length: 248 }, (_, i) => i + 2);
+export const everyHost = [0, ...Array.from({ length: 248 }, (_, i) => i + 2)];
 
 /** Hosts .2 to .6 stand on each link; .5 and .6 of `c` are the gateways to 198.51.100.0/24 and the default. .250 sends sentinels. */
 export const hosts = [2, 3, 4, 5, 6] as const;
@@ -52,6 +52,12 @@ export const sysctl: Record<string, number> = {
   'net.ipv4.conf.all.send_redirects': 0,
   ...Object.fromEntries(links.map(l => [`net.ipv4.conf.${l.name}.send_redirects`, 0])),
 };
+
+/**
+ * The kernel's alone. What it learns from errors about its own messages (path MTU) outlives a case, and the router does not learn it
+ * (`on-purpose.ts`).
+ */
+export const kernelSysctl: Record<string, number> = { 'net.ipv4.ip_no_pmtu_disc': 2 };
 
 export const description = (): RouterDescriptionInput => ({
   ports: links.map(l => ({
