@@ -57,7 +57,8 @@ function translationWords(x: Explained): string[] {
         `${place(rule)} MASQUERADE writes the address of the interface by which the packet leaves${x.device === undefined ? '' : `, ${x.device}`}, so that the answer comes back through ${x.node}${whyMasqueraded(x)}`,
       );
     else if (name === 'SNAT') words.push(`${place(rule)} writes the source`);
-    else words.push(`${place(rule)} ${name} writes the destination; the route is looked up after that`);
+    else
+      words.push(`${place(rule)} ${name} writes the destination; the route is looked up after that, so ${x.node} need not be the receiver`);
   }
   const marker = x.met.find(sets);
   if (marker !== undefined) {

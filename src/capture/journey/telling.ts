@@ -1,6 +1,7 @@
 /** The words of each record of one packet: where it is, what has changed and why, and the same in netfilter's words. */
 import { ownerOf, type TravelledPacket } from '../identity.ts';
-import type { Sighting } from '../sighting.ts';
+import { LinkType } from '../pcapng/format.ts';
+import { encapsulation, type Sighting } from '../sighting.ts';
 import type { Told } from './events.ts';
 import { explain } from './explain.ts';
 import type { Rewrite } from './record.ts';
@@ -27,18 +28,22 @@ export function tell(p: TravelledPacket, told: ReadonlyMap<Sighting, Told[]>, co
   let sinceInterface: Told[] = [];
   let lastInterface: Sighting | undefined;
   let mark = 0;
+  /** At the last interface. */
+  let markBefore = 0;
   for (const [i, s] of p.sightings.entries()) {
     const before = p.sightings[i - 1];
-    const isHook = s.ethernet === undefined;
+    const hook = isHook(s);
     const here = told.get(s) ?? [];
-    if (!isHook && s.frame.direction === 'in') mark = 0; // a packet has none when it comes into a node
     sinceInterface.push(...here);
     const link = p.sightings.slice(0, i).findLast(earlier => earlier.ethernet !== undefined);
     const rewrites = before ? rewritesBetween(before, link, s) : [];
-    const from = isHook ? before : lastInterface;
-    const part = isHook ? here : sinceInterface;
-    const startMark = isHook ? mark : 0;
-    const pass = passOf(part, s, from, startMark, context);
+    // A bridge asks PREROUTING before its own device sees the packet (br_netfilter): the walk goes on behind that.
+    const onItsWay =
+      !hook && s.frame.direction === 'in' && before !== undefined && isHook(before) && encapsulation(before) === encapsulation(s);
+    if (!hook && !onItsWay && s.frame.direction === 'in' && metOf(sinceInterface).length === 0) mark = markBefore = 0; // it comes into a node
+    const pass = onItsWay
+      ? { words: [], rules: '' }
+      : passOf(hook ? here : sinceInterface, s, hook ? before : lastInterface, hook ? mark : markBefore, context);
     const dropped = here.flatMap(t => (t.event?.kind === 'drop' ? t.event.text : []));
     tellings.push({
       rewrites,
@@ -46,13 +51,16 @@ export function tell(p: TravelledPacket, told: ReadonlyMap<Sighting, Told[]>, co
       rules: pass.rules,
     });
     mark = marksOf(metOf(here), mark).at(-1)!;
-    if (!isHook) {
-      sinceInterface = [];
-      lastInterface = s;
-    }
+    if (hook || onItsWay) continue;
+    sinceInterface = [];
+    lastInterface = s;
+    markBefore = mark;
   }
   return tellings;
 }
+
+/** A hook shows no link layer. */
+const isHook = (s: Sighting): boolean => s.frame.linkType === LinkType.Raw;
 
 const metOf = (told: readonly Told[]): MetRule[] => told.flatMap(t => t.met ?? []);
 
@@ -80,7 +88,7 @@ function passOf(
   const source = (from && endpointChange('src', from, s)) ?? written('source');
   const marks = marksOf(met, startMark);
   const node = ownerOf(s.frame.hop);
-  const device = s.ethernet !== undefined && s.frame.direction === 'out' ? s.frame.hop.slice(node.length + 1) : undefined;
+  const device = !isHook(s) && s.frame.direction === 'out' ? s.frame.hop.slice(node.length + 1) : undefined;
   const words = explain({
     met,
     state,
