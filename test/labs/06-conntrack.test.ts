@@ -10,7 +10,9 @@ describe.skipIf(lacking !== '')(title('exercise 06'), () => {
   const entries = async (): Promise<string> =>
     (await kubehop.run('exec', 'node1', '--', 'conntrack', '-L', '-d', '10.96.0.10', '-p', 'tcp')).stdout;
 
-  test('leaves the same entries on both data planes, but for the seconds and what a jump of the clock has carried away', { timeout: 120_000 }, async () => {
+  test('leaves the same entries on both data planes, but for the seconds and what a jump of the clock has carried away', {
+    timeout: 120_000,
+  }, async () => {
     const out = join(kubehop.home, 'out');
     const { code, stdout } = await kubehop.run('lab', 'run', '06', '--out', out);
     expect(stdout).toMatch(/^userspace: (\d+) of \1 checks hold\nkernel: (\d+) of \2 checks hold\n\nsame: /m);

@@ -142,15 +142,19 @@ describe('a datagram of many pieces on its way out of a tunnel', () => {
   });
 
   const STRIDE = INNER + 40 + MSS;
+  /** Changes one byte: bits are turned, or set. */
+  const turn = (offset: number, bits: number) => (b: Uint8Array) => {
+    b[offset]! ^= bits;
+  };
   const at = (piece: number, l4: number) => OUTER + piece * STRIDE + INNER + 20 + l4;
   test.each([
-    ['a sequence number that leaves a gap', (b: Uint8Array) => void (b[at(2, 7)]! ^= 1)],
-    ['another port', (b: Uint8Array) => void (b[at(1, 1)]! ^= 1)],
-    ['another acknowledgement', (b: Uint8Array) => void (b[at(1, 11)]! ^= 1)],
-    ['another window', (b: Uint8Array) => void (b[at(3, 15)]! ^= 1)],
-    ['PSH in the middle', (b: Uint8Array) => void (b[at(1, 13)]! |= tcp.Flag.Psh)],
-    ['another VNI', (b: Uint8Array) => void (b[OUTER + STRIDE + 6]! ^= 1)],
-    ['another MAC', (b: Uint8Array) => void (b[OUTER + STRIDE + 8 + 11]! ^= 1)],
+    ['a sequence number that leaves a gap', turn(at(2, 7), 1)],
+    ['another port', turn(at(1, 1), 1)],
+    ['another acknowledgement', turn(at(1, 11), 1)],
+    ['another window', turn(at(3, 15), 1)],
+    ['PSH in the middle', turn(at(1, 13), tcp.Flag.Psh)],
+    ['another VNI', turn(OUTER + STRIDE + 6, 1)],
+    ['another MAC', turn(OUTER + STRIDE + 8 + 11, 1)],
   ])('goes piece by piece when one has %s', (_, change) => {
     const w = arrive(sent(4 * MSS), change);
     expect(w.last.every(f => f.gsoType === Gso.None)).toBe(true);
@@ -160,7 +164,10 @@ describe('a datagram of many pieces on its way out of a tunnel', () => {
   });
 
   test('a piece that is cut short, or no TCP at all, is told from a segment', () => {
-    expect(arrive(sent(4 * MSS), b => void (b[OUTER + INNER + 9] = 17)).last.length).toBeLessThan(4);
+    const asUdp = (b: Uint8Array): void => {
+      b[OUTER + INNER + 9] = 17;
+    };
+    expect(arrive(sent(4 * MSS), asUdp).last.length).toBeLessThan(4);
     const f = sent(4 * MSS);
     f.gsoSize = 10;
     expect(arrive(f).last).toEqual([]);
