@@ -24,8 +24,8 @@ import * as tcp from '../../src/wire/tcp.ts';
 import { clusterIp, kubeProxyRules } from './kube-proxy-rules.ts';
 
 const bounds = { lastOfMany: 0.9, heapPerPacket: 0.5 };
-const FEW = 10;
-const MANY = 10_000;
+/** The last one is measured against the first. */
+const SERVICES = [10, 1000, 10_000] as const;
 const PACKETS = 400_000;
 const ROUNDS = 7;
 const POD = 0x0af40105; // 10.244.1.5
@@ -122,34 +122,36 @@ function check(what: string, value: number, bound: number, ok: boolean): void {
   if (!ok) failed = true;
 }
 
-const few = new Node(FEW);
-const many = new Node(MANY);
-for (const node of [few, many]) for (const spread of [false, true]) node.measure(PACKETS / 4, spread);
-const figures = { fewLast: [] as number[], manyLast: [] as number[], fewSpread: [] as number[], manySpread: [] as number[] };
+const nodes = SERVICES.map(n => new Node(n));
+for (const node of nodes) for (const spread of [false, true]) node.measure(PACKETS / 4, spread);
+const figures = nodes.map(() => ({ last: [] as number[], spread: [] as number[] }));
 for (let round = 0; round < ROUNDS; round++) {
-  figures.fewLast.push(few.measure(PACKETS, false));
-  figures.manyLast.push(many.measure(PACKETS, false));
-  figures.fewSpread.push(few.measure(PACKETS, true));
-  figures.manySpread.push(many.measure(PACKETS, true));
+  for (const [i, node] of nodes.entries()) {
+    figures[i]!.last.push(node.measure(PACKETS, false));
+    figures[i]!.spread.push(node.measure(PACKETS, true));
+  }
 }
-const [fewLast, manyLast, fewSpread, manySpread] = Object.values(figures).map(median) as [number, number, number, number];
-const k = (v: number): string => `${(v / 1000).toFixed(0)} k/s`;
-console.log(`first packets, last Service:    ${FEW} Services ${k(fewLast)}, ${MANY} Services ${k(manyLast)}`);
-console.log(
-  `first packets, all in turn:     ${FEW} Services ${k(fewSpread)}, ${MANY} Services ${k(manySpread)}, ratio ${(manySpread / fewSpread).toFixed(3)}`,
-);
-check('last of many against last of few', manyLast / fewLast, bounds.lastOfMany, manyLast / fewLast >= bounds.lastOfMany);
+const rates = figures.map(f => ({ last: median(f.last), spread: median(f.spread) }));
+const share = (v: number, of: number): string =>
+  `${(v / 1000).toFixed(0).padStart(6)} k/s, ${(v / of).toFixed(3)} of that at ${SERVICES[0]}`;
+for (const [i, { last, spread }] of rates.entries()) {
+  console.log(
+    `first packets at ${String(SERVICES[i]).padStart(5)} Services: the last one ${share(last, rates[0]!.last)}; all in turn ${share(spread, rates[0]!.spread)}`,
+  );
+}
+const lastOfMany = rates.at(-1)!.last / rates[0]!.last;
+check('last of many against last of few', lastOfMany, bounds.lastOfMany, lastOfMany >= bounds.lastOfMany);
 
 if (globalThis.gc) {
   globalThis.gc();
   const before = process.memoryUsage().heapUsed;
-  many.measure(1_000_000, true);
+  nodes.at(-1)!.measure(1_000_000, true);
   globalThis.gc();
   const perPacket = (process.memoryUsage().heapUsed - before) / 1_000_000;
   check('bytes of heap kept per packet', perPacket, bounds.heapPerPacket, perPacket <= bounds.heapPerPacket);
 }
 
-const text = kubeProxyRules(MANY);
+const text = kubeProxyRules(SERVICES.at(-1)!);
 console.log(`${text.split('\n').filter(line => line.startsWith('-A')).length} rules, ${(text.length / 1e6).toFixed(1)} MB of text`);
 const times = { read: [] as number[], compile: [] as number[], nft: [] as number[], legacy: [] as number[] };
 const restore = process.argv.includes('restore');
