@@ -1,5 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
+/** Whole exercises with all that their readers try, and the load of minutes: `scripts/test --all` runs them too. */
+const long = [
+  'test/labs/{03,05,06,13}-*.test.ts',
+  'test/labs/readme.test.ts',
+  'test/labs/run.test.ts',
+  'test/integration/bench/**',
+  'test/integration/load/**',
+];
+
+const real = { pool: 'forks', fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 } as const;
+
 // Tests that make interfaces or namespaces live in test/integration and run one file at a time: two cores, real devices.
 export default defineConfig({
   test: {
@@ -14,14 +25,13 @@ export default defineConfig({
       },
       {
         test: {
+          ...real,
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/labs/**/*.test.ts'],
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          exclude: long,
         },
       },
+      { test: { ...real, name: 'long', include: long.map(each => each.replace(/\*\*$/, '**/*.test.ts')) } },
     ],
   },
 });
