@@ -10,7 +10,7 @@ import { RouteType } from './fib.ts';
 import { sendError } from './icmp-error.ts';
 import { checkOptions } from './ip-options.ts';
 import { type Plane, Step } from './plane.ts';
-import { checkAddresses, validateSource } from './source-check.ts';
+import { ALL_HOSTS, checkAddresses, validateSource } from './source-check.ts';
 
 export function receive(plane: Plane, p: Packet): Step {
   if (p.type === PacketType.OtherHost) return plane.drop(p, DropReason.OtherHost);
@@ -32,6 +32,8 @@ function routeInput(plane: Plane, p: Packet): Step {
   const martian = checkAddresses(plane, iif, src, dst);
   if (martian !== DropReason.None) return plane.drop(p, martian);
   if (dst === LIMITED_BROADCAST) return deliverBroadcast(plane, p, src);
+  // Every interface is a member of one group (RFC 1112 section 7.2), and this router of no other.
+  if (dst === ALL_HOSTS) return deliverBroadcast(plane, p, src);
   if (dst >>> 28 === 0xe) return plane.drop(p, DropReason.Multicast);
 
   const route = plane.fib.lookup(dst, p.mark);

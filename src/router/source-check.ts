@@ -8,10 +8,13 @@ import { RouteType } from './fib.ts';
 import type { Interface } from './interface.ts';
 import type { Plane } from './plane.ts';
 
+/** 224.0.0.1. */
+export const ALL_HOSTS = 0xe000_0001 | 0;
+
 /** Martian addresses that no table needs to be asked about. */
 export function checkAddresses(plane: Plane, iif: Interface, src: number, dst: number): DropReason {
   if (isMulticast(src) || src === LIMITED_BROADCAST) return DropReason.IpInvalidSource;
-  if (dst === LIMITED_BROADCAST || (src === 0 && dst === 0)) return DropReason.None;
+  if (dst === LIMITED_BROADCAST || (src === 0 && (dst === 0 || dst === ALL_HOSTS))) return DropReason.None;
   // Of 0/8 only 0.0.0.0 itself is no address any more (Linux 5.3).
   if (src === 0) return DropReason.IpInvalidSource;
   if (dst === 0) return DropReason.IpInvalidDest;

@@ -1,6 +1,8 @@
 /** Both sides' play of one case, set side by side. */
 
+import { u16 } from '../../src/wire/bytes.ts';
 import * as ethernet from '../../src/wire/ethernet.ts';
+import * as ipv4 from '../../src/wire/ipv4.ts';
 import { tell } from '../router/frames.ts';
 import type { Case } from './case.ts';
 import { type Fields, fieldsOf } from './normalise.ts';
@@ -71,6 +73,8 @@ export function compareOutputs(c: Case, kernel: Played, userspace: Played, renam
     for (const [n, ko] of k.entries()) {
       const uo = u[n]!;
       if (ko.link !== uo.link) return { where, field: 'link', kernel: describe(k), userspace: describe(u) };
+      const moved = keptPort(kernel.frames[i], ko.frame) !== keptPort(userspace.frames[i], uo.frame);
+      if (moved) return { where, field: 'port kept', kernel: describe([ko]), userspace: describe([uo]) };
       const kf = fieldsOf(ko.frame, kernel.frames[i], kIds);
       const uf = fieldsOf(uo.frame, userspace.frames[i], uIds);
       for (let f = 0; f < Math.max(kf.length, uf.length); f++) {
@@ -91,6 +95,22 @@ export function compareOutputs(c: Case, kernel: Played, userspace: Played, renam
   }
   return undefined;
 }
+
+/**
+ * Which ports of the injected packet does the output still have? Below 512 so few are drawn from that one may come back by chance.
+ * @returns bit 0 the source port, bit 1 the destination port; -1 when there is nothing to compare
+ */
+function keptPort(injected: Uint8Array | undefined, out: Uint8Array): number {
+  if (!injected || !isWholeTransport(injected) || !isWholeTransport(out) || injected[23] !== out[23]) return -1;
+  if (ipv4.identification(injected, 14) !== ipv4.identification(out, 14)) return -1;
+  const a = 14 + ipv4.headerLength(injected, 14);
+  const b = 14 + ipv4.headerLength(out, 14);
+  const kept = (at: number): boolean => u16(injected, a + at) < 512 || u16(injected, a + at) === u16(out, b + at);
+  return (kept(0) ? 1 : 0) | (kept(2) ? 2 : 0);
+}
+
+const isWholeTransport = (b: Uint8Array): boolean =>
+  b.length >= 42 && b[12] === 8 && b[13] === 0 && (b[23] === 6 || b[23] === 17) && !ipv4.isFragment(b, 14);
 
 function idsOf(p: Played): Set<number> {
   const ids = new Set<number>();

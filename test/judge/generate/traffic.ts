@@ -184,6 +184,9 @@ function fragments(c: Chooser, f: Flow, steps: Step[]): void {
   for (const fragment of pieces) send(f, steps, { ...packet, fragment: { ...fragment, set } });
 }
 
+/** About the borders of windows of 8192 bytes, scaled and not. */
+const displacements = [-1000, -7500, -8190, -8300, -66_500, 8000, 8300, 20_000, 30_000, 70_000, 500_000, 1_500_000] as const;
+
 /** Maximum segment size, window scale, SACK permitted (RFC 9293, 7323, 2018), and a list that is cut short. */
 const synOptions = (c: Chooser): Partial<PacketSpec> =>
   c.oneIn(2)
@@ -261,7 +264,8 @@ function tcpStep(c: Chooser, f: Flow, steps: Step[]): void {
     [1, () => client({ flags: 'R', seq: c.oneIn(2) ? f.clientSeq >>> 0 : c.u32() })],
     [1, () => server({ flags: c.of(['R', 'RA']), seq: c.oneIn(2) ? f.serverSeq >>> 0 : c.u32() })],
     // Out of the window, a retransmission, an acknowledgement of what was never sent.
-    [1, () => client({ flags: 'PA', seq: (f.clientSeq + c.of([-1000, 100_000, 70_000])) >>> 0, length: 10 })],
+    [2, () => client({ flags: 'PA', seq: (f.clientSeq + c.of(displacements)) >>> 0, length: 10 })],
+    [1, () => server({ flags: 'PA', seq: (f.serverSeq + c.of(displacements)) >>> 0, length: 10 })],
     [1, () => server({ flags: 'A', ack: (f.clientSeq + c.of([5000, -5000])) >>> 0 })],
     [1, () => client({ flags: 'A', window: c.of([0, 1, 65_535]) })],
   ])();
