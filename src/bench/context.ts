@@ -23,6 +23,8 @@ export interface Times {
   readonly services: readonly number[];
   readonly lossFreeProbe: number;
   readonly lossFreeSteps: number;
+  /** How long a table is filled at most: what is tracked then is said. */
+  readonly fill: number;
 }
 
 export const FULL: Times = {
@@ -36,6 +38,7 @@ export const FULL: Times = {
   services: [1, 1000, 10_000],
   lossFreeProbe: 1000,
   lossFreeSteps: 7,
+  fill: 120_000,
 };
 export const QUICK: Times = {
   warmUp: 500,
@@ -43,9 +46,10 @@ export const QUICK: Times = {
   newFlows: 300,
   tcp: 1000,
   http: 500,
-  roundTrips: 1000,
+  roundTrips: 500,
   streams: [1],
   services: [1, 10_000],
   lossFreeProbe: 200,
-  lossFreeSteps: 5,
+  lossFreeSteps: 4,
+  fill: 5000,
 };

@@ -31,6 +31,8 @@ export class OvsPlane implements Plane {
 
   static async start(bed: Bed, { services, transport }: RuleTexts): Promise<OvsPlane> {
     sysctl(bed.node, { 'net.ipv4.ip_forward': 0 });
+    // Without it an unfinished TCP checksum is as good as a wrong one: this datapath finishes none that it got from an interface.
+    for (const host of [bed.client, bed.server]) run(inNetns(host, ['ethtool', '-K', 'eth0', 'tx', 'off']));
     const directory = join('/run', `${bed.node}-ovs`);
     mkdirSync(directory);
     const plane = new OvsPlane(bed, [], directory);
@@ -40,13 +42,13 @@ export class OvsPlane implements Plane {
       const socket = `unix:${join(directory, 'db.sock')}`;
       plane.#daemon(['ovsdb-server', database, `--remote=p${socket}`]);
       await plane.#until(() => run(plane.#inNode(['ovs-vsctl', `--db=${socket}`, '--no-wait', 'init'])));
-      plane.#daemon(['ovs-vswitchd', socket]);
+      plane.#daemon(['ovs-vswitchd', socket, `--unixctl=${join(directory, 'ctl')}`]);
       plane.#vsctl(
         ...['add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail_mode=secure'],
         ...['--', 'add-port', 'br0', 'west', '--', 'set', 'interface', 'west', 'ofport_request=1'],
         ...['--', 'add-port', 'br0', 'east', '--', 'set', 'interface', 'east', 'ofport_request=2'],
       );
-      run(plane.#inNode(['ovs-ofctl', 'replace-flows', join(directory, 'br0.mgmt'), '-']), flows(services, transport));
+      run(plane.#inNode(['ovs-ofctl', '-O', 'OpenFlow14', 'add-flows', join(directory, 'br0.mgmt'), '-']), flows(services, transport));
       return plane;
     } catch (error) {
       await plane.close();
@@ -80,7 +82,7 @@ export class OvsPlane implements Plane {
   }
 
   async forget(): Promise<void> {
-    run(this.#inNode(['ovs-appctl', '-t', 'ovs-vswitchd', 'dpctl/flush-conntrack']));
+    run(this.#inNode(['ovs-appctl', '-t', join(this.#directory, 'ctl'), 'dpctl/flush-conntrack']));
   }
 
   async close(): Promise<void> {

@@ -27,7 +27,6 @@ const SYSCTL = {
 /** Filling: packets of a piece, and their rate, slow enough that few are lost. */
 const PIECE_MS = 250;
 const PIECE_RATE = 200_000;
-const FILLS_WITHIN_MS = 120_000;
 
 export async function rowG(context: Context): Promise<RowResult[]> {
   const { rows: words } = context.options;
@@ -38,7 +37,7 @@ export async function rowG(context: Context): Promise<RowResult[]> {
   return withLoad(context, options, empty =>
     withLoad(context, options, async full => {
       context.progress(`g: filling a table with ${TRACKED.toLocaleString('en')} connections`);
-      const tracked = await fill(full[0]!);
+      const tracked = await fill(context, full[0]!);
       context.progress('g: new flows beside them');
       const samples = await inTurn([full[0]!], context.options.rounds, async contestant => {
         const beside = await saturate(contestant.plane.bed, contestant.generator, { freshEvery: 1, milliseconds: context.times.newFlows });
@@ -80,9 +79,9 @@ function kernelBytes(): { kernelNft?: number[] } {
 }
 
 /** @returns how many the router tracks then */
-async function fill({ plane, generator }: Loaded): Promise<number> {
+async function fill({ times }: Context, { plane, generator }: Loaded): Promise<number> {
   const router = plane as RouterPlane;
-  const deadline = performance.now() + FILLS_WITHIN_MS;
+  const deadline = performance.now() + times.fill;
   for (;;) {
     const { connections } = await router.process.counters();
     if (connections >= TRACKED || performance.now() > deadline) return connections;
