@@ -8,6 +8,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import { callsRules, staysInBridge } from './bridge.ts';
 import { RouteType } from './fib.ts';
 import { sendError } from './icmp-error.ts';
+import type { Interface } from './interface.ts';
 import { checkOptions } from './ip-options.ts';
 import { type Plane, Step } from './plane.ts';
 import { ALL_HOSTS, checkAddresses, validateSource } from './source-check.ts';
@@ -43,7 +44,8 @@ function routeInput(plane: Plane, p: Packet): Step {
     const wrong = validateSource(plane, iif, src, 0);
     if (wrong !== DropReason.None) return plane.drop(p, wrong);
     p.oif = plane.lo.id;
-    return optionsHold(plane, p, true) ? Step.Deliver : Step.Done;
+    if (!optionsHold(plane, p, true)) return Step.Done;
+    return unicastToMany(plane, p, iif) ? plane.drop(p, DropReason.UnicastInL2Multicast) : Step.Deliver;
   }
   if (iif.sysctl.forwarding === 0) return plane.drop(p, DropReason.IpForwardingOff);
   if (type !== RouteType.Unicast) return refuse(plane, p, type as RouteType, src);
@@ -58,6 +60,11 @@ function routeInput(plane: Plane, p: Packet): Step {
   if (!optionsHold(plane, p, false)) return Step.Done;
   return oif === p.iif && via === 0 && callsRules(plane, p.iif) ? Step.Bridge : Step.Forward;
 }
+
+/** A frame for many with a packet for one (RFC 1122 section 3.3.6), where `drop_unicast_in_l2_multicast` refuses it. */
+const unicastToMany = (plane: Plane, p: Packet, iif: Interface): boolean =>
+  (p.type === PacketType.Broadcast || p.type === PacketType.Multicast) &&
+  (plane.sysctls.all.drop_unicast_in_l2_multicast | iif.sysctl.drop_unicast_in_l2_multicast) !== 0;
 
 /** Options are looked at when it is known where the packet goes (`ip_rcv_options`). @returns false when they end it. */
 function optionsHold(plane: Plane, p: Packet, deliver: boolean): boolean {
