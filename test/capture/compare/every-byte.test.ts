@@ -20,6 +20,9 @@ const options = { hops, injectedAt: ['client/eth0'] };
 
 const places = [...userspace.hops].flatMap(([hop, frames]) => frames.map((_, index) => ({ hop, index })));
 
+/** UDP to port 8472, by its place in an Ethernet frame without options. */
+const isVxlan = (b: Uint8Array): boolean => b.length > 50 && b[23] === 17 && ((b[36]! << 8) | b[37]!) === 8472;
+
 function changed(run: Run, hop: string, index: number, change: (frame: CapturedFrame) => CapturedFrame | undefined): Run {
   const frames = run.hops.get(hop)!.flatMap((f, i) => (i === index ? (change(f) ?? []) : f));
   return { ...run, hops: new Map(run.hops).set(hop, frames) };
@@ -37,7 +40,10 @@ describe('the probe comparison', () => {
         });
         const c = compareProbe(spoiled, kernel, options);
         expect(c.same).toBe(false);
-        expect(c.differences.some(d => d.hop === hop)).toBe(true);
+        // The outer source port is drawn by each run: two hops that disagree about it are found, but not which of them is wrong.
+        const drawn =
+          isVxlan(userspace.hops.get(hop)![index]!.bytes) && [34, 35].includes(offset % userspace.hops.get(hop)![index]!.bytes.length);
+        expect(drawn || c.differences.some(d => d.hop === hop)).toBe(true);
       }),
       { numRuns: 150 },
     );
