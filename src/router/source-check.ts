@@ -40,7 +40,10 @@ export function validateSource(plane: Plane, iif: Interface, src: number, oif: n
   const route = fib.lookup(src);
   if (route === -1) return mode === 0 ? DropReason.None : DropReason.IpRpfilter;
   const type = fib.type[route];
-  if (type === RouteType.Local) return acceptLocal ? DropReason.None : DropReason.IpInvalidSource;
+  if (type === RouteType.Local) {
+    if (!acceptLocal) return DropReason.IpInvalidSource;
+    return mode === 1 && fib.addressTypeOn(src, iif.id) !== RouteType.Local ? DropReason.IpRpfilter : DropReason.None;
+  }
   if (type !== RouteType.Unicast) return DropReason.IpInvalidSource;
   return mode === 1 && fib.oif[route] !== iif.id ? DropReason.IpRpfilter : DropReason.None;
 }
