@@ -6,8 +6,9 @@ import { TraceReader, type TraceRecord } from '../../src/capture/trace-reader.ts
 import { hopComment, toTraceLine } from '../../src/capture/trace-text.ts';
 import { plainMemory } from '../../src/packet/memory.ts';
 import { CtInfo, Packet } from '../../src/packet/packet.ts';
+import { TeeTracer } from '../../src/packet/tee-tracer.ts';
 import { Control, createTraceRing, viewTraceRing } from '../../src/packet/trace-ring.ts';
-import { HOOK_HOP, lostRecords, Manip, RingTracer } from '../../src/packet/tracer.ts';
+import { HOOK_HOP, lostRecords, Manip, PacketNumbers, RingTracer } from '../../src/packet/tracer.ts';
 import { Hook, Verdict } from '../../src/packet/verdict.ts';
 import { tcpSyn } from '../wire/support/real-frames.ts';
 
@@ -104,6 +105,45 @@ describe('the trace ring', () => {
     expect(first.map(r => r.packet)).toEqual(first.map((_, i) => i + 1));
     tracer.arrive(packet());
     expect(drain(reader).map(r => r.packet)).toEqual([sent + 1]);
+  });
+
+  test('tells a packet whole or not at all', () => {
+    const shared = createTraceRing(16_384);
+    const tracer = new RingTracer(shared);
+    const reader = new TraceReader(shared);
+    const records: TraceRecord[] = [];
+    for (let i = 0; i < 400; i++) {
+      const p = packet();
+      tracer.arrive(p);
+      for (let rule = 0; rule < 10; rule++) tracer.rule(p, Hook.Prerouting, rule);
+      tracer.passed(p, Hook.Prerouting);
+      tracer.depart(p);
+      if (i % 40 === 0) records.push(...drain(reader));
+    }
+    records.push(...drain(reader));
+    const told = [...Map.groupBy(records, r => r.packet).values()];
+    expect(told.length).toBeGreaterThan(40);
+    expect(new Set(told.map(list => list.length))).toEqual(new Set([13]));
+    expect(told.length + lostRecords(shared)).toBe(400);
+  });
+
+  test('tells one ring everything and another only the hops that it is for, under the same numbers', () => {
+    const [all, some] = [createTraceRing(65_536), createTraceRing(65_536)];
+    const numbers = new PacketNumbers();
+    const tee = new TeeTracer([new RingTracer(all, { numbers }), new RingTracer(some, { numbers, hops: [2] })]);
+    for (let i = 0; i < 3; i++) {
+      const p = packet();
+      tee.arrive(p);
+      tee.rule(p, Hook.Prerouting, 1);
+      tee.depart(p);
+    }
+    expect(drain(new TraceReader(all)).map(r => r.packet)).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3]);
+    const seen = drain(new TraceReader(some));
+    expect(seen.map(r => [r.packet, r.kind])).toEqual([
+      [1, 'hop'],
+      [2, 'hop'],
+      [3, 'hop'],
+    ]);
   });
 
   test('goes round its end with records of every length, also where its positions overflow', () => {
