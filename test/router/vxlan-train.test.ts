@@ -114,6 +114,22 @@ describe('a segment on its way into a tunnel', () => {
   });
 });
 
+describe('a frame whose sum inside is unfinished', () => {
+  test('goes on unfinished, as a kernel on the same machine sends it', () => {
+    const cut = node(1, false);
+    cut.send('cni0', segment(100));
+    const { bytes } = cut.last[0]!;
+    const l4 = OUTER + INNER + 20;
+    const pseudo = checksum.pseudoHeader(ipv4.src(bytes, l4 - 20), ipv4.dst(bytes, l4 - 20), ipv4.Protocol.Tcp, bytes.length - l4);
+    tcp.setChecksum(bytes, l4, checksum.fold(pseudo));
+    const w = node(2, true);
+    w.send('eth0', bytes, { gsoSize: 0, csumStart: l4 });
+    expect(w.last).toMatchObject([{ port: 'cni0', csumStart: 34 }]);
+    expect(tcp.checksum(w.last[0]!.bytes, 34)).toBe(checksum.fold(pseudo));
+    expect(w.drops()).toEqual({});
+  });
+});
+
 describe('a datagram of many pieces on its way out of a tunnel', () => {
   const sent = (length: number, flags?: string): World['last'][number] => {
     const w = node(1, true);

@@ -28,7 +28,7 @@ export interface World {
   conntrack: Conntrack;
   clock: VirtualClock;
   /** A frame on the wire of a port. What came out everywhere, told in lines `port: frame`. */
-  send(port: string, frame: Uint8Array, segment?: { gsoSize: number; gsoType?: number }): string[];
+  send(port: string, frame: Uint8Array, segment?: { gsoSize: number; gsoType?: number; csumStart?: number }): string[];
   /** A packet that a process on the node sends, without link header. */
   fromSocket(packet: Uint8Array): string[];
   /** Lets time pass; what timers send. */
@@ -97,7 +97,7 @@ export function world(
       text = compiled.text;
       return text;
     },
-    send: (port, frame, segment) => put(wires.get(port)!, frame, segment?.gsoSize, segment?.gsoType),
+    send: (port, frame, segment) => put(wires.get(port)!, frame, segment),
     fromSocket: packet => put(wires.get(checked.ports.find(p => p.kind === 'tun')!.name)!, packet),
     advance: ms => {
       clock.advance(ms);
@@ -115,14 +115,17 @@ export function world(
     },
   };
 
-  function put(wire: MemoryDevice, bytes: Uint8Array, gsoSize = 0, gsoType: number = Gso.Tcp4): string[] {
+  function put(wire: MemoryDevice, bytes: Uint8Array, segment: Parameters<World['send']>[2] = { gsoSize: 0 }): string[] {
+    const { gsoSize, gsoType = Gso.Tcp4, csumStart = gsoSize > 0 ? 34 : 0 } = segment;
     const p = new Packet();
     p.borrow({ bytes: Uint8Array.from(bytes), base: 0 }, 0, 0, bytes.length, bytes.length);
     if (gsoSize > 0) {
       p.gsoType = gsoType;
       p.gsoSize = gsoSize;
-      p.csumStart = 34;
-      p.csumOffset = gsoType === Gso.Tcp4 ? 16 : 6;
+    }
+    if (csumStart > 0) {
+      p.csumStart = csumStart;
+      p.csumOffset = gsoSize > 0 && gsoType !== Gso.Tcp4 ? 6 : 16;
     }
     wire.transmit(p);
     wire.flush();
