@@ -79,10 +79,10 @@ export const define: Define = (command, io) => {
     .option('--diff <FILE>', "compare with the node's iptables-save: what is missing, extra, stale; - is stdin")
     .option('--json', 'the differences, or the rules with their origins, as data')
     .addHelpText('after', HELP)
-    .action(async (o: Options) => {
+    .action((o: Options) => {
       if (o.diff === '-' && o.objects.includes('-')) throw new LabError('BAD_INPUT', 'only one of --objects and --diff can be stdin');
       const { objects, bad } = gatherObjects(o.objects, io);
-      const rendered = await renderRules(objects, configOf(o, objects, io), o.counter);
+      const rendered = renderRules(objects, configOf(o, objects, io), o.counter);
       for (const line of rendered.log) warn(io, line);
       if (bad) io.exitCode = Exit.Usage;
       if (o.diff !== undefined) compare(rendered, o, io);
