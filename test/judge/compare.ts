@@ -97,7 +97,7 @@ export function compareOutputs(c: Case, kernel: Played, userspace: Played, renam
 }
 
 /**
- * Which ports of the injected packet does the output still have? Below 512 so few are drawn from that one may come back by chance.
+ * Which ports of the injected packet does the output still have? Below 1024 so few are drawn from that one may come back by chance.
  * @returns bit 0 the source port, bit 1 the destination port; -1 when there is nothing to compare
  */
 function keptPort(injected: Uint8Array | undefined, out: Uint8Array): number {
@@ -105,7 +105,7 @@ function keptPort(injected: Uint8Array | undefined, out: Uint8Array): number {
   if (ipv4.identification(injected, 14) !== ipv4.identification(out, 14)) return -1;
   const a = 14 + ipv4.headerLength(injected, 14);
   const b = 14 + ipv4.headerLength(out, 14);
-  const kept = (at: number): boolean => u16(injected, a + at) < 512 || u16(injected, a + at) === u16(out, b + at);
+  const kept = (at: number): boolean => u16(injected, a + at) < 1024 || u16(injected, a + at) === u16(out, b + at);
   return (kept(0) ? 1 : 0) | (kept(2) ? 2 : 0);
 }
 
