@@ -32,6 +32,8 @@ export async function runBench({ options, onProgress, signal }: BenchRun): Promi
   const argv = [...user, '--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--', 'sh', INIT, ...node];
   const child = spawn('unshare', argv, {
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A session of its own: its priority is then its own as well.
+    detached: true,
     // /run is a directory of the bench's own there.
     env: { ...process.env, XDG_RUNTIME_DIR: '/run' },
   });

@@ -137,6 +137,7 @@ export const prctl: (option: number, a: number, b: number, c: number, d: number)
   'unsigned long',
   'unsigned long',
 );
+export const schedSetaffinity: (tid: number, size: number, mask: number) => number = bind('sched_setaffinity', INT, INT, SIZE, ADDRESS);
 export const kill: (pid: number, signal: number) => number = bind('kill', INT, INT, INT);
 export const ifNameToIndex: (name: string) => number = bind('if_nametoindex', 'unsigned int', STRING);
 

@@ -18,8 +18,11 @@ export class Generator {
     this.#stop = stop;
   }
 
-  /** @param services how many there are: the load asks for the last */
-  static async start(bed: Pick<Bed, 'client'>, services: number): Promise<Generator> {
+  /**
+   * @param services how many there are: the load asks for the last
+   * @param processor where it runs, counted from 0; null: where the scheduler puts it
+   */
+  static async start(bed: Pick<Bed, 'client'>, services: number, processor: number | null = null): Promise<Generator> {
     const shape: FrameShape = {
       dstMac: parseMac(CLIENT.gatewayMac),
       srcMac: parseMac(CLIENT.mac),
@@ -28,7 +31,7 @@ export class Generator {
       servicePort: SERVICE_PORT,
     };
     const stop = new SharedArrayBuffer(4);
-    const workerData: SenderStart = { netns: netnsPath(bed.client), interface: 'eth0', shape, stop };
+    const workerData: SenderStart = { netns: netnsPath(bed.client), interface: 'eth0', processor, shape, stop };
     const worker = new Worker(new URL('./sender.ts', import.meta.url), { workerData });
     await once(worker, 'message');
     return new Generator(worker, new Int32Array(stop));

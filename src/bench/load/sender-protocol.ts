@@ -5,6 +5,8 @@ export interface SenderStart {
   /** Path of the client's namespace. */
   readonly netns: string;
   readonly interface: string;
+  /** Where it runs; null: where the scheduler puts it. */
+  readonly processor: number | null;
   /** One word: not 0 ends the burst that goes on. */
   readonly stop: SharedArrayBuffer;
   readonly shape: FrameShape;

@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { DeviceCounters } from '../../device/device.ts';
 import { PACKET_QDISC_BYPASS, SOL_PACKET } from '../../device/packet-option.ts';
 import { SendQueue } from '../../device/send-queue.ts';
+import { pinThread } from '../../os/affinity.ts';
 import { check } from '../../os/errno.ts';
 import { InterfaceControl } from '../../os/interface.ts';
 import { AF_PACKET, bindSocket, SOCK_RAW } from '../../os/libc.ts';
@@ -23,8 +24,9 @@ const FIRST_FRESH = 100_000;
 /** Numbers of flows: 240 client addresses of 64,000 ports. */
 const FLOWS = 240 * 64_000;
 
-const { netns, interface: name, shape, ...shared } = workerData as SenderStart;
+const { netns, interface: name, processor, shape, ...shared } = workerData as SenderStart;
 const stop = new Int32Array(shared.stop);
+if (processor !== null) pinThread(processor);
 enterNetns(netns);
 const counters: DeviceCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, rxDropped: 0, txDropped: 0 };
 const queue = new SendQueue(openSender(), false, BATCH, counters);

@@ -1,4 +1,5 @@
 /** Contestants with a sender in front of each and a sink behind it. */
+import { availableParallelism } from 'node:os';
 import type { Context } from '../context.ts';
 import { Generator } from '../load/generator.ts';
 import type { PlaneName } from '../measures.ts';
@@ -21,7 +22,9 @@ export async function withLoad<T>(
   options: Omit<LineupOptions, 'transport'>,
   work: (contestants: readonly Loaded[]) => Promise<T>,
 ): Promise<T> {
-  const planes = await lineUp(context, { ...options, transport: 'udp' });
+  // The scheduler wakes the router where the sender runs, on a busy machine: both then share one processor and the other one is somebody else's.
+  const apart = availableParallelism() > 1;
+  const planes = await lineUp(context, { ...options, transport: 'udp', ...(apart ? { processors: '1' } : {}) });
   const contestants: Loaded[] = [];
   try {
     for (const plane of planes) {
@@ -30,7 +33,7 @@ export async function withLoad<T>(
         name: plane.name,
         services: options.services,
         plane,
-        generator: await Generator.start(plane.bed, options.services),
+        generator: await Generator.start(plane.bed, options.services, apart ? 0 : null),
       });
     }
     for (const contestant of contestants) await warmUp(context, contestant);
