@@ -39,7 +39,7 @@ export function identify(sightings: readonly Sighting[], order: readonly string[
   const ambiguous: Sighting[][] = [];
   for (const group of groups.values()) {
     if (seenTwice(group)) ambiguous.push(group);
-    else packets.push({ id: 0, sightings: group, certain: true });
+    else for (const sightings of apart(group)) packets.push({ id: 0, sightings, certain: true });
   }
   for (const p of packets) joinTuples(flows, p);
   for (const group of ambiguous) {
@@ -105,6 +105,35 @@ function seenTwice(group: readonly Sighting[]): boolean {
   }
   return false;
 }
+
+/** Longer than a packet is on its way between two hops. */
+const APART_NS = 100_000_000n;
+
+/**
+ * Packets that look alike and never met: the last sighting went into one namespace, and the next comes out of another that nothing had gone
+ * into, with other addresses or long after. There another packet sets out (resets have IP id 0 and little else).
+ */
+function apart(group: Sighting[]): Sighting[][] {
+  const packets: Sighting[][] = [];
+  let owners = new Set<string>();
+  for (const s of group) {
+    const before = packets.at(-1)?.at(-1);
+    const owner = ownerOf(s.frame.hop);
+    const setsOut = s.frame.direction === 'out' && !owners.has(owner) && before?.frame.direction === 'in';
+    if (before === undefined || (setsOut && (!sameTuple(before, s) || s.frame.timeNs - before.frame.timeNs > APART_NS))) {
+      packets.push([]);
+      owners = new Set();
+    }
+    packets.at(-1)!.push(s);
+    owners.add(owner);
+  }
+  return packets;
+}
+
+const sameTuple = (a: Sighting, b: Sighting): boolean =>
+  a.tuple === undefined ||
+  b.tuple === undefined ||
+  (a.tuple.src === b.tuple.src && a.tuple.dst === b.tuple.dst && a.tuple.srcPort === b.tuple.srcPort);
 
 /** Deal a group with several packets: in order of time, each sighting to the oldest packet that can have it, of its flow if there is one. */
 function deal(group: readonly Sighting[], flows: FlowTable): TravelledPacket[] {

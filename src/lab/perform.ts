@@ -13,6 +13,7 @@ import { namesOf, writeRunJourney } from './journey.ts';
 import { nodePath } from './node-shell.ts';
 import type { RunningPod } from './pod/start.ts';
 import type { CheckResult, RunResult } from './result.ts';
+import { beginTrace } from './rule-trace.ts';
 import { inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
 import type { Expectation } from './sight.ts';
 import { sendBurst } from './steps/burst.ts';
@@ -71,8 +72,8 @@ export async function perform(instance: Instance, out: string, work: string, say
   writeRunFacts(out, instance.topology, performer.phases);
   const { checks, shares } = performer.judge(frames);
   writeShares(out, instance.lab.title, shares);
-  const conntrack = sectionsOf(readFileSync(join(out, 'conntrack.txt'), 'utf8'), instance.lab.nodes);
-  const story = storyOf(performer.phases[0], instance.topology.hops, journey, conntrack);
+  const connections = performer.connections ?? sectionsOf(readFileSync(join(out, 'conntrack.txt'), 'utf8'), instance.lab.nodes);
+  const story = storyOf(performer.phases[0], instance.topology.hops, journey, connections);
   return {
     checks,
     shares,
@@ -85,19 +86,6 @@ export async function perform(instance: Instance, out: string, work: string, say
   };
 }
 
-/** @returns nodes that cannot tell their rules, and why: their journeys show what happened and not which rule did it */
-async function beginTrace(instance: Instance, say: Say): Promise<Record<string, string>> {
-  const untold: Record<string, string> = {};
-  const tell = async (node: string): Promise<void> => {
-    const why = await instance.plane(node).beginTrace();
-    if (why === undefined) return;
-    untold[node] = why;
-    say(`${node} cannot tell which rules its packets meet: ${why}`);
-  };
-  await Promise.all([...instance.planes.keys()].map(tell));
-  return untold;
-}
-
 class Performer {
   readonly #instance: Instance;
   readonly #say: Say;
@@ -108,6 +96,7 @@ class Performer {
   /** What `start` has started. */
   #program: { from: string; command: string; ended: Promise<Output> } | undefined;
   #events: EventLog | undefined;
+  #connections: Map<string, string> | undefined;
   #burst: Omit<SharesCheck, 'step'> | undefined;
   #capture: Capture | undefined;
   readonly #servers: RunningPod[] = [];
@@ -123,6 +112,10 @@ class Performer {
     this.#watcher = new Watcher(instance.topology.hops.filter(hop => waitedFor(instance.lab.steps).has(hop.name)));
   }
 
+  /** What conntrack knew when the first probe was over, by node; undefined when nothing came after it. */
+  get connections(): ReadonlyMap<string, string> | undefined {
+    return this.#connections;
+  }
   get phases(): readonly Phase[] {
     return this.#phases;
   }
@@ -155,6 +148,8 @@ class Performer {
   }
 
   async #step(step: LabStep): Promise<void> {
+    if (this.#phases.length === 1 && this.#connections === undefined && beginsPhase.has(step.do))
+      this.#connections = await this.#conntrack();
     switch (step.do) {
       case 'prepare':
         this.#say(`${step.where}: ${step.command}`);
@@ -233,6 +228,11 @@ class Performer {
           step.output,
         );
     }
+  }
+
+  async #conntrack(): Promise<Map<string, string>> {
+    const texts = [...this.#instance.planes].map(async ([node, plane]) => [node, await plane.conntrack(['-L'])] as const);
+    return new Map(await Promise.all(texts));
   }
 
   #begin(kind: Phase['kind'], from: string, line: string): void {
@@ -354,6 +354,9 @@ function packetsOf(rule: RegExp, text: string): number | undefined {
   const line = text.split('\n').find(l => rule.test(l));
   return line === undefined ? undefined : Number(/^\[(\d+):/.exec(line)?.[1] ?? 0);
 }
+/** What came before such a step is over. */
+const beginsPhase: ReadonlySet<LabStep['do']> = new Set(['probe', 'converse', 'start', 'burst', 'advance']);
+
 /** Hops where a step waits for something. */
 const waitedFor = (steps: readonly LabStep[]): Set<string> =>
   new Set(

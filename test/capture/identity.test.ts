@@ -34,6 +34,21 @@ const behind = (d: Described): Described => ({
 });
 
 describe('which sightings are one packet', () => {
+  test('not two that look alike and never meet: resets of two pods, on two nodes', () => {
+    const reset: Described = { ...question, protocol: 'tcp', flags: 4, seq: 1_000_001, srcPort: 40_001, payload: new Uint8Array(0) };
+    const other = { ...reset, src: '10.244.2.5', dst: '10.244.2.1' };
+    const { packets } = identified([
+      captured('pod-a/eth0', 'out', 1000n, frameBytes(reset)),
+      captured('node1/cni0', 'in', 1100n, frameBytes(reset)),
+      captured('pod-d/eth0', 'out', 9000n, frameBytes(other)),
+      captured('node2/cni0', 'in', 9100n, frameBytes(other)),
+    ]);
+    expect(packets.map(p => p.sightings.map(s => s.frame.hop))).toEqual([
+      ['pod-a/eth0', 'node1/cni0'],
+      ['pod-d/eth0', 'node2/cni0'],
+    ]);
+  });
+
   test('through masquerade, DNAT, an envelope and back out of it', () => {
     const { packets, flows } = identified(all([{ by: 'client', flags: 2 }]));
     expect(packets.length).toBe(1);
