@@ -1,7 +1,7 @@
 /** The form of an exercise: what `labs/NN-name/lab.ts` exports. Everything here is data; the runner gives it life. */
 import type { ClusterObject } from '../cluster/objects/types.ts';
 import type { Expectation } from './sight.ts';
-import type { ClusterDeclaration } from './topology/cluster.ts';
+import type { ClusterDeclaration } from './topology/declaration.ts';
 import type { Plane } from './topology/model.ts';
 
 export interface ServiceDeclaration {

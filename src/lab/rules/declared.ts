@@ -1,7 +1,7 @@
 /** The Services of a lab as objects: from its manifests, or from what it declares in short. */
 import { type ClusterObject, type EndpointSlice, SERVICE_NAME_LABEL, type Service } from '../../cluster/objects/types.ts';
 import type { Lab, ServiceDeclaration } from '../definition.ts';
-import { podsOf } from '../topology/cluster.ts';
+import { podsOf } from '../topology/cluster-nodes.ts';
 
 export function labObjects(lab: Lab): ClusterObject[] {
   const declared = Object.entries(lab.services ?? {}).flatMap(([name, service]) => [serviceOf(name, service), sliceOf(lab, name, service)]);

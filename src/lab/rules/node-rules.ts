@@ -10,7 +10,7 @@ import { originText } from '../../proxy/iptables/rule-text.ts';
 import { savedText } from '../../proxy/iptables/saved-text.ts';
 import { renderRules } from '../../proxy/render.ts';
 import type { Lab } from '../definition.ts';
-import { CLUSTER_CIDR, nodeAddress, podCidr } from '../topology/addresses.ts';
+import { CLUSTER_CIDR, podCidr } from '../topology/addresses.ts';
 import type { Node } from '../topology/model.ts';
 import { labObjects } from './declared.ts';
 import { flannelRules } from './flannel.ts';
@@ -50,9 +50,9 @@ function proxyConfig(node: Node): ProxyConfig {
   return {
     family: 'IPv4',
     nodeName: `node${node.number}`,
-    nodeIp: parseIp(nodeAddress(node.number)),
+    nodeIp: parseIp(addressOf(node)),
     zone: '',
-    localIps: ['127.0.0.1', nodeAddress(node.number)].map(text => parseIp(text)!),
+    localIps: ['127.0.0.1', addressOf(node)].map(text => parseIp(text)!),
     masqueradeAll: false,
     masqueradeMark: markText(DEFAULT_MASQUERADE_BIT),
     localDetector: { kind: 'cidr', cidr: CLUSTER_CIDR },
@@ -64,3 +64,5 @@ function proxyConfig(node: Node): ProxyConfig {
     dialect: dialectOf(DEFAULT_VERSION),
   };
 }
+
+const addressOf = (node: Node): string => node.address.split('/')[0]!;

@@ -3,6 +3,7 @@
  *
  *     outside 203.0.113.0/24   upstream .1, clients as declared        (RFC 5737)
  *     lan0    192.168.56.0/24  upstream .1, node N .1N
+ *     lan1    192.168.57.0/24  the same for the nodes that a lab puts on a second network
  *     pods    10.244.N.0/24    cni0 .1, pods from .2, flannel.1 .0/32
  */
 import { parseCidr, parseIpv4 } from '../../base/address.ts';
@@ -11,13 +12,15 @@ export const CLUSTER_CIDR = '10.244.0.0/16';
 export const SERVICE_CIDR = '10.96.0.0/16';
 export const UPSTREAM_OUTSIDE = '203.0.113.1';
 export const UPSTREAM_LAN = '192.168.56.1';
+export const UPSTREAM_FAR = '192.168.57.1';
 export const LAN_MTU = 1500;
 /** What is left of 1500 for a pod under VXLAN: outer Ethernet 14, IPv4 20, UDP 8, VXLAN 8 (RFC 7348). */
 export const POD_MTU = LAN_MTU - 50;
 /** flannel's VXLAN: VNI 1 on the Linux driver's own port, not the IANA port 4789. */
 export const VXLAN = { vni: 1, port: 8472, device: 'flannel.1' } as const;
 
-export const nodeAddress = (n: number): string => `192.168.56.${10 + n}`;
+/** @param far on the second network */
+export const nodeAddress = (n: number, far = false): string => `192.168.${far ? 57 : 56}.${10 + n}`;
 export const podCidr = (n: number): string => `10.244.${n}.0/24`;
 export const gatewayAddress = (n: number): string => `10.244.${n}.1`;
 export const vtepAddress = (n: number): string => `10.244.${n}.0`;

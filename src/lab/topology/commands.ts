@@ -2,8 +2,8 @@
  * The commands that build a topology, as named steps. Pure: what is printed by `--verbose` is what runs. Lines for one namespace go to
  * one `ip -batch` (one process for dozens of changes); each is still a command that can be pasted.
  */
-import { macFor, nodeAddress, POD_MTU, podCidr, VXLAN, vtepAddress } from './addresses.ts';
-import type { Bridge, Namespace, Node, Topology, Wire, WireEnd } from './model.ts';
+import { macFor, POD_MTU, podCidr, VXLAN, vtepAddress } from './addresses.ts';
+import type { Bridge, Namespace, Node, Peer, Topology, Wire, WireEnd } from './model.ts';
 
 /** One process. */
 export type Command =
@@ -26,13 +26,13 @@ export function buildSteps(topology: Topology): Step[] {
       parallel: [[{ tool: 'ip', lines: [...topology.namespaces.flatMap(bridges), ...topology.wires.map(veth)] }]],
     },
     { name: 'addresses, ports and routes', parallel: topology.namespaces.map(ns => [configure(ns, topology), ...offload(ns, topology)]) },
-    { name: 'flannel', parallel: topology.namespaces.filter(hasKernelTunnel).map(ns => flannel(ns.name, ns.node!)) },
+    { name: 'flannel', parallel: topology.namespaces.filter(isKernelNode).map(ns => flannel(ns.name, ns.node!)) },
     { name: 'taps', parallel: topology.namespaces.filter(hasTap).map(ns => tap(ns.name, ns.node!)) },
   ];
   return steps.filter(step => step.parallel.length > 0);
 }
 
-const hasKernelTunnel = (ns: Namespace): boolean => ns.node?.plane === 'kernel' && ns.node.peers.length > 0;
+const isKernelNode = (ns: Namespace): boolean => ns.node?.plane === 'kernel' && ns.node.peers.length > 0;
 const hasTap = (ns: Namespace): boolean => ns.node?.plane === 'userspace' && ns.node.pods.length > 0;
 
 const sysctls = (namespace: string, values: Readonly<Record<string, number>>): Command => ({
@@ -81,11 +81,20 @@ const offloadOff = (namespace: string, name: string): Command => ({
 /** VTEP of node n: flannel writes it into the node's annotation, here it follows from the address. */
 export const vtepMac = (n: number): string => macFor('vtep', vtepAddress(n));
 
-/** What flannel programs, in its order per remote node: ARP entry, forwarding entry, onlink route (`pkg/backend/vxlan`). */
+/** What flannel programs, in its order per remote node: ARP entry, forwarding entry, onlink route (`pkg/backend/vxlan`); or a route alone. */
 function flannel(namespace: string, node: Node): Command[] {
+  const tunnelled = node.peers.filter(peer => peer.way === 'tunnel');
+  const routed = node.peers.filter(peer => peer.way === 'route');
+  return [
+    ...(node.tunnel ? tunnel(namespace, node) : []),
+    ...(tunnelled.length > 0 ? tunnelPeers(namespace, tunnelled) : []),
+    ...(routed.length > 0 ? [{ tool: 'ip', namespace, lines: routed.map(direct) } as const] : []),
+  ];
+}
+
+function tunnel(namespace: string, node: Node): Command[] {
   const { vni, port, device } = VXLAN;
   const local = node.address.split('/')[0]!;
-  const peers = node.peers;
   return [
     {
       tool: 'ip',
@@ -94,14 +103,25 @@ function flannel(namespace: string, node: Node): Command[] {
         `link add ${device} address ${vtepMac(node.number)} mtu ${POD_MTU} type vxlan id ${vni} local ${local} dev eth0 dstport ${port} nolearning`,
         `address add ${vtepAddress(node.number)}/32 dev ${device}`,
         `link set ${device} up`,
-        ...peers.map(n => `neighbour add ${vtepAddress(n)} lladdr ${vtepMac(n)} dev ${device} nud permanent`),
       ],
     },
     offloadOff(namespace, device),
-    { tool: 'bridge', namespace, lines: peers.map(n => `fdb append ${vtepMac(n)} dev ${device} dst ${nodeAddress(n)} self permanent`) },
-    { tool: 'ip', namespace, lines: peers.map(n => `route add ${podCidr(n)} via ${vtepAddress(n)} dev ${device} onlink`) },
   ];
 }
+
+function tunnelPeers(namespace: string, peers: readonly Peer[]): Command[] {
+  const { device } = VXLAN;
+  const neighbour = ({ number: n }: Peer) => `neighbour replace ${vtepAddress(n)} lladdr ${vtepMac(n)} dev ${device} nud permanent`;
+  const forwarding = ({ number: n, address }: Peer) => `fdb replace ${vtepMac(n)} dev ${device} dst ${address} self permanent`;
+  const route = ({ number: n }: Peer) => `route replace ${podCidr(n)} via ${vtepAddress(n)} dev ${device} onlink`;
+  return [
+    { tool: 'ip', namespace, lines: peers.map(neighbour) },
+    { tool: 'bridge', namespace, lines: peers.map(forwarding) },
+    { tool: 'ip', namespace, lines: peers.map(route) },
+  ];
+}
+
+const direct = ({ number, address }: Peer): string => `route replace ${podCidr(number)} via ${address} dev eth0`;
 
 /** The device under the router's `cni0`. */
 export const TAP = 'tap0';
@@ -118,7 +138,7 @@ function tap(namespace: string, node: Node): Command[] {
       namespace,
       lines: [
         `tuntap add dev ${TAP} mode tap`,
-        `link set ${TAP} address ${macFor('tap', gateway)} mtu ${POD_MTU} master cni0`,
+        `link set ${TAP} address ${macFor('tap', gateway)} mtu ${node.podMtu} master cni0`,
         `link set ${TAP} type bridge_slave learning off`,
         `link set ${TAP} up`,
       ],

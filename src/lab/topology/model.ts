@@ -4,6 +4,10 @@
 export const planes = ['userspace', 'kernel'] as const;
 export type Plane = (typeof planes)[number];
 
+/** How the pods of one node reach those of another. */
+export const podNetworks = ['flannel-vxlan', 'flannel-host-gw'] as const;
+export type PodNetwork = (typeof podNetworks)[number];
+
 export interface Topology {
   readonly namespaces: readonly Namespace[];
   readonly wires: readonly Wire[];
@@ -66,8 +70,20 @@ export interface Node {
   readonly vtepMac: string;
   readonly pods: readonly { readonly name: string; readonly address: string; readonly mac: string; readonly hairpin: boolean }[];
   readonly bridgeNf: boolean;
+  /** Has it flannel.1? */
+  readonly tunnel: boolean;
+  /** Of cni0 and of pods. */
+  readonly podMtu: number;
   /** The other nodes, for flannel. */
-  readonly peers: readonly number[];
+  readonly peers: readonly Peer[];
+}
+
+/** Another node, as flannel on this one knows it. */
+export interface Peer {
+  readonly number: number;
+  readonly address: string;
+  /** Through flannel.1; else by a route to its address, or not at all when it is on another network. */
+  readonly way: 'tunnel' | 'route' | 'none';
 }
 
 export interface Pod {

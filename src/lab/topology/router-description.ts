@@ -1,6 +1,6 @@
 /** What a userspace node is told: the same facts that the kernel node gets by `ip`, `bridge` and `sysctl`. Pure. */
 import type { RouterDescription } from '../../node/description.ts';
-import { gatewayAddress, LAN_MTU, macFor, nodeAddress, POD_MTU, podCidr, VXLAN, vtepAddress } from './addresses.ts';
+import { gatewayAddress, LAN_MTU, macFor, POD_MTU, podCidr, VXLAN, vtepAddress } from './addresses.ts';
 import { TAP, vtepMac } from './commands.ts';
 import type { Node } from './model.ts';
 
@@ -17,7 +17,7 @@ export function routerDescription(node: Node, faults: RouterDescription['faults'
     kind: 'tap',
     interface: TAP,
     mac: macFor('pod', gateway),
-    mtu: POD_MTU,
+    mtu: node.podMtu,
     offload: false,
     addresses: [`${gateway}/24`],
     bridge: { nfCall: node.bridgeNf, hairpin: node.pods.filter(pod => pod.hairpin).map(pod => pod.mac) },
@@ -25,8 +25,8 @@ export function routerDescription(node: Node, faults: RouterDescription['faults'
   const tun: Port = { name: TUN, kind: 'tun', mtu: LAN_MTU, offload: false, addresses: [] };
   return {
     ports: [eth0, ...(node.pods.length > 0 ? [cni0] : []), tun],
-    vxlan: node.peers.length === 0 ? [] : [flannel(node)],
-    routes: node.gateway === undefined ? [] : [{ to: 'default', via: node.gateway, dev: 'eth0', type: 'unicast', metric: 0 }],
+    vxlan: node.tunnel ? [flannel(node)] : [],
+    routes: routes(node),
     neighbours: [],
     // kube-proxy turns route_localnet on for node ports on 127.0.0.1 (`--iptables-localhost-nodeports`).
     sysctl: { 'net.ipv4.ip_forward': 1, 'net.ipv4.conf.all.route_localnet': 1 },
@@ -43,5 +43,14 @@ const flannel = (node: Node): RouterDescription['vxlan'][number] => ({
   mtu: POD_MTU,
   udpChecksum: true, // what the kernel does over IPv4 unless it is told otherwise, and flannel does not
   addresses: [`${vtepAddress(node.number)}/32`],
-  peers: node.peers.map(n => ({ subnet: podCidr(n), vtep: vtepAddress(n), mac: vtepMac(n), node: nodeAddress(n) })),
+  peers: node.peers
+    .filter(peer => peer.way === 'tunnel')
+    .map(({ number: n, address }) => ({ subnet: podCidr(n), vtep: vtepAddress(n), mac: vtepMac(n), node: address })),
 });
+
+/** The way out, and to the pods of nodes that are reached without a tunnel. */
+function routes(node: Node): RouterDescription['routes'] {
+  const through = (to: string, via: string) => ({ to, via, dev: 'eth0', type: 'unicast', metric: 0 }) as const;
+  const direct = node.peers.filter(peer => peer.way === 'route').map(peer => through(podCidr(peer.number), peer.address));
+  return [...(node.gateway === undefined ? [] : [through('default', node.gateway)]), ...direct];
+}

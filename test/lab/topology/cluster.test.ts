@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type ClusterDeclaration, clusterTopology } from '../../../src/lab/topology/cluster.ts';
+import { clusterTopology } from '../../../src/lab/topology/cluster.ts';
+import type { ClusterDeclaration } from '../../../src/lab/topology/declaration.ts';
 
 const lab: ClusterDeclaration = {
   nodes: ['node1', 'node2'],
@@ -73,6 +74,27 @@ describe('the topology of a cluster', () => {
     for (const ns of userspace.namespaces) expect(ns.sysctls['net.ipv6.conf.all.disable_ipv6']).toBe(1);
   });
 
+  test('routes to the nodes beside it with host-gw, leaves out those on another network, and has no tunnel', () => {
+    const topology = clusterTopology({ nodes: ['node1', 'node2', 'node3'], far: ['node3'], podNetwork: 'flannel-host-gw' }, () => 'kernel');
+    expect(namespace(topology, 'node1').node).toMatchObject({
+      tunnel: false,
+      podMtu: 1500,
+      peers: [
+        { number: 2, address: '192.168.56.12', way: 'route' },
+        { number: 3, address: '192.168.57.13', way: 'none' },
+      ],
+    });
+  });
+
+  test('tunnels with DirectRouting only to nodes on another network', () => {
+    const topology = clusterTopology({ nodes: ['node1', 'node2', 'node3'], far: ['node3'], directRouting: true }, () => 'kernel');
+    expect(namespace(topology, 'node1').node).toMatchObject({ tunnel: true, podMtu: 1450 });
+    expect(namespace(topology, 'node1').node!.peers.map(peer => peer.way)).toEqual(['route', 'tunnel']);
+    expect(namespace(topology, 'node3').node!.peers.map(peer => peer.way)).toEqual(['tunnel', 'tunnel']);
+    expect(namespace(topology, 'node3').routes).toEqual([{ to: 'default', via: '192.168.57.1' }]);
+    expect(topology.hops.map(hop => hop.name)).toContain('lan1');
+  });
+
   test.each([
     ['a node by another name', { nodes: ['master'] }, 'node "master": a node is called node1 to node9'],
     ['a pod on no node', { nodes: ['node1'], pods: { web: { node: 'node2' } } }, 'pod "web": there is no node "node2"'],
@@ -80,6 +102,12 @@ describe('the topology of a cluster', () => {
     ['a name of the lab itself', { nodes: ['node1'], outside: { lan0: '203.0.113.9/24' } }, 'the name "lan0" is taken'],
     ['a pod whose wire would have no name', { nodes: ['node1'], pods: { 'eleven-char': { node: 'node1' } } }, /at most 10 characters/],
     ['capitals', { nodes: ['node1'], pods: { Web: { node: 'node1' } } }, '"Web": at most 15 lower-case letters, digits and dashes'],
+    ['a far node that is none', { nodes: ['node1'], far: ['node2'] }, 'far: there is no node "node2"'],
+    [
+      'direct routing without a tunnel',
+      { nodes: ['node1'], podNetwork: 'flannel-host-gw' as const, directRouting: true },
+      /has no tunnel at all/,
+    ],
     ['a wire with three ends', { nodes: ['node1', 'node2'], network: 'wire' as const }, /joins exactly one node and one host/],
   ])('refuses %s', (_, declaration, message) => {
     expect(() => clusterTopology(declaration, () => 'kernel')).toThrow(message);

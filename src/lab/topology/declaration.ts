@@ -1,0 +1,61 @@
+/** What a lab declares of its network, and what of it cannot be built. Pure. */
+import { LabError } from '../../base/errors.ts';
+import type { PodNetwork } from './model.ts';
+
+export interface PodDeclaration {
+  node: string;
+  image?: 'kubehop/echo';
+  /** Default 8080. */
+  port?: number;
+  /** The bridge may send a frame back through the port it came from. Default false, as for a Linux bridge. */
+  hairpin?: boolean;
+}
+
+export interface ClusterDeclaration {
+  /** `node1`, `node2`, ...: the number gives the addresses. */
+  nodes: readonly string[];
+  pods?: Readonly<Record<string, PodDeclaration>>;
+  /** Clients behind the upstream router: name to address in 203.0.113.0/24. */
+  outside?: Readonly<Record<string, string>>;
+  /** Hosts on the nodes' own network: name to address in 192.168.56.0/24. */
+  beside?: Readonly<Record<string, string>>;
+  /** `lan`: a bridge lan0 with everything on it. `wire`: one node and one host beside it, joined by a single veth pair. */
+  network?: 'lan' | 'wire';
+  /** Default `flannel-vxlan`. */
+  podNetwork?: PodNetwork;
+  /** flannel's `Backend.DirectRouting`: no tunnel between nodes on the same network. */
+  directRouting?: boolean;
+  /** Nodes on a second network, behind the upstream router. */
+  far?: readonly string[];
+  /** Where to look at the bridge of a node: at the bridge itself (default), or at each port, where a frame enters and leaves. */
+  lookAt?: 'bridge' | 'ports';
+  /** net.bridge.bridge-nf-call-iptables of all nodes, or of those that are named. Default true, as kubeadm demands. */
+  bridgeNf?: boolean | Readonly<Record<string, boolean>>;
+}
+
+/** Names that every lab has. */
+const FIXED: readonly string[] = ['upstream', 'lan0', 'lan1'];
+
+/** @throws LabError BAD_INPUT for a declaration that cannot be built. */
+export function validate(lab: ClusterDeclaration): void {
+  const fail = (message: string): never => {
+    throw new LabError('BAD_INPUT', message);
+  };
+  for (const node of lab.nodes) if (!/^node[1-9]$/.test(node)) fail(`node "${node}": a node is called node1 to node9`);
+  for (const [name, pod] of Object.entries(lab.pods ?? {}))
+    if (!lab.nodes.includes(pod.node)) fail(`pod "${name}": there is no node "${pod.node}"`);
+  for (const node of Object.keys(typeof lab.bridgeNf === 'object' ? lab.bridgeNf : {}))
+    if (!lab.nodes.includes(node)) fail(`bridgeNf: there is no node "${node}"`);
+  for (const node of lab.far ?? []) if (!lab.nodes.includes(node)) fail(`far: there is no node "${node}"`);
+  if (lab.directRouting === true && lab.podNetwork === 'flannel-host-gw')
+    fail('directRouting is for flannel-vxlan: flannel-host-gw has no tunnel at all');
+  const names = [...lab.nodes, ...Object.keys(lab.pods ?? {}), ...Object.keys(lab.outside ?? {}), ...Object.keys(lab.beside ?? {})];
+  for (const name of names) if (!/^[a-z][a-z0-9-]{0,14}$/.test(name)) fail(`"${name}": at most 15 lower-case letters, digits and dashes`);
+  const long = Object.keys(lab.pods ?? {}).find(name => name.length > 10);
+  if (long !== undefined) fail(`pod "${long}": at most 10 characters, so that veth-NAME fits into an interface name (IFNAMSIZ)`);
+  const twice = names.find((name, i) => names.indexOf(name) !== i || FIXED.includes(name));
+  if (twice !== undefined) fail(`the name "${twice}" is taken`);
+  const besideCount = Object.keys(lab.beside ?? {}).length;
+  if (lab.network === 'wire' && (lab.nodes.length !== 1 || besideCount !== 1 || Object.keys(lab.outside ?? {}).length > 0))
+    fail('network "wire" joins exactly one node and one host beside it');
+}
