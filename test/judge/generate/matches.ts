@@ -1,7 +1,7 @@
 /** Matches at random. Ports are drawn by Linux at random now and then: ranges end where a class of ports does, so that all of one match alike. */
 import { address, hostMac, hosts, links } from '../topology.ts';
 import type { Chooser } from './choose.ts';
-import type { TableName } from './rules.ts';
+import type { TableName } from './tables.ts';
 
 export const ports = [53, 80, 443, 600, 1000, 8080, 30080, 40000] as const;
 const ranges = ['1:511', '512:1023', '1:1023', '512:65535', '1024:65535', ':511', '1024:'] as const;

@@ -3,56 +3,29 @@
  * sentinels' rule. Random choice among rules (`statistic --mode random`) has no place here: it is judged as a distribution.
  */
 import { address, hosts, links } from '../topology.ts';
-import { SENTINEL_PROTOCOL } from '../wires.ts';
 import type { Chooser } from './choose.ts';
 import { network, not, ports, randomMatch } from './matches.ts';
 import { serviceRules } from './service.ts';
+import { builtIn, givenTable, sentinelRules, type TableName, tableNames } from './tables.ts';
 import { randomTarget } from './targets.ts';
-
-const chains = {
-  raw: ['PREROUTING', 'OUTPUT'],
-  mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
-  nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
-  filter: ['INPUT', 'FORWARD', 'OUTPUT'],
-} as const;
-export type TableName = keyof typeof chains;
 
 /** @param name for what rules of this set remember by name, so that nothing is left of an earlier set */
 export function randomRules(c: Chooser, name: string): string[] {
   const lines: string[] = [];
   const services = c.oneIn(3) ? serviceRules(c, name) : null;
   // A table that is not named stays as it was (iptables-restore), so each is named, if only to be empty.
-  for (const table of ['raw', 'mangle', 'nat', 'filter'] as const) {
+  for (const table of tableNames) {
     const given = services === null ? undefined : table === 'nat' ? services.nat : table === 'filter' ? services.filter : undefined;
     lines.push(...(given ? givenTable(table, given) : randomTable(c, table, c.oneIn(3), name)));
   }
   return lines;
 }
 
-const sentinelRules = (table: TableName, chain: string): string[] => [
-  // The second rule does nothing but start conntrack, which runs when a rule asks for it.
-  ...(table === 'raw' && chain === 'PREROUTING'
-    ? [`-A ${chain} -p ${SENTINEL_PROTOCOL} -j NOTRACK`, `-A ${chain} -p ${SENTINEL_PROTOCOL} -m conntrack --ctstate DNAT`]
-    : []),
-  `-A ${chain} -p ${SENTINEL_PROTOCOL} -j ACCEPT`,
-];
-
-function givenTable(table: TableName, { chains: users, rules }: { chains: readonly string[]; rules: readonly string[] }): string[] {
-  return [
-    `*${table}`,
-    ...chains[table].map(chain => `:${chain} ACCEPT [0:0]`),
-    ...users.map(u => `:${u} - [0:0]`),
-    ...chains[table].flatMap(chain => sentinelRules(table, chain)),
-    ...rules,
-    'COMMIT',
-  ];
-}
-
 function randomTable(c: Chooser, table: TableName, empty: boolean, name: string): string[] {
   const users = Array.from({ length: empty ? 0 : c.below(4) }, (_, i) => `U${i}`);
   const policy = (chain: string): string => (table === 'filter' && !empty && chain !== 'OUTPUT' && c.oneIn(6) ? 'DROP' : 'ACCEPT');
-  const lines = [`*${table}`, ...chains[table].map(chain => `:${chain} ${policy(chain)} [0:0]`), ...users.map(u => `:${u} - [0:0]`)];
-  for (const chain of chains[table]) {
+  const lines = [`*${table}`, ...builtIn[table].map(chain => `:${chain} ${policy(chain)} [0:0]`), ...users.map(u => `:${u} - [0:0]`)];
+  for (const chain of builtIn[table]) {
     lines.push(...sentinelRules(table, chain));
     if (!empty && c.oneIn(5)) for (let i = 10 + c.below(40); i > 0; i--) lines.push(exactRule(c, chain));
     for (let i = empty ? 0 : c.below(5); i > 0; i--) lines.push(randomRule(c, table, chain, chain, users, name));

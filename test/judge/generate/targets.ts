@@ -2,7 +2,7 @@
 import { address, hosts, links } from '../topology.ts';
 import type { Chooser } from './choose.ts';
 import { ports } from './matches.ts';
-import type { TableName } from './rules.ts';
+import type { TableName } from './tables.ts';
 
 type Weighted = readonly (readonly [weight: number, target: string])[];
 
