@@ -39,7 +39,7 @@ export const commands: Record<string, CommandEntry> = {
     does: "kube-proxy's rules of a node, from Services and EndpointSlices, without root",
     load: () => import('./commands/render.ts'),
   },
-  'router reload': { does: 'the rules of a running router, read again', load: () => import('./commands/router-reload.ts') },
+  'router reload': { does: 'routes and rules of a running router, read again', load: () => import('./commands/router-reload.ts') },
   'router run': { does: 'one router in this network namespace', load: () => import('./commands/router-run.ts') },
   'rules check': { does: 'an iptables-save text, read and printed back', load: () => import('./commands/rules-check.ts') },
   sysctl: { does: 'sysctl(8) on a running router or a node of a lab', load: () => import('./commands/tool.ts') },

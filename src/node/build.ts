@@ -2,9 +2,8 @@
  * From a description to a router that can run: devices opened, interfaces numbered, addresses, routes and neighbours set. Whatever was
  * opened is closed again when a later step fails.
  */
-import { maskOf, parseCidr, parseIpv4, parseMac } from '../base/address.ts';
+import { parseCidr, parseIpv4, parseMac } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
-import { LabError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { Conntrack } from '../conntrack/conntrack.ts';
 import { MAX_ENTRIES } from '../conntrack/table.ts';
@@ -12,14 +11,13 @@ import type { Device } from '../device/device.ts';
 import { arena as addressed } from '../os/memory.ts';
 import { Arena } from '../packet/arena.ts';
 import { solicit } from '../router/arp.ts';
-import { type Route, RouteType } from '../router/fib.ts';
 import { type Interface, Link } from '../router/interface.ts';
 import { Neighbours } from '../router/neighbour.ts';
 import { attachPath, giveUp, resume } from '../router/path.ts';
 import { Plane } from '../router/plane.ts';
-import { route, routesOfAddresses } from '../router/routes.ts';
 import { Vxlan } from '../router/vxlan.ts';
 import type { PortDescription, RouterDescription } from './description.ts';
+import { setNetwork } from './network.ts';
 
 /** Slots for what the node makes and keeps: errors, ARP, packets that wait for a neighbour; large ones for whole datagrams. */
 const ARENA = { small: 4096, large: 64 };
@@ -74,8 +72,7 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
       ports.push(addPort(plane, port, device));
     }
     for (const v of d.vxlan) addVxlan(plane, v);
-    plane.setRoutes([...routesOfAddresses(allInterfaces(plane), plane.lo), ...describedRoutes(plane, d)]);
-    for (const n of d.neighbours) plane.neighbours.setPermanent(plane.byName(n.dev)!.id, parseIpv4(n.ip), parseMac(n.mac));
+    setNetwork(plane, d, d);
     const onFull = rest.onFull === undefined ? {} : { onFull: rest.onFull };
     const conntrack = new Conntrack({
       clock,
@@ -126,10 +123,8 @@ function addVxlan(plane: Plane, v: RouterDescription['vxlan'][number]): void {
   const made = plane.add(v.name, Link.Vxlan, null, mac, v.mtu);
   made.addresses = v.addresses.map(parseCidr);
   const tunnel = new Vxlan(made.id, { vni: v.vni, port: v.port, local: parseIpv4(v.local), mac, udpChecksum: v.udpChecksum });
-  tunnel.setPeers(v.peers.map(p => ({ mac: parseMac(p.mac), node: parseIpv4(p.node) })));
   plane.vxlan[made.id] = tunnel;
   plane.vxlanPorts.push(tunnel);
-  for (const p of v.peers) plane.neighbours.setPermanent(made.id, parseIpv4(p.vtep), parseMac(p.mac));
 }
 
 /** Locally administered, unicast. */
@@ -137,48 +132,6 @@ function randomMac(random: Random): Uint8Array {
   const mac = Uint8Array.from({ length: 6 }, () => random.below(256));
   mac[0] = (mac[0]! & 0xfc) | 2;
   return mac;
-}
-
-const allInterfaces = (plane: Plane): Interface[] => plane.interfaces.filter(i => i !== null);
-
-/** Routes in the description, and one to each VXLAN peer's subnet by its VTEP, as flannel adds it (`onlink`). */
-function describedRoutes(plane: Plane, d: RouterDescription): Route[] {
-  const routes: Route[] = [];
-  for (const v of d.vxlan)
-    for (const p of v.peers) {
-      const { address, prefix } = parseCidr(p.subnet);
-      routes.push(
-        route({
-          network: address & maskOf(prefix),
-          prefix,
-          type: RouteType.Unicast,
-          oif: plane.byName(v.name)!.id,
-          via: parseIpv4(p.vtep),
-        }),
-      );
-    }
-  for (const r of d.routes) {
-    const { address, prefix } = r.to === 'default' ? { address: 0, prefix: 0 } : parseCidr(r.to);
-    const via = r.via === undefined ? 0 : parseIpv4(r.via);
-    const oif = r.type === 'unicast' ? outInterface(plane, r.dev, via, r.to) : plane.lo.id;
-    const prefSrc = r.src === undefined ? 0 : parseIpv4(r.src);
-    routes.push(route({ network: address, prefix, type: routeTypes[r.type], oif, via, prefSrc, metric: r.metric, mark: r.mark ?? 0 }));
-  }
-  return routes;
-}
-
-const routeTypes = {
-  unicast: RouteType.Unicast,
-  blackhole: RouteType.Blackhole,
-  unreachable: RouteType.Unreachable,
-  prohibit: RouteType.Prohibit,
-} as const;
-
-function outInterface(plane: Plane, dev: string | undefined, via: number, to: string): number {
-  if (dev !== undefined) return plane.byName(dev)!.id;
-  const found = allInterfaces(plane).find(i => i.onLink(via));
-  if (!found) throw new LabError('BAD_INPUT', `route ${to}: the gateway is on no interface's network; add "dev"`);
-  return found.id;
 }
 
 function addNeighbours(plane: Plane, clock: Clock, random: Random): void {

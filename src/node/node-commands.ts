@@ -4,20 +4,20 @@ import type { RunningNode } from './node.ts';
 import { follows, type ToolName, type ToolResult, wrote } from './tool.ts';
 
 /**
- * @param reload reads the rules file again; returns warnings
+ * @param reload reads the description and the rules file again; returns warnings
  * @param onText gets what a command writes while it runs
  * @param gone   aborted when the one who asked has gone: a command that goes on for ever ends then
  */
 export async function answerControl(
   node: RunningNode,
   { command, args, input }: ControlRequest,
-  reload: () => readonly string[],
+  reload: () => Promise<readonly string[]>,
   onText: (text: string) => void,
   gone: AbortSignal,
 ): Promise<ToolResult> {
   switch (command) {
     case 'reload':
-      return wrote([...reload().map(w => `warning: ${w}\n`), 'rules loaded\n'].join(''));
+      return wrote([...(await reload()).map(w => `warning: ${w}\n`), 'routes and rules loaded\n'].join(''));
     case 'conntrack':
     case 'iptables':
     case 'iptables-save':

@@ -8,6 +8,7 @@ import { insideNetns } from '../os/netns.ts';
 import type { RouterDescription } from './description.ts';
 import { type Guardian, guard } from './guardian.ts';
 import { type IptablesTool, runIptables } from './iptables.ts';
+import type { Network } from './network.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart, NodeTrace } from './protocol.ts';
 import { type LoadOptions, NodeRules } from './rules.ts';
 import { openSocketsPath, type SocketsPath } from './sockets-path.ts';
@@ -170,6 +171,11 @@ export class RunningNode {
   }
   counters(): Promise<NodeCounters> {
     return this.#ask({ kind: 'counters', id: 0 }) as Promise<NodeCounters>;
+  }
+  /** Other routes, VXLAN peers and permanent neighbours in place of all that were there. @throws LabError BAD_INPUT, and those stay */
+  async setNetwork(network: Network): Promise<void> {
+    const { vxlan, routes, neighbours } = network;
+    await this.#ask({ kind: 'network', id: 0, network: { vxlan, routes, neighbours } });
   }
   /** Reads, or with `value` writes, a sysctl by the kernel's name. */
   sysctl(name: string, value: number | null = null): Promise<number> {

@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../base/errors.ts';
 import type { Program } from '../netfilter/execute/program.ts';
 import type { RouterDescription } from './description.ts';
+import type { Network } from './network.ts';
 
 export interface NodeStart {
   /** Path of the namespace, or null for the one the process is in. */
@@ -30,6 +31,8 @@ export type NodeRequest =
   | { kind: 'follow'; id: number; args: readonly string[] }
   | { kind: 'unfollow'; follower: number }
   | { kind: 'counters'; id: number }
+  /** Where packets go next, from now on. */
+  | { kind: 'network'; id: number; network: Network }
   | { kind: 'sysctl'; id: number; name: string; value: number | null }
   /** The node's clock jumps; the answer comes when what is due has expired. */
   | { kind: 'advance'; id: number; ms: number };

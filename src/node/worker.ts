@@ -14,6 +14,7 @@ import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, getSysctl, setSysctl } from './build.ts';
 import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
 import { runLoop } from './loop.ts';
+import { type Network, setNetwork } from './network.ts';
 import { openPort } from './open-port.ts';
 import type { NodeCounters, NodeMemory, NodeMessage, NodeRequest, NodeStart, NodeTrace } from './protocol.ts';
 
@@ -33,6 +34,7 @@ class Node {
   readonly #wake = new EventFd(start.wakeFd);
   readonly #numbers = new PacketNumbers();
   #tracers = new Map<number, RingTracer>();
+  #network: Network = start.description;
 
   constructor() {
     const random = new SeededRandom(start.seed);
@@ -137,6 +139,10 @@ class Node {
         this.#clock.advance(request.ms);
         conntrack.sweepAll();
         plane.reassembly.sweep();
+        return null;
+      case 'network':
+        setNetwork(plane, this.#network, request.network);
+        this.#network = request.network;
         return null;
       case 'sysctl': {
         if (request.value !== null) setSysctl(plane, conntrack, request.name, request.value);

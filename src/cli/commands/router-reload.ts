@@ -1,4 +1,4 @@
-/** `kubehop router reload --pid PID`: the rules file of a running router, read again; what is wrong with it is said here. */
+/** `kubehop router reload --pid PID`: routes and rules of a running router, read again; what is wrong with it is said here. */
 import { runtimeRoot } from '../../lab/daemon/directories.ts';
 import { askControl, controlPath } from '../../node/control.ts';
 import type { Define } from '../commands.ts';

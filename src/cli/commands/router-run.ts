@@ -1,6 +1,7 @@
 /** `kubehop router run FILE`: one router in this network namespace, until SIGTERM or Ctrl-C. */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { LabError } from '../../base/errors.ts';
 import { runtimeRoot } from '../../lab/daemon/directories.ts';
 import { controlPath, serveControl } from '../../node/control.ts';
@@ -20,7 +21,8 @@ Fields of a description (YAML):
   sets:       FILE, what \`ipset save\` wrote, for rules with -m set
   sysctl:     {net.ipv4.ip_forward: 1, ...}
 
-SIGHUP or \`kubehop router reload --pid PID\` loads the rules again; connections stay. SIGTERM ends it.`;
+SIGHUP or \`kubehop router reload --pid PID\` reads the description again
+and takes routes, neighbours, VXLAN peers and rules from it; connections stay. SIGTERM ends it.`;
 
 export const define: Define = (command, io) => {
   command
@@ -31,11 +33,11 @@ export const define: Define = (command, io) => {
     .action(async (file: string, options: { lenient?: boolean; seed?: number }) => {
       const description = parseDescription(read(file), file);
       const node = await start(description, file, options, io);
-      const reload = (): readonly string[] => loadAgain(node, description, file, options.lenient ?? false);
+      const reload = () => loadAgain(node, description, file, options.lenient ?? false);
       const control = await serveControl(controlPath(runtimeRoot(), process.pid), (request, onText, gone) =>
         answerControl(node, request, reload, onText, gone),
       );
-      process.on('SIGHUP', () => sayReload(reload, io));
+      process.on('SIGHUP', () => void sayReload(reload, io));
       io.interrupted.addEventListener('abort', () => void node.stop());
       io.progress(`router ${process.pid} runs: ${node.interfaces.filter(Boolean).join(', ')}`);
       const failure = await node.exited;
@@ -66,16 +68,31 @@ function setsOf(d: RouterDescription, file: string): { sets?: { text: string; fi
   return { sets: { text: read(path), file: path } };
 }
 
-function loadAgain(node: RunningNode, d: RouterDescription, file: string, lenient: boolean): readonly string[] {
-  if (d.rules === undefined) throw new LabError('BAD_INPUT', `${file} names no rules file: there is nothing to load again`);
-  const path = beside(d.rules, file);
-  return node.loadRules(read(path), { file: path, lenient, ...setsOf(d, file) });
+/** Everything is read before anything is changed. Rules go first: they are what may still be refused. */
+async function loadAgain(node: RunningNode, started: RouterDescription, file: string, lenient: boolean): Promise<readonly string[]> {
+  const d = parseDescription(read(file), file);
+  const warnings = FIXED.filter(field => !isDeepStrictEqual(fixed(d, field), fixed(started, field))).map(
+    field => `${file}: ${field} has changed, which takes a new start of the router`,
+  );
+  if (d.rules !== undefined) {
+    const path = beside(d.rules, file);
+    warnings.push(...node.loadRules(read(path), { file: path, lenient, ...setsOf(d, file) }));
+  }
+  await node.setNetwork(d);
+  return warnings;
 }
 
-function sayReload(reload: () => readonly string[], io: Io): void {
+/** What a running router does not take anew. */
+const FIXED = ['ports', 'vxlan', 'sysctl'] as const;
+
+/** A tunnel's peers may change. */
+const fixed = (d: RouterDescription, field: (typeof FIXED)[number]): unknown =>
+  field === 'vxlan' ? d.vxlan.map(v => ({ ...v, peers: [] })) : d[field];
+
+async function sayReload(reload: () => Promise<readonly string[]>, io: Io): Promise<void> {
   try {
-    for (const warning of reload()) io.progress(`warning: ${warning}`);
-    io.progress('rules loaded');
+    for (const warning of await reload()) io.progress(`warning: ${warning}`);
+    io.progress('routes and rules loaded');
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
     io.progress(`error ${error.code}: ${error.message}`);

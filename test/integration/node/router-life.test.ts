@@ -102,13 +102,13 @@ describe.skipIf(missing !== undefined)(`the life of a router${missing ? ` (skipp
 
   test('loads rules again while connections go on; a text that does not parse changes nothing and says where it is wrong', async () => {
     writeFileSync(join(folder, 'rules.v4'), filter('-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT'));
-    expect(reload()).toMatchObject({ status: 0, stdout: 'rules loaded\n' });
+    expect(reload()).toMatchObject({ status: 0, stdout: 'routes and rules loaded\n' });
     const flow = ['ping', '-q', '-i', '0.2', '-W', '1', '-c'];
     const running = spawn('ip', ['netns', 'exec', name('a'), ...flow, '15', '10.244.1.2'], { stdio: 'ignore' });
     await new Promise(later => setTimeout(later, 600));
     writeFileSync(join(folder, 'rules.v4'), NEW_ONLY);
     process.kill(pid, 'SIGHUP');
-    await said(/rules loaded/);
+    await said(/routes and rules loaded/);
     expect(await new Promise(ended => running.once('exit', ended))).toBe(0);
     expect(ping('a', '10.244.1.2')).toBe(false);
 
@@ -120,6 +120,20 @@ describe.skipIf(missing !== undefined)(`the life of a router${missing ? ` (skipp
     expect(ping('a', '10.244.1.2')).toBe(false);
     process.kill(pid, 'SIGHUP');
     await said(/error RULES: .*rules\.v4:3/);
+  });
+
+  test('takes routes from the description again, and says what takes a new start', async () => {
+    writeFileSync(join(folder, 'rules.v4'), filter(''));
+    const elsewhere = 'routes: [{to: 10.244.9.0/24, type: unreachable}]\nsysctl: {net.ipv4.ip_forward: 0}\n';
+    writeFileSync(join(folder, 'router.yaml'), DESCRIPTION.replace(/^sysctl:.*\n/m, '') + elsewhere);
+    expect(reload()).toMatchObject({ status: 0, stdout: expect.stringContaining('sysctl has changed, which takes a new start') });
+    const unreachable = spawnSync('ip', ['netns', 'exec', name('a'), 'ping', '-c1', '-W1', '10.244.9.9'], { encoding: 'utf8' });
+    expect(unreachable.stdout).toContain('Destination Host Unreachable');
+    writeFileSync(join(folder, 'router.yaml'), DESCRIPTION.replace(/^sysctl:.*\n/m, '') + elsewhere.replace('unreachable', 'prohibit'));
+    expect(reload()).toMatchObject({ status: 0 });
+    const prohibited = spawnSync('ip', ['netns', 'exec', name('a'), 'ping', '-c1', '-W1', '10.244.9.9'], { encoding: 'utf8' });
+    expect(prohibited.stdout).toContain('Packet filtered');
+    expect(ping('a', '10.244.1.2')).toBe(true);
   });
 
   test('says once that a device has gone, and the others go on', async () => {
