@@ -6,6 +6,9 @@ export interface Clock {
 
 export const monotonicClock: Clock = { nowMs: () => performance.now() };
 
+/** Milliseconds since 1970, as the machine has them: for what is shown as a date. It may be set, and then go back. */
+export const wallClock: Clock = { nowMs: () => Date.now() };
+
 /** A clock that stands still until it is told. */
 export class VirtualClock implements Clock {
   #ms: number;

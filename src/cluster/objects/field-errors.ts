@@ -53,6 +53,9 @@ export class FieldErrors {
   tooMany(path: string, count: number, most: number): void {
     this.#add(path, 'Too many', `Too many: ${count}: must have at most ${most} items`);
   }
+  tooLong(path: string, most: number): void {
+    this.#add(path, 'Too long', `Too long: may not be more than ${most} bytes`);
+  }
 
   #add(path: string, reason: FieldError['reason'], message: string): void {
     if (this.#mistyped.has(path)) return;

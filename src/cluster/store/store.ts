@@ -1,0 +1,505 @@
+/**
+ * The cluster's objects: kept in memory, changed one at a time, and followed. What the API server does with a request after it was read, happens
+ * here, so that a controller that calls the store and a `kubectl` that sends a request get the same defaults, the same refusals and the same addresses.
+ *
+ * - Everything is synchronous. What a call returns is frozen and plain JSON; `draftOf` makes a copy to change.
+ * - Each write has a revision of its own, which becomes the object's `resourceVersion`.
+ * - Errors are `ApiError`, each with a Kubernetes Status.
+ * - Nobody is called back from inside a write: watchers are woken in the next turn of the loop (`schedule`).
+ */
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import { FieldErrors } from '../objects/field-errors.ts';
+import type { Journal } from './journal.ts';
+import { type List, listPage } from './list.ts';
+import { clearIdentity, keepIdentity, objectNamespace, setName, validateMetadata, validateMetadataUpdate } from './metadata.ts';
+import { type ApiObject, type Draft, deepFreeze, draftOf, sameJson, timeText } from './object.ts';
+import { type Admission, apiVersionOf, type Operation, type Reservation, type ResourceType, typeName } from './resource-type.ts';
+import { type Matches, parseFieldSelector, parseLabelSelector } from './selectors.ts';
+import { ApiError, alreadyExists, badRequest, conflict, expired, forbidden, invalid, modified, notFound } from './status.ts';
+import { type Change, keyOf, Table } from './table.ts';
+import { type WatchEvent, Watcher } from './watch.ts';
+
+export interface StoreOptions {
+  readonly types: readonly ResourceType[];
+  /** In the order in which they are asked. */
+  readonly admissions?: readonly Admission[];
+  /** Milliseconds since 1970. */
+  readonly clock: Clock;
+  /** For uids and generated names. */
+  readonly random: Random;
+  /** A namespaced object can only be created in a namespace of this type that is not about to go. Absent: namespaces are just words. */
+  readonly namespaces?: ResourceType;
+  /** Changes that are kept of each type. */
+  readonly history?: number;
+  /** Runs it soon, outside of the caller. */
+  readonly schedule?: (run: () => void) => void;
+  readonly journal?: Journal;
+  /** What to do with what a listener threw; the others go on. */
+  readonly onListenerError?: (error: unknown) => void;
+}
+
+export interface Selection {
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+}
+export interface ListOptions extends Selection {
+  readonly limit?: number | undefined;
+  readonly continue?: string | undefined;
+}
+export interface WriteOptions {
+  /** Everything but the write itself. */
+  readonly dryRun?: boolean | undefined;
+}
+export interface UpdateOptions extends WriteOptions {
+  /** `status`: only the status is taken. Absent: all but the status. */
+  readonly subresource?: 'status' | undefined;
+}
+export const propagationPolicies = ['Orphan', 'Background', 'Foreground'] as const;
+export interface DeleteOptions extends WriteOptions {
+  readonly gracePeriodSeconds?: number | undefined;
+  readonly preconditions?: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined } | undefined;
+  readonly propagationPolicy?: (typeof propagationPolicies)[number] | undefined;
+}
+
+const DEFAULT_HISTORY = 8192;
+/** Finalizers by which the collector of dependents is told what to do. */
+export const ORPHAN_FINALIZER = 'orphan';
+export const FOREGROUND_FINALIZER = 'foregroundDeletion';
+
+type AnyFields = Record<string, unknown>;
+
+export class Store {
+  readonly types: readonly ResourceType[];
+  readonly #options: StoreOptions;
+  readonly #tables = new Map<string, Table>();
+  readonly #watchers = new Map<string, Set<Watcher>>();
+  readonly #woken: Watcher[] = [];
+  readonly #schedule: (run: () => void) => void;
+  #revision = 1;
+
+  constructor(options: StoreOptions) {
+    this.#options = options;
+    this.types = options.types;
+    this.#schedule = options.schedule ?? (run => void setImmediate(run));
+    for (const type of options.types) {
+      const watchers = new Set<Watcher>();
+      this.#watchers.set(typeName(type), watchers);
+      this.#tables.set(typeName(type), new Table(options.history ?? DEFAULT_HISTORY, 1, () => lowestPlace(watchers)));
+    }
+  }
+
+  /** Of the newest write. */
+  get revision(): number {
+    return this.#revision;
+  }
+  get nowMs(): number {
+    return this.#options.clock.nowMs();
+  }
+  type(name: string): ResourceType | undefined {
+    return this.types.find(type => typeName(type) === name);
+  }
+  typeOfKind(apiVersion: string, kind: string): ResourceType | undefined {
+    return this.types.find(type => type.kind === kind && apiVersionOf(type) === apiVersion);
+  }
+  count(type: ResourceType): number {
+    return this.#table(type).size;
+  }
+
+  find<T extends ApiObject>(type: ResourceType<T>, namespace: string, name: string): T | undefined {
+    return this.#table(type).get(keyOf(namespace, name)) as T | undefined;
+  }
+  /** @throws ApiError NotFound */
+  get<T extends ApiObject>(type: ResourceType<T>, namespace: string, name: string): T {
+    const object = this.find(type, namespace, name);
+    if (object === undefined) throw notFound(type, name);
+    return object;
+  }
+
+  /** In order of namespace and name. */
+  list<T extends ApiObject>(type: ResourceType<T>, options: ListOptions = {}): List<T> {
+    return listPage(this.#table(type), {
+      prefix: prefixOf(options.namespace),
+      matches: selection(type, options),
+      limit: options.limit ?? 0,
+      token: options.continue,
+      revision: this.#revision,
+    }) as List<T>;
+  }
+
+  create<T extends ApiObject>(type: ResourceType<T>, object: T, options: WriteOptions = {}): T {
+    const draft = this.#draft(type, object);
+    const meta = draft.metadata;
+    clearIdentity(meta);
+    setName(meta, this.#options.random);
+    meta.uid = this.#uid();
+    meta.creationTimestamp = timeText(this.nowMs);
+    if (type.hasGeneration === true) meta.generation = 1;
+    type.prepareForCreate?.(draft);
+    this.#requireNamespace(type, meta.namespace, meta.name ?? '');
+    return this.#admitted(
+      'create',
+      type,
+      draft,
+      undefined,
+      () => {
+        type.defaults?.(draft);
+        const errors = new FieldErrors();
+        validateMetadata(draft.metadata, type, errors);
+        type.validate?.(draft as T, errors);
+        if (errors.all.length > 0) throw invalid(type, meta.name ?? meta.generateName ?? '', errors.all);
+        if (this.find(type, meta.namespace ?? '', meta.name!) !== undefined) throw alreadyExists(type, meta.name!);
+        return this.#put(type, draft, undefined, options);
+      },
+      options,
+    );
+  }
+
+  /** The new state of an object. With a resourceVersion in it: only when nobody else wrote since. */
+  update<T extends ApiObject>(type: ResourceType<T>, object: T, options: UpdateOptions = {}): T {
+    const { name = '', resourceVersion = '' } = object.metadata;
+    const namespace = objectNamespace(object.metadata, type);
+    const old = this.get(type, namespace, name);
+    if (resourceVersion !== '' && resourceVersion !== old.metadata.resourceVersion) throw modified(type, name);
+    const { uid } = object.metadata;
+    if (uid !== undefined && uid !== '' && uid !== old.metadata.uid)
+      throw conflict(type, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`);
+    const draft = this.#draft(type, object);
+    keepIdentity(draft.metadata, old.metadata);
+    return options.subresource === 'status' ? this.#updateStatus(type, draft, old, options) : this.#updateMain(type, draft, old, options);
+  }
+
+  /** Reads, lets `change` change the copy, and writes. Nothing can come in between. */
+  modify<T extends ApiObject>(
+    type: ResourceType<T>,
+    namespace: string,
+    name: string,
+    change: (draft: Draft<T>) => void,
+    options: UpdateOptions = {},
+  ): T {
+    const draft = draftOf(this.get(type, namespace, name));
+    change(draft);
+    return this.update(type, draft as T, options);
+  }
+
+  #updateMain<T extends ApiObject>(type: ResourceType<T>, draft: Draft<T>, old: T, options: UpdateOptions): T {
+    if (type.hasStatus === true) keepField(draft, old, 'status');
+    type.prepareForUpdate?.(draft, old);
+    return this.#admitted(
+      'update',
+      type,
+      draft,
+      old,
+      () => {
+        type.defaults?.(draft);
+        const errors = new FieldErrors();
+        validateMetadata(draft.metadata, type, errors);
+        validateMetadataUpdate(draft.metadata, old.metadata, errors);
+        type.validate?.(draft as T, errors);
+        type.validateUpdate?.(draft as T, old, errors);
+        if (errors.all.length > 0) throw invalid(type, old.metadata.name!, errors.all);
+        if (type.hasGeneration === true && !sameDesire(draft as ApiObject, old))
+          draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
+        return this.#putOrRemove(type, draft, old, options);
+      },
+      options,
+    );
+  }
+
+  #updateStatus<T extends ApiObject>(type: ResourceType<T>, draft: Draft<T>, old: T, options: UpdateOptions): T {
+    const kept = draftOf(old);
+    if (draft.metadata.managedFields !== undefined) kept.metadata.managedFields = draft.metadata.managedFields;
+    keepField(kept, draft, 'status');
+    const errors = new FieldErrors();
+    type.defaults?.(kept);
+    type.validateStatusUpdate?.(kept as T, old, errors);
+    if (errors.all.length > 0) throw invalid(type, old.metadata.name!, errors.all);
+    return this.#putOrRemove(type, kept, old, options);
+  }
+
+  /**
+   * Asks for an object to go. With finalizers, or a grace period, it stays with a deletionTimestamp until they are over.
+   *
+   * @returns the object, and whether it is gone
+   */
+  delete<T extends ApiObject>(
+    type: ResourceType<T>,
+    namespace: string,
+    name: string,
+    options: DeleteOptions = {},
+  ): { object: T; gone: boolean } {
+    const old = this.get(type, namespace, name);
+    this.#requirePreconditions(type, old, options);
+    const draft = draftOf(old);
+    const { metadata: meta } = draft;
+    addPropagationFinalizer(draft, options.propagationPolicy);
+    const grace = type.gracePeriodSeconds?.(old, options.gracePeriodSeconds) ?? 0;
+    if (meta.deletionTimestamp === undefined) {
+      meta.deletionTimestamp = timeText(this.nowMs + grace * 1000);
+      meta.deletionGracePeriodSeconds = grace;
+      if (type.hasGeneration === true) meta.generation = (meta.generation ?? 0) + 1;
+      type.markDeleted?.(draft);
+    } else if (grace < (meta.deletionGracePeriodSeconds ?? 0)) {
+      meta.deletionTimestamp = timeText(this.nowMs + grace * 1000);
+      meta.deletionGracePeriodSeconds = grace;
+    }
+    if (isHeld(type, draft as T) || meta.deletionGracePeriodSeconds !== 0)
+      return { object: this.#put(type, draft, old, options), gone: false };
+    return { object: this.#remove(type, draft, old, options), gone: true };
+  }
+
+  /** Everything that is selected, one after another. What somebody else deleted meanwhile is left out. */
+  deleteCollection<T extends ApiObject>(type: ResourceType<T>, list: ListOptions, options: DeleteOptions = {}): List<T> {
+    const found = this.list(type, list);
+    for (const { metadata } of found.items) this.delete(type, metadata.namespace ?? '', metadata.name!, options);
+    return found;
+  }
+
+  /**
+   * Follows a type.
+   *
+   * @param from  a revision: what came after it. Undefined: first all that is there as ADDED, then what comes.
+   * @param wake  called in a turn of its own when there is something to `take`; not again before it was taken. Called once at the start.
+   * @throws ApiError Expired when what came after `from` is no longer kept
+   */
+  watch<T extends ApiObject>(type: ResourceType<T>, options: Selection, from: number | undefined, wake: () => void): Watcher<T> {
+    return this.#watch(type, options, from, wake, false);
+  }
+
+  stop(type: ResourceType, watcher: Watcher): void {
+    watcher.isStopped = true;
+    this.#watchers.get(typeName(type))?.delete(watcher);
+  }
+
+  /**
+   * For controllers: calls `listener` for all that is there and for each change, in order, each in a later turn of the loop. Nothing is ever missed.
+   *
+   * @returns stops it
+   */
+  follow<T extends ApiObject>(type: ResourceType<T>, options: Selection, listener: (event: WatchEvent<T>) => void): () => void {
+    const watcher: Watcher<T> = this.#watch(
+      type,
+      options,
+      undefined,
+      () => {
+        for (const event of watcher.take()) {
+          if (watcher.isStopped) return;
+          try {
+            listener(event);
+          } catch (error) {
+            this.#report(error);
+          }
+        }
+      },
+      true,
+    );
+    return () => this.stop(type, watcher);
+  }
+
+  #watch<T extends ApiObject>(
+    type: ResourceType<T>,
+    options: Selection,
+    from: number | undefined,
+    wake: () => void,
+    pinned: boolean,
+  ): Watcher<T> {
+    const table = this.#table(type);
+    if (from !== undefined && (!table.knows(from) || from > this.#revision))
+      throw expired(`too old resource version: ${from} (${this.#revision})`);
+    const matches = selection(type, options);
+    const prefix = prefixOf(options.namespace);
+    const wanted = (object: ApiObject): boolean =>
+      (prefix === '' || object.metadata.namespace === options.namespace) && (matches === undefined || matches(object));
+    const start = {
+      sequence: from === undefined ? table.end : table.after(from),
+      initial: from === undefined ? this.list(type, options).items : undefined,
+    };
+    const watcher = new Watcher<T>(table, start, wanted, wake, pinned);
+    this.#watchers.get(typeName(type))!.add(watcher as unknown as Watcher);
+    this.#wake(watcher as unknown as Watcher);
+    return watcher;
+  }
+
+  #wake(watcher: Watcher): void {
+    if (watcher.isWoken) return;
+    watcher.isWoken = true;
+    this.#woken.push(watcher);
+    if (this.#woken.length === 1) this.#schedule(() => this.#runWoken());
+  }
+
+  #runWoken(): void {
+    for (const watcher of this.#woken.splice(0)) {
+      if (watcher.isStopped) continue;
+      try {
+        watcher.wake();
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  #report(error: unknown): void {
+    const { onListenerError } = this.#options;
+    if (onListenerError !== undefined) onListenerError(error);
+    else
+      queueMicrotask(() => {
+        throw error;
+      });
+  }
+
+  /** Puts back what a journal kept: the last state, and the changes that led there. */
+  restore(changes: Iterable<{ type: string; change: Change }>): void {
+    for (const { type, change } of changes) {
+      this.#tables.get(type)?.apply(change);
+      this.#revision = Math.max(this.#revision, change.revision);
+    }
+  }
+
+  #table(type: ResourceType): Table {
+    const table = this.#tables.get(typeName(type));
+    if (table === undefined) throw new ApiError('NotFound', 'the server could not find the requested resource');
+    return table;
+  }
+
+  #draft<T extends ApiObject>(type: ResourceType<T>, object: T): Draft<T> {
+    const draft = draftOf(object);
+    // The order in which fields are shown.
+    const { apiVersion: _, kind: __, metadata = {}, ...rest } = draft as AnyFields;
+    const whole = { apiVersion: apiVersionOf(type), kind: type.kind, metadata, ...rest } as unknown as Draft<T>;
+    const namespace = objectNamespace(whole.metadata, type);
+    if (namespace === '') delete whole.metadata.namespace;
+    else whole.metadata.namespace = namespace;
+    return whole;
+  }
+
+  #requireNamespace(type: ResourceType, namespace: string | undefined, name: string): void {
+    const { namespaces } = this.#options;
+    if (namespaces === undefined || namespace === undefined || type.scope !== 'namespaced') return;
+    const found = this.get(namespaces, '', namespace);
+    if (found.metadata.deletionTimestamp !== undefined)
+      throw forbidden(type, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
+  }
+
+  #requirePreconditions(type: ResourceType, { metadata }: ApiObject, { preconditions }: DeleteOptions): void {
+    if (preconditions?.uid !== undefined && preconditions.uid !== metadata.uid)
+      throw conflict(
+        type,
+        metadata.name!,
+        `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${metadata.uid}`,
+      );
+    if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== metadata.resourceVersion)
+      throw conflict(
+        type,
+        metadata.name!,
+        `Precondition failed: ResourceVersion in precondition: ${preconditions.resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+      );
+  }
+
+  /** Asks those who admit, then `write`; ends their reservations by how it went. */
+  #admitted<T extends ApiObject>(
+    operation: Operation,
+    type: ResourceType<T>,
+    draft: Draft<T>,
+    old: T | undefined,
+    write: () => T,
+    { dryRun }: WriteOptions,
+  ): T {
+    const taken: Reservation[] = [];
+    let done = false;
+    try {
+      type.defaults?.(draft);
+      for (const admission of this.#options.admissions ?? []) {
+        if (!admission.handles(type)) continue;
+        const reservation = (admission as unknown as Admission<T>).admit(operation, draft, old, type);
+        if (reservation !== undefined) taken.push(reservation);
+      }
+      const written = write();
+      done = dryRun !== true;
+      return written;
+    } finally {
+      for (const reservation of taken) done ? reservation.commit() : reservation.revert();
+    }
+  }
+
+  #putOrRemove<T extends ApiObject>(type: ResourceType<T>, draft: Draft<T>, old: T, options: WriteOptions): T {
+    const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = draft.metadata;
+    const ends = deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && !isHeld(type, draft as T);
+    return ends ? this.#remove(type, draft, old, options) : this.#put(type, draft, old, options);
+  }
+
+  /** A write that changes nothing is none. */
+  #put<T extends ApiObject>(type: ResourceType<T>, draft: Draft<T>, old: T | undefined, { dryRun }: WriteOptions): T {
+    const { metadata: meta } = draft;
+    if (old === undefined) delete meta.resourceVersion;
+    else meta.resourceVersion = old.metadata.resourceVersion!;
+    if (old !== undefined && sameJson(draft, old)) return old;
+    if (dryRun === true) return deepFreeze(draft as T);
+    return this.#commit(type, draft, old, old === undefined ? 'ADDED' : 'MODIFIED');
+  }
+
+  #remove<T extends ApiObject>(type: ResourceType<T>, draft: Draft<T>, old: T, options: WriteOptions): T {
+    if (options.dryRun === true) return deepFreeze(draft as T);
+    return this.#admitted('delete', type, draftOf(old), old, () => this.#commit(type, draft, old, 'DELETED'), options);
+  }
+
+  #commit<T extends ApiObject>(type: ResourceType<T>, draft: Draft<T>, old: T | undefined, change: Change['type']): T {
+    const revision = this.#revision + 1;
+    draft.metadata.resourceVersion = String(revision);
+    const object = deepFreeze(draft as T);
+    const key = keyOf(object.metadata.namespace, object.metadata.name!);
+    const name = typeName(type);
+    this.#options.journal?.append({ type: name, key, revision, operation: change === 'DELETED' ? 'delete' : 'put', object });
+    this.#revision = revision;
+    this.#table(type).apply({ type: change, revision, key, object, old });
+    for (const watcher of this.#watchers.get(name)!) this.#wake(watcher);
+    return object;
+  }
+
+  /** Version 4 (RFC 9562). */
+  #uid(): string {
+    const { random } = this.#options;
+    const words = [random.u32(), (random.u32() & 0xffff0fff) | 0x4000, (random.u32() & 0x3fffffff) | 0x80000000, random.u32()];
+    const hex = words.map(word => (word >>> 0).toString(16).padStart(8, '0')).join('');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+}
+
+const prefixOf = (namespace: string | undefined): string => (namespace === undefined || namespace === '' ? '' : `${namespace}/`);
+
+function lowestPlace(watchers: ReadonlySet<Watcher>): number {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const watcher of watchers) if (watcher.pinned && watcher.sequence < lowest) lowest = watcher.sequence;
+  return lowest;
+}
+
+/** Undefined: everything. */
+function selection(type: ResourceType, { labelSelector = '', fieldSelector = '' }: Selection): Matches | undefined {
+  const [byLabel, byField] = [parseLabelSelector(labelSelector), parseFieldSelector(fieldSelector, type)];
+  if (labelSelector === '' && fieldSelector === '') return undefined;
+  return object => byLabel(object) && byField(object);
+}
+
+function keepField<T extends ApiObject>(draft: Draft<T>, from: T | Draft<T>, field: string): void {
+  const value = (from as unknown as AnyFields)[field];
+  if (value === undefined) delete (draft as unknown as AnyFields)[field];
+  else (draft as unknown as AnyFields)[field] = draftOf(value);
+}
+
+/** Do two objects differ in metadata and status at most? */
+function sameDesire(a: ApiObject, b: ApiObject): boolean {
+  const wish = ({ metadata: _, status: __, ...rest }: AnyFields) => rest;
+  return sameJson(wish(a as unknown as AnyFields), wish(b as unknown as AnyFields));
+}
+
+const isHeld = <T extends ApiObject>(type: ResourceType<T>, object: T): boolean =>
+  (object.metadata.finalizers?.length ?? 0) > 0 || type.isHeld?.(object) === true;
+
+function addPropagationFinalizer(draft: Draft<ApiObject>, policy: DeleteOptions['propagationPolicy']): void {
+  if (policy === undefined) return;
+  if (!propagationPolicies.includes(policy)) throw badRequest(`invalid propagationPolicy ${JSON.stringify(policy)}`);
+  const kept = (draft.metadata.finalizers ?? []).filter(name => name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER);
+  if (policy !== 'Background') kept.push(policy === 'Orphan' ? ORPHAN_FINALIZER : FOREGROUND_FINALIZER);
+  if (kept.length > 0) draft.metadata.finalizers = kept;
+  else delete draft.metadata.finalizers;
+}
