@@ -1,6 +1,8 @@
 /** Linux, in a namespace of its own. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { insideNetns, openNetns } from '../../src/os/netns.ts';
+import { Ctnetlink } from './ctnetlink.ts';
+import { isThere } from './held.ts';
 import { Shell } from './shell.ts';
 import { buildWorld, lines, runOnce, type Side, Switches } from './sides.ts';
 import { kernelCommands, kernelSysctl, type LinkName, links, sysctl } from './topology.ts';
@@ -13,6 +15,8 @@ export class KernelSide implements Side {
   readonly #shell: Shell;
   readonly #netns: number;
   readonly #switches = new Switches();
+  readonly #ctnetlink: Ctnetlink;
+  #save: Promise<string> | undefined;
 
   /**
    * @param netns a new one's name
@@ -30,13 +34,13 @@ export class KernelSide implements Side {
     this.#restore = nft ? 'iptables-nft' : 'iptables-legacy';
     this.#wires = new Wires(netns);
     this.#shell = new Shell(netns);
+    this.#ctnetlink = insideNetns(this.#netns, () => new Ctnetlink());
   }
   async load(rules: string): Promise<void> {
     await this.#shell.run(`${this.#restore}-restore`, rules);
   }
   async forget(): Promise<void> {
-    // The table is not there before the first rule that needs it: then it complains, and all is well.
-    await this.#shell.say('conntrack -F 2>&1');
+    this.#ctnetlink.flush();
   }
   async sysctl(name: string, value: number): Promise<void> {
     if (!this.#switches.has(name)) this.#switches.note(name, this.#read(name));
@@ -54,12 +58,24 @@ export class KernelSide implements Side {
   async connections(): Promise<string[]> {
     return lines(await this.#shell.run('conntrack -L 2>/dev/null'));
   }
+  /** Are these all, and as they are here? A quick look: when it says no, `connections` tells what is different, if anything is. */
+  holds(others: readonly string[]): boolean {
+    return others.every(line => isThere(this.#ctnetlink, line)) && this.#ctnetlink.count() === others.length;
+  }
+  /** The tool begins to write them down. */
+  askRules(): void {
+    this.#save = this.#shell.run(`${this.#restore}-save -c`);
+  }
   async rules(): Promise<string[]> {
-    return lines(await this.#shell.run(`${this.#restore}-save -c`));
+    if (!this.#save) this.askRules();
+    const text = await this.#save!;
+    this.#save = undefined;
+    return lines(text);
   }
   async close(): Promise<void> {
     this.#wires.close();
     this.#shell.close();
+    this.#ctnetlink.close();
   }
 
   #read(name: string): number {

@@ -36,7 +36,8 @@ export interface PacketSpec {
   to?: 'broadcast' | 'other';
 }
 
-const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 31 + 7) & 0xff);
+const endless = Uint8Array.from({ length: 16_384 }, (_, i) => (i * 31 + 7) & 0xff);
+const pattern = (length: number): Uint8Array => endless.subarray(0, length);
 
 /** @param id IP identification: every injected packet has its own, so that what the router made is told from what it forwarded */
 export function frameOf(spec: PacketSpec, link: LinkName, id: number, quoted?: Uint8Array): Uint8Array {

@@ -17,6 +17,10 @@ export interface Side {
   settle(): void;
   /** Lines of `conntrack -L`. */
   connections(): Promise<string[]>;
+  /** Has it these connections, and no others? false: perhaps; `connections` says it for certain. */
+  holds?(others: readonly string[]): boolean;
+  /** `rules` will be asked next: what takes time may begin. */
+  askRules?(): void;
   /** Lines of `iptables-save -c`. */
   rules(): Promise<string[]>;
   close(): Promise<void>;

@@ -29,7 +29,10 @@ export const everyHost = [0, ...Array.from({ length: 248 }, (_, i) => i + 2)];
 /** Hosts .2 to .6 stand on each link; .5 and .6 of `c` are the gateways to 198.51.100.0/24 and the default. .250 sends sentinels. */
 export const hosts = [2, 3, 4, 5, 6] as const;
 export const SENTINEL_HOST = 250;
-export const hostMac = (net: number, host: number): string => mac(net, host);
+const hostMacs = new Map(
+  links.flatMap(({ net }) => Array.from({ length: 256 }, (_, host) => [(net << 8) | host, mac(net, host)] as const)),
+);
+export const hostMac = (net: number, host: number): string => hostMacs.get((net << 8) | host)!;
 export const address = (net: number, host: number): string => `10.0.${net}.${host}`;
 export const routerAddress = (link: Link): string => address(link.net, 1);
 
