@@ -2,6 +2,7 @@
  * What the router tells about a packet on its way, in numbers: names of hops, chains and rules stay on the cold side, which turns
  * them into words. A router without a tracer asks only `tracer !== null`.
  */
+import { copyLong } from '../wire/bytes.ts';
 import type { Packet } from './packet.ts';
 import {
   CONTROL_LEN,
@@ -82,13 +83,13 @@ export interface RingTracerOptions {
 
 /** A packet is told when there is so much room: then, almost always, all of it is. Of a small ring a quarter. */
 const ROOM_FOR_A_PACKET = 16_384;
-/** Shorter frames are copied byte by byte, without a view for each. */
-const SHORT = 256;
 
 /**
  * Writes into a ring for the capture thread. Nothing is allocated per record. Time is real time: `performance.timeOrigin` and the
- * monotonic clock, so that records sort among the kernel's timestamps. A packet for which there is no room when it comes is not told at
- * all: a router that is faster than its reader spends a few instructions on it, and the packets that are told are told whole.
+ * monotonic clock, so that records sort among the kernel's timestamps. The clock is read at hops: what is told in between stands a
+ * nanosecond after what was told before it, since reading the clock costs as much as all else of a record. A packet for which there is no
+ * room when it comes is not told at all: a router that is faster than its reader spends a few instructions on it, and the packets that are
+ * told are told whole.
  */
 export class RingTracer implements Tracer {
   readonly #ring: TraceRing;
@@ -102,6 +103,10 @@ export class RingTracer implements Tracer {
   #read: number;
   #current = 0;
   #tells = false;
+  /** Of the last record, ns after the origin. */
+  #timeNs = 0;
+  /** It was read for the packet's first record, which has not been written yet. */
+  #isFresh = false;
 
   constructor(shared: SharedArrayBuffer, options: RingTracerOptions = {}) {
     this.#ring = viewTraceRing(shared);
@@ -123,7 +128,16 @@ export class RingTracer implements Tracer {
     this.#current = p.id;
     this.#tells = this.#free() >= this.#room;
     if (!this.#tells) this.#lose();
+    else {
+      this.#readClock();
+      this.#isFresh = true;
+    }
     return this.#tells;
+  }
+
+  #readClock(): void {
+    const nowNs = performance.now() * 1e6;
+    this.#timeNs = nowNs > this.#timeNs ? nowNs : this.#timeNs + 1;
   }
 
   #lose(): void {
@@ -201,6 +215,7 @@ export class RingTracer implements Tracer {
 
   #frame(p: Packet, kind: number, hopId: number, direction: number, start: number): void {
     if (this.#hops !== null && this.#hops[hopId] !== 1) return;
+    if (!this.#isFresh) this.#readClock();
     const length = p.end - start;
     const captured = Math.min(length, this.#snapLength);
     const at = this.#reserve(RECORD_LEN + captured, kind, p.id);
@@ -216,8 +231,7 @@ export class RingTracer implements Tracer {
     w[at + Field.Captured] = captured;
     w[at + Field.LinkType] = start === p.l3 ? RAW : ETHERNET;
     const to = at * 4 + RECORD_LEN;
-    if (captured > SHORT) this.#ring.bytes.set(p.bytes.subarray(start, start + captured), to);
-    else for (let i = 0; i < captured; i++) this.#ring.bytes[to + i] = p.bytes[start + i]!;
+    copyLong(p.bytes, start, this.#ring.bytes, to, captured);
     this.#publish();
   }
 
@@ -247,7 +261,9 @@ export class RingTracer implements Tracer {
     words[word + Field.Size] = need;
     words[word + Field.Kind] = kind;
     words[word + Field.Packet] = packet;
-    times[(at >>> 3) + TIME] = performance.now() * 1e6;
+    if (!this.#isFresh) this.#timeNs += 1;
+    this.#isFresh = false;
+    times[(at >>> 3) + TIME] = this.#timeNs;
     this.#written = (this.#written + need) | 0;
     return word;
   }
