@@ -68,6 +68,8 @@ export const measures = [
   { id: 'i.user', name: 'user CPU per million packets', unit: 's', target: atMost(0.5, 0.3) },
   { id: 'i.system', name: 'system CPU per million packets', unit: 's' },
   { id: 'i.machine', name: 'busy CPU of the machine per million packets, sender included', unit: 's' },
+  { id: 'j.packets', name: 'as a.1000, every hop captured', unit: 'packets/s' },
+  { id: 'j.kept', name: 'with every hop captured, of those without', unit: 'share', target: atLeast(0.5, 0.7) },
 ] as const satisfies readonly Measure[];
 
 export type MeasureId = (typeof measures)[number]['id'];

@@ -24,7 +24,7 @@ export class RouterPlane implements Plane {
   static async start(bed: Bed, { services, transport }: RuleTexts, options: RouterPlaneOptions = {}): Promise<RouterPlane> {
     sysctl(bed.node, { 'net.ipv4.ip_forward': 0 });
     if (bed.kind === 'bridge') addTaps(bed.node);
-    const description = describe(bed, options);
+    const description = describeRouter(bed, options);
     return new RouterPlane(bed, await RouterProcess.start(bed.node, description, kubeProxyRules(services, transport), options));
   }
 
@@ -46,7 +46,7 @@ export class RouterPlane implements Plane {
   }
 }
 
-function describe(bed: Bed, { sysctl: values }: RouterPlaneOptions): RouterDescriptionInput {
+export function describeRouter(bed: Bed, { sysctl: values }: RouterPlaneOptions = {}): RouterDescriptionInput {
   const side = (name: 'west' | 'east', { gateway, gatewayMac }: typeof CLIENT): RouterDescriptionInput['ports'][number] =>
     bed.kind === 'veth'
       ? { name, kind: 'packet', addresses: [`${gateway}/24`] }

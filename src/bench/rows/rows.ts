@@ -10,6 +10,7 @@ import { rowF } from './f-vxlan.ts';
 import { rowG } from './g-conntrack.ts';
 import { rowH } from './h-rule-change.ts';
 import { rowI } from './i-cpu.ts';
+import { rowJ } from './j-capture.ts';
 
 export const rows: Record<string, (context: Context) => Promise<RowResult[]>> = {
   a: rowA,
@@ -21,4 +22,5 @@ export const rows: Record<string, (context: Context) => Promise<RowResult[]>> = 
   g: rowG,
   h: rowH,
   i: rowI,
+  j: rowJ,
 };
