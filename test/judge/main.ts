@@ -14,6 +14,7 @@ import { randomTraffic } from './generate/traffic.ts';
 import { judge, type Verdict } from './judge.ts';
 import { KernelSide } from './kernel-side.ts';
 import { runMutants } from './mutants.ts';
+import { judgeRandom } from './random/run.ts';
 import { MemoryRouter, WiredRouter } from './router-side.ts';
 import { shrink } from './shrink.ts';
 import type { Side } from './sides.ts';
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     prove: { type: 'boolean', default: false },
     first: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
+    random: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     out: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
@@ -45,6 +47,7 @@ async function main(): Promise<number> {
   const kernel = new KernelSide('kernel', values.nft);
   const userspace = await judged(seed);
   try {
+    if (values.random) return await runDistributions(kernel, userspace, seed);
     return values.case ? await runFiles(kernel, userspace, values.case) : await runRandom(kernel, userspace, seed, Number(values.packets));
   } finally {
     await kernel.close();
@@ -55,6 +58,12 @@ async function main(): Promise<number> {
 /** Who is judged: the router on wires, or in this thread (many times faster), or the kernel itself, which proves the judge. */
 const judged = async (seed: number): Promise<Side> =>
   values.prove ? new KernelSide('again', values.nft) : values.memory ? new MemoryRouter(seed) : await WiredRouter.start('router', seed);
+
+async function runDistributions(kernel: Side, userspace: Side, seed: number): Promise<number> {
+  const bad = await judgeRandom(kernel, userspace, Number(values.packets), line => console.log(line));
+  console.log(`seed ${seed}: ${values.packets} draws of each kind, ${bad} different`);
+  return Math.min(bad, 1);
+}
 
 async function runFiles(kernel: Side, userspace: Side, files: readonly string[]): Promise<number> {
   let failed = 0;
