@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { LabError } from '../base/errors.ts';
-import { loadLab } from './catalog.ts';
+import { DaemonClient } from './daemon/client.ts';
 import { childrenOf, type Instance, runningInstances } from './daemon/directories.ts';
 import { nodePath } from './node-shell.ts';
 import { netnsPath } from './shell.ts';
-import { clusterTopology } from './topology/cluster.ts';
+import type { Plane } from './topology/model.ts';
 
 /** @param number of the lab; absent: the one that is up @throws LabError LAB_UNKNOWN when it is not up, BAD_INPUT when several are */
 export function runningLab(number?: string): Instance {
@@ -20,22 +20,29 @@ export function runningLab(number?: string): Instance {
   throw new LabError('BAD_INPUT', `${which}: \`kubehop lab up ${wanted ?? 'NN'}\` builds it`);
 }
 
+async function placesOf(instance: Instance): Promise<Record<string, Plane | null>> {
+  const client = await DaemonClient.connect(instance.directory);
+  try {
+    return await client.request({ op: 'places' });
+  } finally {
+    client.close();
+  }
+}
+
 /**
  * From the host into the lab's namespaces, then into that of the pod, node or client.
  * @returns the command's exit code; 128 + the signal's number when a signal ended it, as a shell says it.
  * @throws LabError BAD_INPUT for a name that this lab has not
  */
 export async function execIn(instance: Instance, where: string, argv: readonly string[]): Promise<number> {
-  const { namespaces } = clusterTopology(await loadLab(instance.lab), node =>
-    instance.planes[node] === 'userspace' ? 'userspace' : 'kernel',
-  );
-  const names = namespaces.map(ns => ns.name);
+  const places = await placesOf(instance);
+  const names = Object.keys(places);
   if (!names.includes(where)) throw new LabError('BAD_INPUT', `there is no "${where}" in lab ${instance.lab}: it has ${names.join(', ')}`);
   const [init] = childrenOf(instance.pid);
   if (init === undefined) throw new LabError('DAEMON', `lab ${instance.lab} is ending`);
   const user = process.getuid!() === 0 ? [] : ['--user', '--preserve-credentials'];
   const enter = ['--target', String(init), ...user, '--mount', '--net', '--pid', '--', 'nsenter', `--net=${netnsPath(where)}`, '--'];
-  const env = instance.planes[where] === 'userspace' ? { ...process.env, PATH: nodePath(where) } : process.env;
+  const env = places[where] === 'userspace' ? { ...process.env, PATH: nodePath(where) } : process.env;
   const child = spawn('nsenter', [...enter, ...argv], { stdio: 'inherit', env });
   return new Promise((resolve, reject) => {
     child.once('error', cause => reject(new LabError('TOOL_MISSING', `cannot run nsenter: ${cause.message}`, { cause })));

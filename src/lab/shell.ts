@@ -1,7 +1,7 @@
 /** Runs the commands of the topology, and any other process of a lab. */
 import { spawn } from 'node:child_process';
 import { LabError } from '../base/errors.ts';
-import { type Command, commandLines, type Step } from './topology/commands.ts';
+import { type Command, commandLines, type Step } from './topology/command.ts';
 
 /** Where `ip netns` keeps its names; inside a lab a tmpfs of its own. */
 export const NETNS_DIR = '/run/netns';

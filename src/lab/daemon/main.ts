@@ -8,14 +8,18 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { LabError } from '../../base/errors.ts';
+import type { ClusterObject } from '../../cluster/objects/types.ts';
 import { leavingOut } from '../../node/slow-reader.ts';
 import { follows, type ToolResult } from '../../node/tool.ts';
 import { loadLab } from '../catalog.ts';
 import { Instance } from '../instance.ts';
 import { LiveCaptures } from '../live-capture.ts';
+import { withNodes, withoutNodes } from '../membership.ts';
 import { SHELL_DIRECTORY } from '../node-shell.ts';
 import { perform } from '../perform.ts';
-import { type DaemonOptions, type Reply, type Request, SOCKET_NAME } from './protocol.ts';
+import type { ChangeReport } from '../proxy/lab-proxies.ts';
+import { namesOf, readManifest } from '../proxy/manifest.ts';
+import { type DaemonOptions, type ManifestText, type ObjectsChanged, type Reply, type Request, SOCKET_NAME } from './protocol.ts';
 
 /** Nobody came: whoever started us was killed before it could connect. */
 const ORPHAN_MS = 15_000;
@@ -51,6 +55,14 @@ async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-
       return null;
     case 'perform':
       return perform(instance, request.out, request.work, line => say(line, false));
+    case 'places':
+      return Object.fromEntries(instance.topology.namespaces.map(ns => [ns.name, ns.node?.plane ?? null]));
+    case 'join':
+      await instance.change(withNodes(instance.lab, Object.keys(request.planes)), node => request.planes[node]!);
+      return null;
+    case 'leave':
+      await instance.change(withoutNodes(instance.lab, request.nodes), () => 'kernel');
+      return null;
     case 'conntrack':
       return instance.plane(request.node).conntrack(request.args);
     case 'advance':
@@ -63,7 +75,20 @@ async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-
     case 'load-rules':
       await instance.plane(request.node).loadRules(request.text);
       return null;
+    case 'apply':
+      return changeObjects(request.files, objects => instance.proxies.apply(objects));
+    case 'delete':
+      return changeObjects(request.files, objects => instance.proxies.delete([...request.names, ...namesOf(objects)]));
   }
+}
+
+async function changeObjects(
+  files: readonly ManifestText[],
+  change: (objects: ClusterObject[]) => Promise<ChangeReport>,
+): Promise<ObjectsChanged> {
+  const read = files.map(({ name, text }) => readManifest(text, name));
+  const report = await change(read.flatMap(m => m.objects));
+  return { report, problems: read.flatMap(m => m.problems), notes: read.flatMap(m => m.notes) };
 }
 
 let queue: Promise<void> = Promise.resolve();

@@ -4,7 +4,9 @@ import type { CaptureReport } from '../../capture/capture.ts';
 import type { RouterDescription } from '../../node/description.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
+import type { ChangeReport } from '../proxy/lab-proxies.ts';
 import type { RunResult } from '../result.ts';
+import type { Plane } from '../topology/model.ts';
 
 export const SOCKET_NAME = 'control.sock';
 /** stderr of everything in the lab. */
@@ -16,6 +18,11 @@ export type Request =
   | { op: 'build' }
   /** Run the steps of the exercise; the captures go to `out`, what the reader has written is in `work`. */
   | { op: 'perform'; out: string; work: string }
+  /** Who is there: names of namespaces, and of a node what carries its packets. */
+  | { op: 'places' }
+  /** Nodes join, each on its data plane, or leave; the others go on. */
+  | { op: 'join'; planes: Record<string, Plane> }
+  | { op: 'leave'; nodes: string[] }
   | { op: 'conntrack'; node: string; args: string[] }
   /** The clock of a userspace node jumps. */
   | { op: 'advance'; node: string; seconds: number }
@@ -25,12 +32,27 @@ export type Request =
   | { op: 'counters'; node: string }
   | { op: 'rules'; node: string; counters: boolean }
   | { op: 'load-rules'; node: string; text: string }
+  /** Objects come, change and go; the answer comes when every node's kube-proxy has written its rules, or failed to. */
+  | { op: 'apply'; files: readonly ManifestText[] }
+  /** By `Service default/web`, and those that stand in manifests. */
+  | { op: 'delete'; names: readonly string[]; files: readonly ManifestText[] }
   /**
    * Frames of these hops as pcapng into a named pipe of the lab's directory, from the `text` that says so until `end-capture` names it or
    * the connection closes. It does not wait for its turn.
    */
   | { op: 'capture'; where: string[]; pipe: string }
   | { op: 'end-capture'; pipe: string };
+
+export interface ManifestText {
+  readonly name: string;
+  readonly text: string;
+}
+export interface ObjectsChanged {
+  readonly report: ChangeReport;
+  /** What was refused. */
+  readonly problems: readonly string[];
+  readonly notes: readonly string[];
+}
 
 export type Reply =
   | { kind: 'progress'; line: string; detail: boolean }
@@ -41,12 +63,17 @@ export type Reply =
 export interface RequestResult {
   build: null;
   perform: RunResult;
+  places: Record<string, Plane | null>;
+  join: null;
+  leave: null;
   conntrack: string;
   advance: null;
   tool: ToolResult;
   counters: NodeCounters | null;
   rules: string;
   'load-rules': null;
+  apply: ObjectsChanged;
+  delete: ObjectsChanged;
   capture: CaptureReport;
   'end-capture': null;
 }

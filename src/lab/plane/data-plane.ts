@@ -1,4 +1,5 @@
 import type { RuleName, TraceLine } from '../../capture/trace-text.ts';
+import type { Network } from '../../node/network.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
 import type { Plane } from '../topology/model.ts';
@@ -17,6 +18,8 @@ export interface DataPlane {
   rulesText(counters: boolean): Promise<string>;
   /** iptables-save text, in place of all that was there; connections go on. @throws LabError RULES, and the old rules stay */
   loadRules(text: string): Promise<void>;
+  /** Other ways to other nodes. A kernel node's are set by `ip` and `bridge`, so there is nothing left to do. */
+  setNetwork(network: Network): Promise<void>;
   /** The node's clock jumps. @throws LabError BAD_INPUT on a kernel node: its clock is the machine's */
   advance(seconds: number): Promise<void>;
   /** What a userspace node counts of its own ports and drops; null: ask the kernel. */

@@ -3,7 +3,7 @@ import { LabError } from '../../base/errors.ts';
 import type { TraceLine } from '../../capture/trace-text.ts';
 import { follows, type ToolName, type ToolResult } from '../../node/tool.ts';
 import { inNetns, run, runCommand, runOrThrow, runUntil } from '../shell.ts';
-import type { Command } from '../topology/commands.ts';
+import type { Command } from '../topology/command.ts';
 import type { DataPlane } from './data-plane.ts';
 import { KernelTrace } from './kernel-trace.ts';
 
@@ -60,6 +60,10 @@ export class KernelPlane implements DataPlane {
         [table.split('\n', 1)[0], ...(table.match(/^:\S+ (?=[A-Z])/gm) ?? []).map(chain => `${chain}ACCEPT [0:0]`), 'COMMIT\n'].join('\n'),
       )
       .join('');
+  }
+
+  async setNetwork(): Promise<void> {
+    // `ip` and `bridge` have told it
   }
 
   async advance(): Promise<never> {

@@ -4,6 +4,7 @@ import type { RuleName } from '../../capture/trace-text.ts';
 import type { ProgramText } from '../../netfilter/execute/program-text.ts';
 import { printRule } from '../../netfilter/text/rule-printer.ts';
 import type { RouterDescription } from '../../node/description.ts';
+import type { Network } from '../../node/network.ts';
 import { type RunningNode, startNode } from '../../node/node.ts';
 import { runTool } from '../../node/node-commands.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
@@ -77,6 +78,10 @@ export class UserspacePlane implements DataPlane {
   async loadRules(text: string): Promise<void> {
     this.running.loadRules(text, { file: `the rules of ${this.#node}` });
     this.#note();
+  }
+
+  setNetwork(network: Network): Promise<void> {
+    return this.running.setNetwork(network);
   }
 
   advance(seconds: number): Promise<void> {

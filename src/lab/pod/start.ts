@@ -1,5 +1,6 @@
 /** Starts what a pod's image says, in the pod's namespace. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { LabError } from '../../base/errors.ts';
 import { inNetns } from '../shell.ts';
@@ -41,4 +42,17 @@ export function startPod(name: string, pod: Pod): Promise<RunningPod> {
       fail(`ended with exit ${code}`);
     });
   });
+}
+
+/** How long a server has to end by itself. */
+const GRACE_MS = 2_000;
+
+/** SIGTERM, and SIGKILL to one that does not heed it. Resolves when it has ended. */
+export async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+  child.kill('SIGTERM');
+  await ended;
+  clearTimeout(timer);
 }

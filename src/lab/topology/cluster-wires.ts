@@ -86,7 +86,7 @@ export function hops(lab: ClusterDeclaration, nodes: readonly Node[]): Hop[] {
     const logical = node.plane === 'userspace';
     result.push(hop(name, 'eth0'));
     if (node.tunnel) result.push(hop(name, VXLAN.device, logical));
-    if (node.pods.length > 0 && lab.lookAt !== 'ports') result.push(hop(name, 'cni0', logical));
+    if (node.bridge && lab.lookAt !== 'ports') result.push(hop(name, 'cni0', logical));
     for (const pod of node.pods) {
       if (lab.lookAt === 'ports') result.push(hop(name, podPort(pod.name)));
       result.push(hop(pod.name, 'eth0'));

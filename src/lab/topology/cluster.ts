@@ -68,7 +68,7 @@ function nodeNamespace(name: string, node: Node): Namespace {
     name,
     role: 'node',
     sysctls: { ...QUIET, [FORWARD]: kernel ? 1 : 0, [LOCALNET]: kernel ? 1 : 0, [BRIDGE_NF]: kernel && node.bridgeNf ? 1 : 0 },
-    bridges: node.pods.length > 0 ? [cni0] : [],
+    bridges: node.bridge ? [cni0] : [],
     routes: kernel && node.gateway !== undefined ? [{ to: 'default', via: node.gateway }] : [],
     node,
   };

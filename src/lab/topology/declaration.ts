@@ -4,6 +4,8 @@ import type { PodNetwork } from './model.ts';
 
 export interface PodDeclaration {
   node: string;
+  /** Default: the next of its node's range, in the order of declaration. */
+  address?: string;
   image?: 'kubehop/echo';
   /** Default 8080. */
   port?: number;
@@ -27,6 +29,8 @@ export interface ClusterDeclaration {
   directRouting?: boolean;
   /** Nodes on a second network, behind the upstream router. */
   far?: readonly string[];
+  /** More pods may come than are declared: every node has its cni0. */
+  podsComeAndGo?: boolean;
   /** Where to look at the bridge of a node: at the bridge itself (default), or at each port, where a frame enters and leaves. */
   lookAt?: 'bridge' | 'ports';
   /** net.bridge.bridge-nf-call-iptables of all nodes, or of those that are named. Default true, as kubeadm demands. */

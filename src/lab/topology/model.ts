@@ -69,6 +69,8 @@ export interface Node {
   /** Of flannel.1. */
   readonly vtepMac: string;
   readonly pods: readonly { readonly name: string; readonly address: string; readonly mac: string; readonly hairpin: boolean }[];
+  /** Has it cni0? */
+  readonly bridge: boolean;
   readonly bridgeNf: boolean;
   /** Has it flannel.1? */
   readonly tunnel: boolean;

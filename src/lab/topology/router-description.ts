@@ -1,7 +1,8 @@
 /** What a userspace node is told: the same facts that the kernel node gets by `ip`, `bridge` and `sysctl`. Pure. */
 import type { RouterDescription } from '../../node/description.ts';
 import { gatewayAddress, LAN_MTU, macFor, POD_MTU, podCidr, VXLAN, vtepAddress } from './addresses.ts';
-import { TAP, vtepMac } from './commands.ts';
+import { TAP } from './commands.ts';
+import { vtepMac } from './flannel.ts';
 import type { Node } from './model.ts';
 
 type Port = RouterDescription['ports'][number];
@@ -24,7 +25,7 @@ export function routerDescription(node: Node, faults: RouterDescription['faults'
   };
   const tun: Port = { name: TUN, kind: 'tun', mtu: LAN_MTU, offload: false, addresses: [] };
   return {
-    ports: [eth0, ...(node.pods.length > 0 ? [cni0] : []), tun],
+    ports: [eth0, ...(node.bridge ? [cni0] : []), tun],
     vxlan: node.tunnel ? [flannel(node)] : [],
     routes: routes(node),
     neighbours: [],

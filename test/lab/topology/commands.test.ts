@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { loadLab } from '../../../src/lab/catalog.ts';
 import { clusterTopology } from '../../../src/lab/topology/cluster.ts';
-import { buildSteps, commandLines } from '../../../src/lab/topology/commands.ts';
+import { commandLines } from '../../../src/lab/topology/command.ts';
+import { buildSteps } from '../../../src/lab/topology/commands.ts';
 import type { Plane } from '../../../src/lab/topology/model.ts';
 
 /** Every command of a lab, as `--verbose` prints it. */
