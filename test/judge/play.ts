@@ -15,22 +15,26 @@ export interface Played {
   outputs: Output[][];
   /** The injected frame of each step, undefined where none was. */
   frames: (Uint8Array | undefined)[];
+  /** Where each was injected. */
+  links: (LinkName | undefined)[];
 }
 
 /**
  * @param firstId identification of the first packet. Every play has its own: fragments that wait from an earlier one are not this one's.
  */
 export async function play(side: Side, c: Case, firstId: number): Promise<Played> {
-  const played: Played = { outputs: [], frames: [] };
+  const played: Played = { outputs: [], frames: [], links: [] };
   for (const [i, step] of c.steps.entries()) {
     if (step.kind === 'sysctl') {
       await side.sysctl(step.name, step.value);
       played.outputs.push([]);
       played.frames.push(undefined);
+      played.links.push(undefined);
       continue;
     }
     const made = makeFrame(c, step, (firstId + idOf(c.steps, i)) & 0xffff, played);
     played.frames.push(made?.frame);
+    played.links.push(made?.link);
     played.outputs.push(made ? side.inject(made.link, made.frame) : []);
   }
   return played;
