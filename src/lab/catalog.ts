@@ -40,8 +40,8 @@ export function findLab(number: string, entries = catalog()): CatalogEntry {
 export async function loadLab(number: string): Promise<Lab> {
   const { folder } = findLab(number);
   const { default: lab } = (await import(pathToFileURL(join(folder, 'lab.ts')).href)) as { default: Lab };
-  if (lab.manifests === undefined) return lab;
-  return { ...lab, objects: lab.manifests.flatMap(file => readManifest(join(folder, file))) };
+  if (lab.manifests === undefined) return { ...lab, folder };
+  return { ...lab, folder, objects: lab.manifests.flatMap(file => readManifest(join(folder, file))) };
 }
 
 function readManifest(path: string): ClusterObject[] {

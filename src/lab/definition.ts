@@ -17,7 +17,8 @@ export interface Lab extends ClusterDeclaration {
   title: string;
   /** Files beside the exercise with Services and EndpointSlices, compiled into the rules of every node, by the node's own view. */
   manifests?: readonly string[];
-  /** What stands in them: filled in when the exercise is loaded. */
+  /** Where the exercise stands, and what stands in its manifests: filled in when it is loaded. */
+  folder?: string;
   objects?: readonly ClusterObject[];
   /** Services said in short: the same as manifests. */
   services?: Readonly<Record<string, ServiceDeclaration>>;
@@ -41,6 +42,7 @@ export type LabStep =
   | { do: 'finish'; output?: RegExp; exit: number }
   | { do: 'serve'; where: string; port: number }
   | { do: 'load rules'; node: string; file?: string }
+  | { do: 'apply'; file: string }
   | { do: 'burst'; from: string; packet: Extract<ProbePacket, { protocol: 'tcp' }>; flows: number }
   | { do: 'advance'; node: string; seconds: number }
   | { do: 'follow'; node: string; filter: string }
@@ -87,6 +89,12 @@ export const serve = (where: string, port: number): LabStep => ({ do: 'serve', w
  * `start/`, in its `solution/`, or in a folder of his own. Connections that the node knows go on by what was decided for them.
  */
 export const loadRules = (node: string, file?: string): LabStep => ({ do: 'load rules', node, ...(file === undefined ? {} : { file }) });
+
+/**
+ * Objects of another manifest beside the exercise come, or take the place of those with the same names, and each node's kube-proxy writes
+ * its rules. What was applied stays: an exercise that can be checked again applies what it begins with first.
+ */
+export const apply = (file: string): LabStep => ({ do: 'apply', file });
 
 /**
  * As many connections, one after the other: the same SYN from as many source ports, counted up from the probe's. Which backend each

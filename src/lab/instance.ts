@@ -11,11 +11,14 @@ import { hopDescription } from './hop-point.ts';
 import { writeNodeTools } from './node-shell.ts';
 import type { DataPlane } from './plane/data-plane.ts';
 import { KernelPlane, restoreCommand } from './plane/kernel.ts';
-import { type RunningPod, startPod } from './pod/start.ts';
-import { nodeRules } from './rules/node-rules.ts';
+import { endProcess, type RunningPod, startPod } from './pod/start.ts';
+import { LabProxies } from './proxy/lab-proxies.ts';
+import { labObjects } from './rules/declared.ts';
 import { runStep } from './shell.ts';
+import { changeOf, joinSteps, leaveSteps, waySteps } from './topology/change.ts';
 import { clusterTopology } from './topology/cluster.ts';
-import { buildSteps, commandLines } from './topology/commands.ts';
+import { commandLines } from './topology/command.ts';
+import { buildSteps } from './topology/commands.ts';
 import type { Namespace, Node, Plane, Topology } from './topology/model.ts';
 import { routerDescription } from './topology/router-description.ts';
 
@@ -29,10 +32,12 @@ export interface InstanceOptions {
 }
 
 export class Instance {
-  readonly lab: Lab;
-  readonly topology: Topology;
+  lab: Lab;
+  topology: Topology;
   readonly planes = new Map<string, DataPlane>();
-  readonly pods: RunningPod[] = [];
+  readonly #pods = new Map<string, RunningPod>();
+  /** kube-proxy of each node, and the Services that they know. */
+  readonly proxies: LabProxies;
   /** What userspace nodes tell about the packets inside them. */
   readonly traceRings: TraceRingInput[] = [];
   /** Rejects when something that the lab stands on ends by itself: a node's thread, a pod's server. */
@@ -44,6 +49,8 @@ export class Instance {
     this.lab = options.lab;
     this.#options = options;
     this.topology = clusterTopology(options.lab, options.planeOf);
+    this.proxies = new LabProxies(labObjects(options.lab), line => options.say(line, false));
+    for (const ns of this.#of('node')) this.#addProxy(ns);
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => undefined); // it is for who waits for something else at the same time
     this.failed = promise;
@@ -55,6 +62,43 @@ export class Instance {
     for (const step of buildSteps(this.topology)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
     const starting = [...this.#of('node').map(ns => this.#startNode(ns)), ...this.#of('pod').map(ns => this.#startPod(ns))];
     await this.#timed('nodes and pods', () => Promise.all(starting));
+    await this.#timed('kube-proxy', () => this.proxies.start());
+  }
+
+  /**
+   * Nodes and pods join and leave while the others go on. Who joins is reached last, and who leaves is not reached before it ends.
+   *
+   * @param planeOf of a node that joins
+   */
+  async change(lab: Lab, planeOf: (node: string) => Plane): Promise<void> {
+    const before = this.topology;
+    const after = clusterTopology(lab, name => this.planes.get(name)?.kind ?? planeOf(name));
+    const { joined, left, otherPeers } = changeOf(before, after);
+    this.lab = lab;
+    this.topology = after;
+    for (const step of joinSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
+    for (const ns of joined) if (ns.node !== undefined) this.#addProxy(ns);
+    await Promise.all(joined.map(ns => this.#start(ns)));
+    await this.proxies.start();
+    for (const step of waySteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
+    for (const { name, node } of otherPeers) await this.plane(name).setNetwork(routerDescription(node!));
+    for (const { name } of left) await this.proxies.remove(name);
+    for (const { name } of left) await this.#stop(name);
+    for (const step of leaveSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
+  }
+
+  async #start(ns: Namespace): Promise<void> {
+    if (ns.node !== undefined) await this.#startNode(ns);
+    if (ns.pod !== undefined) await this.#startPod(ns);
+  }
+
+  async #stop(name: string): Promise<void> {
+    const plane = this.planes.get(name);
+    const pod = this.#pods.get(name);
+    this.planes.delete(name); // nobody is to be alarmed by its end
+    this.#pods.delete(name);
+    await plane?.stop();
+    if (pod !== undefined) await endProcess(pod.process);
   }
 
   plane(node: string): DataPlane {
@@ -64,23 +108,23 @@ export class Instance {
     return plane;
   }
 
-  /** The rules that a node begins with. @param explained above each a line with the object that it was made from */
-  rulesOf(node: string, explained = false): string {
-    const found = this.#of('node').find(ns => ns.name === node);
-    if (found === undefined) throw new LabError('BAD_INPUT', `there is no node "${node}" in this lab`);
-    return nodeRules(this.lab, found.node!, explained);
-  }
-
   #of(role: Namespace['role']): Namespace[] {
     return this.topology.namespaces.filter(ns => ns.role === role);
   }
 
+  #addProxy({ name, node }: Namespace): void {
+    this.proxies.add({ name, node: node!, plane: () => this.plane(name) });
+  }
+
   async #startNode(ns: Namespace): Promise<void> {
     const node = ns.node!;
-    const rules = this.rulesOf(ns.name);
+    const rules = this.proxies.rulesOf(ns.name);
     const plane = node.plane === 'kernel' ? await this.#kernel(ns.name, rules) : await this.#userspace(ns.name, node, rules);
     this.planes.set(ns.name, plane);
-    void plane.failed.then(error => this.#fail(new LabError('DAEMON', `${ns.name} has ended: ${error?.message ?? 'nobody told it to'}`)));
+    void plane.failed.then(error => {
+      if (this.planes.get(ns.name) === plane)
+        this.#fail(new LabError('DAEMON', `${ns.name} has ended: ${error?.message ?? 'nobody told it to'}`));
+    });
   }
 
   async #kernel(name: string, rules: string): Promise<DataPlane> {
@@ -127,10 +171,11 @@ export class Instance {
   async #startPod(ns: Namespace): Promise<void> {
     if (ns.pod!.image === undefined) return;
     const pod = await startPod(ns.name, ns.pod!);
-    pod.process.once('exit', (code, signal) =>
-      this.#fail(new LabError('DAEMON', `the server of ${ns.name} has ended: ${signal ?? `exit ${code}`}`)),
-    );
-    this.pods.push(pod);
+    this.#pods.set(ns.name, pod);
+    pod.process.once('exit', (code, signal) => {
+      if (this.#pods.get(ns.name) === pod)
+        this.#fail(new LabError('DAEMON', `the server of ${ns.name} has ended: ${signal ?? `exit ${code}`}`));
+    });
   }
 
   async #timed(name: string, work: () => Promise<unknown>): Promise<void> {

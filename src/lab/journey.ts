@@ -46,10 +46,11 @@ export function writeRunJourney(
   return journey;
 }
 
-/** Of each node: the rules that it began with, which know their origin, and those that it has at the end. */
+/** Of each node: the rules that it has had, which know their origin, and those that it has at the end. */
 function rulesOf(folder: string, instance: Instance): Map<string, RuleBook[]> {
   const last = sectionsOf(readFileSync(join(folder, 'rules.txt'), 'utf8'), instance.lab.nodes);
-  return new Map(instance.lab.nodes.map(node => [node, [new RuleBook(instance.rulesOf(node, true)), new RuleBook(last.get(node) ?? '')]]));
+  const books = (node: string) => [...instance.proxies.explainedRules(node), last.get(node) ?? ''].map(text => new RuleBook(text));
+  return new Map(instance.lab.nodes.map(node => [node, books(node)]));
 }
 
 /** The kernel's trace names a rule by its words. */

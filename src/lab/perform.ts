@@ -16,6 +16,7 @@ import type { CheckResult, RunResult } from './result.ts';
 import { beginTrace } from './rule-trace.ts';
 import { inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
 import type { Expectation } from './sight.ts';
+import { applyManifest } from './steps/apply.ts';
 import { sendBurst } from './steps/burst.ts';
 import { withoutBursts, writeShares } from './steps/burst-evidence.ts';
 import { judgeShares, type SharesCheck } from './steps/choices.ts';
@@ -177,6 +178,10 @@ class Performer {
         return;
       case 'load rules':
         return this.#loadRules(step.node, step.file);
+      case 'apply':
+        this.#say(`all nodes: the objects of ${step.file}`);
+        this.#checks.push(...(await applyManifest(this.#instance.proxies, this.#instance.lab.folder ?? '.', step.file)));
+        return;
       case 'burst':
         return this.#sendBurst(step);
       case 'expect shares':
@@ -268,7 +273,7 @@ class Performer {
     const plane = this.#instance.plane(node);
     const text = file === undefined ? '' : readWork(this.#work, file);
     this.#say(`${node}: the rules of the start${file === undefined ? '' : `, and ${join(this.#work, file)}`}`);
-    await plane.loadRules(this.#instance.rulesOf(node));
+    await plane.loadRules(this.#instance.proxies.rulesOf(node));
     if (file !== undefined) this.#checks.push(await addRules(node, plane, join(this.#work, file), text));
     this.#rulesBefore.set(node, await plane.rulesText(true));
   }

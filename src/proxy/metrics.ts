@@ -32,10 +32,15 @@ const families = {
     'gauge',
     'Number of services with a Local traffic policy and no endpoints',
   ],
+  healthz: ['proxy_healthz_total', 'counter', 'Cumulative proxy healthz HTTP status'],
+  livez: ['proxy_livez_total', 'counter', 'Cumulative proxy livez HTTP status'],
   conntrackDeleted: ['conntrack_reconciler_deleted_entries_total', 'counter', 'Cumulative conntrack flows deleted by conntrack reconciler'],
 } as const satisfies Record<string, readonly [string, Family['type'], string]>;
 
 export type Metric = keyof typeof families;
+
+/** What is counted for the whole proxy and not for one family of addresses. */
+const ofBothFamilies: ReadonlySet<Metric> = new Set(['healthz', 'livez']);
 
 /** 1 ms, 2 ms, 4 ms ... 16.384 s. */
 const buckets = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i);
@@ -106,7 +111,8 @@ export class ProxyMetrics {
   }
 
   #series(metric: Metric, labels: Labels): string {
-    const all = Object.entries({ ip_family: this.#family, ...labels }).sort(([a], [b]) => (a < b ? -1 : 1));
+    const family = ofBothFamilies.has(metric) ? {} : { ip_family: this.#family };
+    const all = Object.entries({ ...family, ...labels }).sort(([a], [b]) => (a < b ? -1 : 1));
     return `kubeproxy_${families[metric][0]}{${all.map(([name, value]) => `${name}="${value}"`).join(',')}}`;
   }
 }

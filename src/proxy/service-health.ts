@@ -3,6 +3,7 @@
  * (kubernetes `pkg/proxy/healthcheck/service_health.go`). One HTTP server for each Service and address.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import { sendAnswer } from './http-answer.ts';
 
 /** How a server comes to listen: in a node's namespace a socket has to be made there. @throws when the port is taken */
 export type Listen = (server: Server, address: string, port: number) => Promise<void>;
@@ -91,12 +92,12 @@ export class ServiceHealthServer {
   #answer(service: string, response: ServerResponse): void {
     const count = this.#checks.get(service)?.endpoints ?? 0;
     const healthy = this.#options.proxyHealthy();
-    response.writeHead(count > 0 && healthy ? 200 : 503, {
+    const headers = {
       'Content-Type': 'application/json',
       'X-Content-Type-Options': 'nosniff',
       'X-Load-Balancing-Endpoint-Weight': String(count),
-    });
-    response.end(healthText(service, count, healthy));
+    };
+    sendAnswer(response, count > 0 && healthy ? 200 : 503, headers, healthText(service, count, healthy));
   }
 }
 

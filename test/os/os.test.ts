@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { LabError } from '../../src/base/errors.ts';
 import { check, errnoName, osError } from '../../src/os/errno.ts';
 import { EventFd } from '../../src/os/event-fd.ts';
 import { InterfaceControl, setInterfaceName } from '../../src/os/interface.ts';
 import * as libc from '../../src/os/libc.ts';
+import { listenTcp } from '../../src/os/listen.ts';
 import { arena, mapShared, setAddress } from '../../src/os/memory.ts';
 import { attributes } from '../../src/os/netlink.ts';
 import { MAX_WAIT_MS, PollSet } from '../../src/os/poll-set.ts';
@@ -133,5 +135,22 @@ describe('netlink attributes', () => {
     expect(attributes(body(8, 0, 1, 0, 1, 0, 0, 0, 3, 0, 2, 0), 0).size).toBe(1);
     expect(attributes(body(200, 0, 1, 0, 1, 0, 0, 0), 0).size).toBe(0);
     expect(attributes(body(8, 0), 0).size).toBe(0);
+  });
+});
+
+describe('a TCP socket that listens', () => {
+  test('is made at once, and a server takes its descriptor over', async () => {
+    const probe = createServer();
+    await new Promise<void>(resolve => probe.listen(0, '127.0.0.1', resolve));
+    const { port } = probe.address() as { port: number };
+    expect(() => listenTcp('127.0.0.1', port)).toThrow(`bind 127.0.0.1:${port}: EADDRINUSE`);
+    await new Promise(resolve => probe.close(resolve));
+    const server = createServer((_, response) => response.end('here'));
+    const fd = listenTcp('127.0.0.1', port);
+    await new Promise<void>(resolve => server.listen({ fd }, resolve));
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('here');
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+    await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
   });
 });

@@ -3,24 +3,23 @@
  * for both data planes.
  */
 import { parseIp } from '../../base/ip.ts';
+import type { ClusterObject } from '../../cluster/objects/types.ts';
 import { builtinChains } from '../../netfilter/ruleset.ts';
 import { DEFAULT_MASQUERADE_BIT, DEFAULT_VERSION, dialectOf, markText, type ProxyConfig } from '../../proxy/iptables/config.ts';
 import type { ProxyRule } from '../../proxy/iptables/rule.ts';
 import { originText } from '../../proxy/iptables/rule-text.ts';
 import { savedText } from '../../proxy/iptables/saved-text.ts';
 import { renderRules } from '../../proxy/render.ts';
-import type { Lab } from '../definition.ts';
 import { CLUSTER_CIDR, podCidr } from '../topology/addresses.ts';
 import type { Node } from '../topology/model.ts';
-import { labObjects } from './declared.ts';
 import { flannelRules } from './flannel.ts';
 
 /**
+ * @param objects of the cluster as they are now
  * @param explained above each rule stands a line `# Service default/web field spec.clusterIP`: the object that it was made from
- * @returns '' for a lab without Services: its nodes have no rules at all.
+ * @returns '' without Services: then a node has no rules at all.
  */
-export function nodeRules(lab: Lab, node: Node, explained = false): string {
-  const objects = labObjects(lab);
+export function nodeRules(objects: readonly ClusterObject[], node: Node, explained = false): string {
   if (!objects.some(o => o.kind === 'Service')) return '';
   const { state } = renderRules(objects, proxyConfig(node));
   const flannel = flannelRules(podCidr(node.number));
@@ -46,7 +45,7 @@ function addRule(lines: string[], rule: ProxyRule, explained: boolean): void {
 }
 
 /** kube-proxy as kubeadm starts it. */
-function proxyConfig(node: Node): ProxyConfig {
+export function proxyConfig(node: Node): ProxyConfig {
   return {
     family: 'IPv4',
     nodeName: `node${node.number}`,

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { loadLab } from '../../../src/lab/catalog.ts';
 import type { Lab } from '../../../src/lab/definition.ts';
+import { labObjects } from '../../../src/lab/rules/declared.ts';
 import { nodeRules } from '../../../src/lab/rules/node-rules.ts';
 import { clusterTopology } from '../../../src/lab/topology/cluster.ts';
 
 function rulesOf(lab: Lab, name: string): string {
-  return nodeRules(lab, clusterTopology(lab, () => 'kernel').namespaces.find(ns => ns.name === name)!.node!);
+  return nodeRules(labObjects(lab), clusterTopology(lab, () => 'kernel').namespaces.find(ns => ns.name === name)!.node!);
 }
 
 const web: Lab = {

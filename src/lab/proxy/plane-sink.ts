@@ -1,0 +1,107 @@
+/**
+ * A sink that writes a node's rules by iptables-save and iptables-restore, whichever data plane runs there: the kernel's tools, nft or
+ * legacy, or the router's, which swaps the compiled rules in between two batches. Other rules on the node stay.
+ */
+import { LabError } from '../../base/errors.ts';
+import { builtinChains } from '../../netfilter/ruleset.ts';
+import type { ToolName } from '../../node/tool.ts';
+import { type BaseJump, canaryTables } from '../../proxy/iptables/base-jumps.ts';
+import type { StateTable } from '../../proxy/iptables/chain-state.ts';
+import { Chain } from '../../proxy/iptables/names.ts';
+import { type Restore, restoreText } from '../../proxy/iptables/restore.ts';
+import { ruleWords } from '../../proxy/iptables/rule-text.ts';
+import { savedText } from '../../proxy/iptables/saved-text.ts';
+import type { RuleSink } from '../../proxy/iptables/sink.ts';
+import type { DataPlane } from '../plane/data-plane.ts';
+
+/** Somebody else may be writing: seconds to wait for the lock. */
+const WAIT = '--wait=5';
+
+export class PlaneSink implements RuleSink {
+  readonly #plane: Pick<DataPlane, 'tool'>;
+
+  constructor(plane: Pick<DataPlane, 'tool'>) {
+    this.#plane = plane;
+  }
+
+  /** What is missing is written in one go, each jump in front of its chain. */
+  async ensureBase(jumps: readonly BaseJump[], tables: readonly StateTable[]): Promise<void> {
+    const saved = savedTables(await this.#must('iptables-save', []));
+    const missing = new Map<string, { chains: Set<string>; rules: string[] }>();
+    const of = (table: string) => {
+      const lines = missing.get(table) ?? { chains: new Set(), rules: [] };
+      missing.set(table, lines);
+      return lines;
+    };
+    const chain = (table: string, name: string): void => {
+      if (!saved.get(table)?.chains.has(name)) of(table).chains.add(name);
+    };
+    for (const table of tables) chain(table, Chain.Canary);
+    for (const { table, rule } of jumps) {
+      if (rule.target?.kind === 'jump') chain(table, rule.target.chain);
+      if (!saved.get(table)?.rules.has(savedText(rule, 'IPv4'))) of(table).rules.push(`-I ${rule.chain} ${quoted(ruleWords(rule))}`);
+    }
+    if (missing.size === 0) return;
+    const text = [...missing].map(([table, { chains, rules }]) =>
+      [`*${table}`, ...[...chains].map(name => `:${name} - [0:0]`), ...rules, 'COMMIT\n'].join('\n'),
+    );
+    await this.#must('iptables-restore', [WAIT, '--noflush'], text.join(''));
+  }
+
+  /** Accounting objects are made by another tool (nfacct): without it rules go uncounted, as with kube-proxy. */
+  ensureCounter(): boolean {
+    return false;
+  }
+
+  async natChains(): Promise<Iterable<string>> {
+    return savedTables(await this.#must('iptables-save', ['-t', 'nat'])).get('nat')?.chains ?? [];
+  }
+
+  /** Tried first: iptables-restore commits table by table, and a text that is refused half way would leave half of it in force. */
+  async restore(restore: Restore): Promise<void> {
+    const text = restoreText(restore);
+    await this.#must('iptables-restore', ['--test', WAIT, '--noflush', '--counters'], text);
+    await this.#must('iptables-restore', [WAIT, '--noflush', '--counters'], text);
+  }
+
+  async canariesStand(): Promise<boolean> {
+    const run = (table: string) => this.#run('iptables', ['-t', table, '-S', Chain.Canary], '');
+    for (const table of canaryTables) if ((await run(table)).status !== 0) return false;
+    return true;
+  }
+
+  #run(tool: ToolName, args: readonly string[], input: string) {
+    return this.#plane.tool(tool, args, input, () => {}, new AbortController().signal);
+  }
+
+  /** @throws LabError RULES with what the tool said */
+  async #must(tool: ToolName, args: readonly string[], input = ''): Promise<string> {
+    const { status, stdout, stderr } = await this.#run(tool, args, input);
+    if (status !== 0) throw new LabError('RULES', `${[tool, ...args].join(' ')}: ${stderr.trim() || `exit ${status}`}`);
+    return stdout;
+  }
+}
+
+/** As a line of iptables-restore reads them. */
+const quoted = (words: readonly string[]): string =>
+  words.map(w => (/^[\w./:,!-]+$/.test(w) ? w : `"${w.replaceAll('"', '\\"')}"`)).join(' ');
+
+interface SavedTable {
+  readonly chains: Set<string>;
+  /** Lines of the built-in chains: jumps are looked for there alone. */
+  readonly rules: Set<string>;
+}
+
+function savedTables(text: string): Map<string, SavedTable> {
+  const tables = new Map<string, SavedTable>();
+  const builtin = new Set<string>(Object.values(builtinChains).flat());
+  let table: SavedTable | undefined;
+  for (const line of text.split('\n')) {
+    if (line.startsWith('*')) {
+      table = { chains: new Set(), rules: new Set() };
+      tables.set(line.slice(1), table);
+    } else if (line.startsWith(':')) table?.chains.add(line.slice(1, line.indexOf(' ')));
+    else if (line.startsWith('-A ') && builtin.has(line.slice(3, line.indexOf(' ', 3)))) table?.rules.add(line);
+  }
+  return tables;
+}
