@@ -29,6 +29,13 @@ export class Ending implements RouterTracer {
     this.#o = parts;
   }
 
+  /** Another packet is next. */
+  begin(): void {
+    this.#outcome = undefined;
+    this.#last = undefined;
+    this.#flow = undefined;
+  }
+
   arrive(): void {}
   depart(): void {}
   passed(p: Packet): void {

@@ -13,18 +13,22 @@ export const UNKNOWN_ADDRESS: Ipv4 = 0xc0000008 | 0;
 
 const flagNames = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
 
-/** What stands behind the numbers of one walk. */
+/** What stands behind the numbers of the walks on one node. */
 export class Unknowns {
   /** Whose address `UNKNOWN_ADDRESS` is. */
   whose = '';
-  /** The source port that was drawn at random: its number means nothing. */
-  randomPort: number | undefined;
+  /** Source ports that were drawn at random: their numbers mean nothing. */
+  readonly #randomPorts = new Set<number>();
+
+  drawn(port: number | undefined): void {
+    if (port !== undefined) this.#randomPorts.add(port);
+  }
 
   endpoint(address: Ipv4, port: number | undefined): Endpoint {
     const unknown = address === UNKNOWN_ADDRESS;
     return {
       address: unknown ? null : formatIpv4(address),
-      ...(port !== undefined && { port: port === this.randomPort ? null : port }),
+      ...(port !== undefined && { port: this.#randomPorts.has(port) ? null : port }),
       ...(unknown && { unknown: this.whose }),
     };
   }

@@ -1,4 +1,4 @@
-/** A router that is made for one walk: the real path and the real rules, no devices. */
+/** A router that is made to walk packets through: the real path and the real rules, no devices. */
 import { formatIpv4, type Ipv4, inCidr, isLoopback, maskOf } from '../base/address.ts';
 import { VirtualClock } from '../base/clock.ts';
 import { LabError } from '../base/errors.ts';
@@ -16,12 +16,12 @@ import { UNKNOWN_ADDRESS, type Unknowns } from './fields.ts';
 import type { KnownRoute, Surroundings } from './surroundings.ts';
 
 const ARENA = { small: 32, large: 4 };
-const CONNECTIONS = 64;
 /** No interface bears this name. */
 const SOMEWHERE = '?';
 
 export interface WalkNode {
   readonly plane: Plane;
+  readonly clock: VirtualClock;
   readonly conntrack: Conntrack;
   readonly random: SeededRandom;
   /** Interfaces whose addresses nobody has told. */
@@ -32,10 +32,13 @@ export interface WalkNode {
 
 export interface WalkNodeOptions {
   readonly surroundings: Surroundings;
-  readonly in?: string;
+  /** Interfaces by which packets come in. */
+  readonly in: readonly string[];
   /** Where it leaves when no route says so. */
   readonly out?: string;
   readonly seed: number;
+  /** Room in the connection table. */
+  readonly connections: number;
   readonly sysctl: readonly (readonly [name: string, value: number])[];
 }
 
@@ -53,7 +56,7 @@ export function makeNode(o: WalkNodeOptions): WalkNode {
     made.addresses = (known.addresses ?? []).filter(a => !isLoopback(a.address));
     if (known.addresses === undefined) silent.add(made.id);
   }
-  for (const name of [o.in, o.out]) {
+  for (const name of [...o.in, o.out]) {
     if (name === undefined || plane.byName(name)) continue;
     silent.add(add(name, 1500).id);
   }
@@ -71,7 +74,7 @@ export function makeNode(o: WalkNodeOptions): WalkNode {
   if (last !== 0)
     routes.push(route({ network: 0, prefix: 0, type: RouteType.Unicast, oif: last, metric: o.out === undefined ? 0x7fff_ffff : -1 }));
   plane.setRoutes(routes);
-  const conntrack = new Conntrack({ clock, random, capacity: CONNECTIONS });
+  const conntrack = new Conntrack({ clock, random, capacity: o.connections });
   // What was described is taken to fit into its conversation.
   conntrack.sysctl.set('net.netfilter.nf_conntrack_tcp_be_liberal', 1);
   plane.sysctls.set('net.ipv4.ip_forward', 1);
@@ -79,7 +82,7 @@ export function makeNode(o: WalkNodeOptions): WalkNode {
     if (name.startsWith('net.netfilter.')) conntrack.sysctl.set(name, value);
     else plane.sysctls.set(name, value);
   }
-  return { plane, conntrack, random, silent, somewhere };
+  return { plane, clock, conntrack, random, silent, somewhere };
 }
 
 function routeOf(plane: Plane, r: KnownRoute): Route {

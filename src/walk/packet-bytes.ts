@@ -118,11 +118,11 @@ export function packetOf(bytes: Uint8Array, l3 = 0): Packet {
   return p;
 }
 
-/** TCP sequence numbers of the answering side, for a packet that `packetBytes` made. */
-export function asServer(bytes: Uint8Array, acknowledges: boolean): Uint8Array {
+/** The answering side's TCP numbers, for a packet that `packetBytes` made. */
+export function asServer(bytes: Uint8Array, { seq, ack }: { seq: number; ack: number }): Uint8Array {
   const at = ipv4.headerLength(bytes, 0);
-  setU32(bytes, at + 4, SEQUENCE.server);
-  setU32(bytes, at + 8, acknowledges ? SEQUENCE.client + 1 : 0);
+  setU32(bytes, at + 4, seq);
+  setU32(bytes, at + 8, ack);
   tcp.setChecksum(bytes, at, 0);
   const pseudo = checksum.pseudoHeader(ipv4.src(bytes, 0), ipv4.dst(bytes, 0), ipv4.Protocol.Tcp, bytes.length - at);
   tcp.setChecksum(bytes, at, checksum.finish(checksum.add(pseudo, bytes, at, bytes.length)));

@@ -43,13 +43,13 @@ interface Taken {
 }
 
 export class Recorder implements Onlooker {
-  readonly events: Event[] = [];
+  events: Event[] = [];
   /** The packet whose story is told. Others are walked in silence. */
   packet: Packet | null = null;
   undecidedRules = 0;
   chosen = false;
   /** What choices fell on that packets met which are not told. */
-  readonly silentChoices: string[] = [];
+  silentChoices: string[] = [];
   /** Rule or policy that spoke last, in words. */
   lastVerdict: string | undefined;
   /** Why a translation took the address that it took. */
@@ -63,6 +63,21 @@ export class Recorder implements Onlooker {
 
   constructor(parts: RecorderParts) {
     this.#o = parts;
+  }
+
+  /** Another packet is next. */
+  begin(): void {
+    this.events = [];
+    this.packet = null;
+    this.undecidedRules = 0;
+    this.chosen = false;
+    this.silentChoices = [];
+    this.lastVerdict = undefined;
+    this.because = undefined;
+    this.#rule = undefined;
+    this.#before = undefined;
+    this.#taken.clear();
+    this.#open = undefined;
   }
 
   tell(event: Event): void {
@@ -117,7 +132,7 @@ export class Recorder implements Onlooker {
     const { target } = this.#ruleOf(counter);
     const after = snapshot(p, this.#o.conntrack);
     if ((target?.kind === 'MASQUERADE' || target?.kind === 'SNAT') && (target.random || target.randomFully))
-      this.#o.unknowns.randomPort = after.flow?.srcPort;
+      this.#o.unknowns.drawn(after.flow?.srcPort);
     if (p !== this.packet || !this.#rule || !this.#before) return;
     this.#rule.changes.push(...changesOf(target, this.#before, after, this.#o.unknowns, this.because));
     if (verdict === CONTINUE) return;

@@ -1,7 +1,10 @@
 /**
- * The path of one packet through a saved rule set: the router's own path, rules and conntrack on a node without devices, and a story
- * of what happened. Pure: no privilege, no network, the same input tells the same story.
+ * The path of a packet through a saved rule set: the router's own path, rules and conntrack on a node without devices, and a story
+ * of what happened; or of the packets of a capture, one after the other through one node. Pure: no privilege, no network, the same input
+ * tells the same story.
  */
+import { Ips } from '../conntrack/status.ts';
+import { TcpState } from '../conntrack/tcp/states.ts';
 import { compile } from '../netfilter/execute/compile.ts';
 import { RuleParts } from '../netfilter/execute/explain.ts';
 import type { IpSets } from '../netfilter/execute/extension.ts';
@@ -13,6 +16,7 @@ import { Hook, hookNames, Verdict } from '../packet/verdict.ts';
 import { run } from '../router/path.ts';
 import { type Hooks, Step } from '../router/plane.ts';
 import { RulesHooks } from '../router/rules-hooks.ts';
+import { i32 } from '../wire/bytes.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
@@ -21,18 +25,25 @@ import { Ending } from './ending.ts';
 import { Unknowns } from './fields.ts';
 import { stateOf } from './near-miss.ts';
 import { makeNode, WalkEnvironment, type WalkNode } from './node.ts';
-import { asServer, errorSubject, packetBytes, packetOf } from './packet-bytes.ts';
+import { asServer, errorSubject, packetBytes, packetOf, SEQUENCE } from './packet-bytes.ts';
 import type { DescribedPacket } from './packet-words.ts';
 import { Recorder } from './recorder.ts';
 import type { Story } from './story.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export interface WalkOptions {
-  readonly rules: { readonly text: string; readonly file: string; readonly lenient?: boolean; readonly sets?: IpSets };
-  /** Described, or bytes of a frame whose IPv4 header begins at `l3`. */
-  readonly packet: DescribedPacket | { readonly bytes: Uint8Array; readonly l3: number };
-  /** The interface by which it came in; absent: it was made on the node. */
+/** A frame of a capture: its IPv4 header begins at `l3`. */
+export interface WalkedFrame {
+  /** In its file, 1 is the first. */
+  readonly number: number;
+  readonly timeNs: bigint;
+  readonly bytes: Uint8Array;
+  readonly l3: number;
+  /** As `in` of the options. */
   readonly in?: string;
+}
+
+export interface NodeOptions {
+  readonly rules: { readonly text: string; readonly file: string; readonly lenient?: boolean; readonly sets?: IpSets };
   readonly out?: string;
   readonly surroundings: Surroundings;
   readonly sysctl?: readonly (readonly [name: string, value: number])[];
@@ -41,38 +52,72 @@ export interface WalkOptions {
   readonly seed?: number;
 }
 
+type WalkedPacket = DescribedPacket | { readonly bytes: Uint8Array; readonly l3: number };
+
+export interface WalkOptions extends NodeOptions {
+  /** Described, or bytes of a frame whose IPv4 header begins at `l3`. */
+  readonly packet: WalkedPacket;
+  /** The interface by which it came in; absent: it was made on the node. */
+  readonly in?: string;
+}
+
 export interface Walked {
   readonly story: Story;
   readonly warnings: readonly string[];
 }
 
 /** @throws TextError RULES, RULES_UNSUPPORTED; LabError BAD_INPUT */
-export function walk(o: WalkOptions): Walked {
-  return new Walk(o).walk();
+export function walk({ packet, in: iif, ...o }: WalkOptions): Walked {
+  const walk = new Walk(o, { interfaces: iif === undefined ? [] : [iif], connections: FEW });
+  return { story: walk.walk(packet, iif), warnings: walk.warnings };
 }
 
+export interface WalkedCapture {
+  readonly stories: readonly { readonly frame: number; readonly story: Story }[];
+  readonly warnings: readonly string[];
+}
+
+/** All on one node, whose conntrack knows the frames before. @param frames in the order of time @throws as `walk` */
+export function walkFrames(o: NodeOptions, frames: readonly WalkedFrame[]): WalkedCapture {
+  const interfaces = [...new Set(frames.flatMap(frame => frame.in ?? []))];
+  const walk = new Walk(o, { interfaces, connections: Math.max(FEW, frames.length) });
+  const stories = frames.map(frame => {
+    walk.passTime(frame.timeNs);
+    return { frame: frame.number, story: walk.walk(frame, frame.in) };
+  });
+  return { stories, warnings: walk.warnings };
+}
+
+/** Connections of one packet: its own, and what must have been there before it. */
+const FEW = 64;
+
 class Walk {
-  readonly #o: WalkOptions;
+  readonly warnings: readonly string[];
+  readonly #o: NodeOptions;
   readonly #node: WalkNode;
   readonly #recorder: Recorder;
   readonly #unknowns = new Unknowns();
   readonly #ending: Ending;
-  readonly #warnings: readonly string[];
   readonly #tracks: boolean;
-  readonly #notes: string[] = [];
+  #notes: string[] = [];
+  /** What is walked now. */
+  #packet: WalkedPacket | undefined;
+  #in: string | undefined;
+  #timeNs: bigint | undefined;
 
-  constructor(o: WalkOptions) {
+  constructor(o: NodeOptions, { interfaces, connections }: { interfaces: readonly string[]; connections: number }) {
     this.#o = o;
     const { file, text, lenient = false, sets } = o.rules;
     const read = readRuleSet(text, { file, lenient });
     const { program, text: programText } = compile(read.ruleSet, { file, lenient, ...(sets && { sets }) });
-    this.#warnings = [...read.warnings, ...programText.warnings];
+    this.warnings = [...read.warnings, ...programText.warnings];
     this.#tracks = needsConntrack(read.ruleSet);
     const node = makeNode({
       surroundings: o.surroundings,
       seed: o.seed ?? 1,
       sysctl: o.sysctl ?? [],
-      ...(o.in !== undefined && { in: o.in }),
+      in: interfaces,
+      connections,
       ...(o.out !== undefined && { out: o.out }),
     });
     this.#node = node;
@@ -104,36 +149,49 @@ class Walk {
     this.#listenToConntrack();
   }
 
-  walk(): Walked {
-    const { packet } = this.#o;
+  walk(packet: WalkedPacket, iif: string | undefined): Story {
+    this.#packet = packet;
+    this.#in = iif;
+    this.#notes = [];
+    this.#recorder.begin();
+    this.#ending.begin();
     if ('protocol' in packet) this.#prelude(packet);
+    else this.#takeAnswerForGranted(packet);
     const p = 'protocol' in packet ? this.#made(packet) : packetOf(packet.bytes, packet.l3);
     if (!('protocol' in packet)) p.csumValid = true; // captured before the device finished it, perhaps
     const fields = this.#unknowns.fields(p);
     this.#recorder.packet = p;
     this.#run(p);
+    this.#recorder.packet = null;
     if (this.#o.choose !== undefined && !this.#recorder.chosen) this.#notes.push(`--choose ${this.#o.choose}: the packet met no choice`);
     const { outcome, flow } = this.#ending.told(p, fields);
-    const story: Story = {
+    return {
       schema: 1,
       packet: fields,
-      in: this.#o.in ?? null,
+      in: iif ?? null,
       events: this.#recorder.events,
       outcome,
       ...(flow && { flow }),
       undecided: this.#recorder.undecidedRules,
       notes: [...this.#notes, ...this.#advice()],
     };
-    return { story, warnings: this.#warnings };
+  }
+
+  /** The node's clock follows that of the capture. */
+  passTime(timeNs: bigint): void {
+    const ms = Number(timeNs - (this.#timeNs ?? timeNs)) / 1e6;
+    this.#timeNs = timeNs;
+    if (ms > 0) this.#node.clock.advance(ms);
+    this.#node.conntrack.sweepAll();
   }
 
   #run(p: Packet): void {
     const { plane } = this.#node;
-    if (this.#o.in === undefined) {
+    if (this.#in === undefined) {
       run(plane, p, Step.Output);
       return;
     }
-    p.iif = plane.byName(this.#o.in)!.id;
+    p.iif = plane.byName(this.#in)!.id;
     run(plane, p, Step.Receive);
   }
 
@@ -214,7 +272,7 @@ class Walk {
 
   /** What the description says conntrack is to make of it. */
   #trackAs(p: Packet, track: () => Verdict): Verdict {
-    const { packet } = this.#o;
+    const packet = this.#packet!;
     const state = 'protocol' in packet ? packet.state : undefined;
     if (state === 'invalid') return Verdict.Accept;
     if (state === 'untracked') {
@@ -227,7 +285,7 @@ class Walk {
   }
 
   #whyState(p: Packet): string {
-    const { packet } = this.#o;
+    const packet = this.#packet!;
     if ('protocol' in packet && packet.state !== undefined && packet.state !== 'new') return 'as it was described';
     switch (stateOf(p)) {
       case 'NEW':
@@ -260,19 +318,36 @@ class Walk {
     }
     for (const fell of this.#recorder.silentChoices)
       this.#notes.push(`the flow's first packet was walked before, in silence: its choice fell on ${fell} (--choose N takes another)`);
-    const ct = first.ct;
-    const reply: DescribedPacket = {
-      ...opening,
+    this.#answer({ ...opening, icmpType: d.icmpType === icmp.Type.Echo ? icmp.Type.EchoReply : d.icmpType }, first.ct);
+    if (d.protocol === ipv4.Protocol.Tcp) conntrack.track(this.#made({ ...plain, flags: tcp.Flag.Ack, mss: 0 }), Hook.Prerouting);
+  }
+
+  /** conntrack sees an answer to connection `ct`, and nobody else does. @param d what it answers, but for its ends and flags */
+  #answer(d: DescribedPacket, ct: number, numbers = { seq: SEQUENCE.server, ack: SEQUENCE.client + 1 }): void {
+    const { conntrack } = this.#node;
+    const reply = packetBytes({
+      ...d,
       src: conntrack.replySrc(ct),
       dst: conntrack.replyDst(ct),
       srcPort: conntrack.replySrcPort(ct),
       dstPort: conntrack.replyDstPort(ct),
       flags: tcp.Flag.Syn | tcp.Flag.Ack,
-      icmpType: d.icmpType === icmp.Type.Echo ? icmp.Type.EchoReply : d.icmpType,
-    };
-    const answer = packetBytes(reply);
-    conntrack.track(packetOf(d.protocol === ipv4.Protocol.Tcp ? asServer(answer, true) : answer), Hook.Prerouting);
-    if (d.protocol === ipv4.Protocol.Tcp) conntrack.track(this.#made({ ...plain, flags: tcp.Flag.Ack, mss: 0 }), Hook.Prerouting);
+    });
+    conntrack.track(packetOf(d.protocol === ipv4.Protocol.Tcp ? asServer(reply, numbers) : reply), Hook.Prerouting);
+  }
+
+  /** A capture of one direction lacks the SYN,ACK without which nobody acknowledges: conntrack would find the rest INVALID. */
+  #takeAnswerForGranted({ bytes, l3 }: { bytes: Uint8Array; l3: number }): void {
+    const { conntrack } = this.#node;
+    const l4 = l3 + ipv4.headerLength(bytes, l3);
+    if (ipv4.protocol(bytes, l3) !== ipv4.Protocol.Tcp || ipv4.fragmentOffset(bytes, l3) !== 0 || bytes.length < l4 + tcp.HEADER_LEN)
+      return;
+    const flags = tcp.flags(bytes, l4);
+    if ((flags & (tcp.Flag.Syn | tcp.Flag.Rst)) !== 0 || (flags & tcp.Flag.Ack) === 0) return;
+    const ct = conntrack.findEntry(ipv4.src(bytes, l3), ipv4.dst(bytes, l3), i32(bytes, l4), ipv4.Protocol.Tcp);
+    if (ct < 0 || conntrack.tcpState(ct) !== TcpState.SynSent || (conntrack.status(ct) & Ips.SeenReply) !== 0) return;
+    this.#notes.push('no answer to the first packet of its flow came by before it: it is taken to have been answered');
+    this.#answer(ACCEPTED, ct, { seq: tcp.ack(bytes, l4) - 1, ack: tcp.seq(bytes, l4) });
   }
 
   /** Known to conntrack, past all rules. */
@@ -303,6 +378,22 @@ class Walk {
     return notes;
   }
 }
+
+/** A server's SYN,ACK, but for its ends. */
+const ACCEPTED: DescribedPacket = {
+  protocol: ipv4.Protocol.Tcp,
+  src: 0,
+  dst: 0,
+  srcPort: 0,
+  dstPort: 0,
+  flags: tcp.Flag.Syn | tcp.Flag.Ack,
+  mss: 1460,
+  icmpType: 0,
+  icmpCode: 0,
+  ttl: 64,
+  tos: 0,
+  mark: 0,
+};
 
 const whyNotAsked = (p: Packet): string =>
   stateOf(p) === 'RELATED'

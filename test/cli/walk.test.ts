@@ -1,10 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { PcapngWriter } from '../../src/capture/pcapng/writer.ts';
 import { Exit, Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/program.ts';
+import { tcpFrame } from '../router/frames.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/walk');
 const SRC = resolve(import.meta.dirname, '../../src');
@@ -54,6 +56,41 @@ describe('kubehop walk', () => {
     );
     expect(story.schema).toBe(1);
     expect(story.undecided).toBe(1);
+  });
+
+  describe('--pcap', () => {
+    const ends = { srcMac: '02:00:00:00:00:01', dstMac: '02:00:00:00:00:02', src: '192.168.11.50', dst: '192.168.11.170' };
+    const frames = ['S', 'A'].map(flags => tcpFrame({ ...ends, sport: 49_356, dport: 30_080, flags }));
+    const path = join(folder, 'two.pcapng');
+    const fd = openSync(path, 'w');
+    const writer = new PcapngWriter(bytes => writeSync(fd, bytes));
+    writer.addInterface({ name: 'eth0' });
+    for (const [i, bytes] of frames.entries()) writer.packet({ interfaceId: 0, timeNs: BigInt(i) * 2_000_000n, bytes });
+    writer.flush();
+    closeSync(fd);
+    const around = ['--address', 'eth0=192.168.11.170/24', '--route', '10.244.0.0/16 dev flannel.1', '--choose', '1'];
+    const words = ['walk', '--rules', rules, '--pcap', path, '--in', 'eth0', ...around];
+
+    test('walks every frame, a line each', async () => {
+      const { exit, out } = await kubehop(words);
+      expect(exit).toBe(Exit.Well);
+      expect(out.trimEnd().split('\n')).toEqual([
+        expect.stringMatching(/^1 {2}0\.000 ms {2}eth0 {2}tcp .* SYN {2}NEW {10}ACCEPT forwarded by flannel\.1, .* > 10\.244\.1\.16:80/),
+        expect.stringMatching(
+          /^2 {2}2\.000 ms {2}eth0 {2}tcp .* ACK {2}ESTABLISHED {2}ACCEPT forwarded by flannel\.1, .* > 10\.244\.1\.16:80/,
+        ),
+        '',
+        '2 frames: 2 ACCEPT',
+      ]);
+      const { frames, leftOut } = JSON.parse((await kubehop([...words, '--json'])).out);
+      expect([frames.map((f: { frame: number }) => f.frame), leftOut]).toEqual([[1, 2], {}]);
+    });
+
+    test('--frame tells the whole story of one, whose connection is known', async () => {
+      const { out } = await kubehop([...words, '--frame', '2']);
+      expect(out).toContain('ESTABLISHED, its flow is known');
+      expect((await kubehop([...words, '--frame', '3'])).err).toContain('frame 3 is not one of the 2 that can be walked');
+    });
   });
 
   test('reads the files of ip -j', async () => {

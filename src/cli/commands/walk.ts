@@ -1,22 +1,25 @@
-/** `kubehop walk`: the path of a packet through a saved rule set. Needs no privilege, no network and no Linux. */
+/** `kubehop walk`: the path of a packet, or of a capture's packets, through a saved rule set. Needs no privilege, no network and no Linux. */
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { LabError } from '../../base/errors.ts';
 import { readCapture } from '../../capture/pcapng/reader.ts';
 import { readIpSets } from '../../netfilter/ipset/read.ts';
-import { frameToWalk } from '../../walk/frame.ts';
+import { framesToWalk } from '../../walk/frame.ts';
+import { frameLines } from '../../walk/frame-lines.ts';
 import { parsePacket } from '../../walk/packet-words.ts';
 import { printStory } from '../../walk/print.ts';
+import type { Story } from '../../walk/story.ts';
 import { type Surroundings, SurroundingsReader } from '../../walk/surroundings.ts';
-import { type WalkOptions, walk } from '../../walk/walk.ts';
+import { type NodeOptions, walk, walkFrames } from '../../walk/walk.ts';
 import type { Define } from '../commands.ts';
+import type { Io } from '../io.ts';
 import { readBytes, readText } from '../read-text.ts';
 
 interface Options {
   rules: string;
   packet?: string;
   pcap?: string;
-  frame: number;
+  frame?: number;
   in?: string;
   out?: string;
   address: string[];
@@ -39,6 +42,9 @@ A packet in words:
 Addresses and routes: one by one, or files that \`ip -j addr\` and \`ip -j route\` wrote on the node. What is not told is unknown, and
 rules that ask for it are shown as undecided.
 
+A capture holds what came and what left; what left of its own accord is not walked again. Ports that a rule draws at random are drawn anew
+here, so an answer to such a connection is not known as one.
+
 Example:
   iptables-save > node1.rules; ip -j addr > node1.addr; ip -j route > node1.route
   kubehop walk --rules node1.rules --address node1.addr --route node1.route \\
@@ -48,9 +54,12 @@ export const define: Define = (command, io) => {
   command
     .requiredOption('--rules <FILE>', 'what iptables-save wrote; - is stdin')
     .option('--packet <WORDS>', "the packet: 'tcp 203.0.113.9:40000 > 192.168.56.11:30080'")
-    .option('--pcap <FILE>', 'or a frame of a capture (pcap, pcapng)')
-    .option('--frame <N>', 'its number, 1 is the first', count, 1)
-    .option('--in <NAME>', 'interface by which it comes in; without it the node itself has made the packet')
+    .option('--pcap <FILE>', 'or the frames of a capture (pcap, pcapng), one after the other: a line for each')
+    .option('--frame <N>', 'the whole story of this frame, 1 is the first; conntrack knows the frames before it', count)
+    .option(
+      '--in <NAME>',
+      'interface by which it comes in; without it the node itself has made the packet. Of a capture of several: eth0, node1/eth0, node1',
+    )
     .option('--out <NAME>', 'interface by which it leaves where no route says so')
     .option('--address <NAME=ADDRESS/LEN>', 'an address of the node, or a file of `ip -j addr`; may be given again', gather, [])
     .option('--route <ROUTE>', "as in '10.244.2.0/24 dev flannel.1', or a file of `ip -j route`; may be given again", gather, [])
@@ -59,43 +68,70 @@ export const define: Define = (command, io) => {
     .option('--choose <N>', 'take the N-th backend of a choice', count)
     .option('--seed <N>', 'draw random choices from this seed', Number, 1)
     .option('--all', 'also the rules that were tried and did not match, with the test that failed')
-    .option('--json', 'the story as data')
+    .option('--json', 'the story as data; of a capture {frames: [{frame, story}], leftOut}')
     .option('--lenient', 'keep rules that are not supported: they never match')
     .addHelpText('after', HELP)
     .action((o: Options) => {
-      const { story, warnings } = walk({
+      const node: NodeOptions = {
         rules: {
           text: readText(o.rules),
           file: o.rules === '-' ? 'stdin' : o.rules,
           lenient: o.lenient ?? false,
           ...(o.sets !== undefined && { sets: readIpSets(readText(o.sets), o.sets) }),
         },
-        packet: packetOf(o),
         surroundings: surroundingsOf(o),
         sysctl: o.sysctl.map(sysctlOf),
         all: o.all ?? false,
         seed: o.seed,
-        ...(o.in !== undefined && { in: o.in }),
         ...(o.out !== undefined && { out: o.out }),
         ...(o.choose !== undefined && { choose: o.choose }),
-      });
-      for (const warning of warnings) io.progress(`${io.paintErr('yellow', 'warning:')} ${warning}`);
-      if (o.json) io.printJson(story);
-      else for (const line of printStory(story, (colour, text) => io.paint(colour, text))) io.print(line);
+      };
+      if ((o.packet === undefined) === (o.pcap === undefined))
+        throw new LabError('BAD_INPUT', 'expected a packet: either --packet WORDS or --pcap FILE');
+      if (o.packet === undefined) walkCapture(o, o.pcap!, node, io);
+      else {
+        const { story, warnings } = walk({ ...node, packet: parsePacket(o.packet), ...(o.in !== undefined && { in: o.in }) });
+        warn(warnings, io);
+        if (o.json) io.printJson(story);
+        else tell(story, io);
+      }
     });
 };
+
+function walkCapture(o: Options, file: string, node: NodeOptions, io: Io): void {
+  const { frames, leftOut } = framesToWalk(readCapture(readBytes(file), file), o.in, file);
+  const asked = frames.findIndex(frame => frame.number === o.frame);
+  if (o.frame !== undefined && asked < 0)
+    throw new LabError('BAD_INPUT', `${file}: frame ${o.frame} is not one of the ${frames.length} that can be walked`);
+  const walked = asked < 0 ? frames : frames.slice(0, asked + 1);
+  const { stories, warnings } = walkFrames(node, walked);
+  warn(warnings, io);
+  const only = asked >= 0 || stories.length === 1 ? stories.at(-1)! : undefined;
+  if (only === undefined) for (const [why, n] of leftOut) io.progress(`${n} frames left out: ${why}`);
+  if (o.json) io.printJson(o.frame === undefined ? { frames: stories, leftOut: Object.fromEntries(leftOut) } : only!.story);
+  else if (only !== undefined) tell(only.story, io);
+  else
+    for (const line of frameLines(
+      walked,
+      stories.map(({ story }) => story),
+      (colour, text) => io.paint(colour, text),
+    ))
+      io.print(line);
+}
+
+function tell(story: Story, io: Io): void {
+  for (const line of printStory(story, (colour, text) => io.paint(colour, text))) io.print(line);
+}
+
+function warn(warnings: readonly string[], io: Io): void {
+  for (const warning of warnings) io.progress(`${io.paintErr('yellow', 'warning:')} ${warning}`);
+}
 
 const gather = (value: string, before: string[]): string[] => [...before, value];
 
 function count(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('a whole number from 1');
   return Number(text);
-}
-
-function packetOf({ packet, pcap, frame }: Options): WalkOptions['packet'] {
-  if ((packet === undefined) === (pcap === undefined))
-    throw new LabError('BAD_INPUT', 'expected a packet: either --packet WORDS or --pcap FILE');
-  return packet !== undefined ? parsePacket(packet) : frameToWalk(readCapture(readBytes(pcap!), pcap!), frame, pcap!);
 }
 
 /** `NAME=ADDRESS` and words with blanks are said here; everything else is a file. */
