@@ -13,12 +13,14 @@ import type { DataPlane } from './plane/data-plane.ts';
 import { KernelPlane, restoreCommand } from './plane/kernel.ts';
 import { endProcess, type RunningPod, startPod } from './pod/start.ts';
 import { LabProxies } from './proxy/lab-proxies.ts';
+import { startRelays } from './relay/relay.ts';
 import { labObjects } from './rules/declared.ts';
-import { runStep } from './shell.ts';
+import { netnsPath, runStep } from './shell.ts';
 import { changeOf, joinSteps, leaveSteps, waySteps } from './topology/change.ts';
 import { clusterTopology } from './topology/cluster.ts';
 import { commandLines } from './topology/command.ts';
 import { buildSteps } from './topology/commands.ts';
+import { LINKS } from './topology/links.ts';
 import type { Namespace, Node, Plane, Topology } from './topology/model.ts';
 import { routerDescription } from './topology/router-description.ts';
 
@@ -60,6 +62,7 @@ export class Instance {
   /** @throws LabError of the step that failed; what was built goes with the namespaces of the daemon. */
   async build(): Promise<void> {
     for (const step of buildSteps(this.topology)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
+    if (this.topology.relays.length > 0) await this.#startRelays();
     const starting = [...this.#of('node').map(ns => this.#startNode(ns)), ...this.#of('pod').map(ns => this.#startPod(ns))];
     await this.#timed('nodes and pods', () => Promise.all(starting));
     await this.#timed('kube-proxy', () => this.proxies.start());
@@ -85,6 +88,11 @@ export class Instance {
     for (const { name } of left) await this.proxies.remove(name);
     for (const { name } of left) await this.#stop(name);
     for (const step of leaveSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
+  }
+
+  async #startRelays(): Promise<void> {
+    const { seed } = this.#options;
+    await startRelays({ netns: netnsPath(LINKS), relays: this.topology.relays, seed }, error => this.#fail(error));
   }
 
   async #start(ns: Namespace): Promise<void> {

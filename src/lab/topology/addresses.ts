@@ -37,6 +37,8 @@ const macPrefix = {
   port: '06:00',
   /** A bridge device under a userspace node: the gateway's MAC then belongs to the router. */
   bridge: '06:01',
+  /** The two ends of a link on which things go wrong, in the middle of a wire. */
+  relay: '06:03',
   /** The tap device as the kernel sees it: as a bridge port its own MAC is local to the bridge, so it cannot be the router's. */
   tap: '06:02',
 } as const;

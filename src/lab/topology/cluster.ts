@@ -3,6 +3,7 @@ import { gatewayAddress, LAN_MTU, macFor, nodeNumber, UPSTREAM_LAN, UPSTREAM_OUT
 import { describeNode, podsOf } from './cluster-nodes.ts';
 import { directWire, hasFar, hops, wires } from './cluster-wires.ts';
 import { type ClusterDeclaration, type PodDeclaration, validate } from './declaration.ts';
+import { LINKS, withRelays } from './links.ts';
 import type { Namespace, Node, Plane, Topology } from './model.ts';
 
 /** Sysctls of every namespace of every lab. IPv6 would talk by itself; redirects would teach hosts ways around a router. */
@@ -28,10 +29,12 @@ export function clusterTopology(lab: ClusterDeclaration, planeOf: (node: string)
   const namespaces: Namespace[] = [
     ...hosts.map(([name]) => clientNamespace(lab, name)),
     ...(single ? [] : [upstreamNamespace(), lanNamespace('lan0'), ...(hasFar(lab) ? [lanNamespace('lan1')] : [])]),
+    ...(lab.faults === undefined ? [] : [linksNamespace()]),
     ...lab.nodes.map((name, i) => nodeNamespace(name, nodes[i]!)),
     ...Object.entries(lab.pods ?? {}).map(([name, pod]) => podNamespace(lab, name, pod)),
   ];
-  return { namespaces, wires: single ? [directWire(lab, nodes[0]!)] : wires(lab, nodes), hops: hops(lab, nodes) };
+  const all = withRelays(lab, single ? [directWire(lab, nodes[0]!)] : wires(lab, nodes));
+  return { namespaces, ...all, hops: hops(lab, nodes) };
 }
 
 const leaf = { bridges: [], routes: [] } as const;
@@ -52,6 +55,9 @@ function lanNamespace(name: 'lan0' | 'lan1'): Namespace {
   const lan = { name, mac: macFor('bridge', name === 'lan0' ? '192.168.56.0' : '192.168.57.0'), mtu: LAN_MTU, addresses: [] };
   return { ...leaf, name, role: 'switch', sysctls: { ...QUIET, [FORWARD]: 0, [BRIDGE_NF]: 0 }, bridges: [lan] };
 }
+
+/** Between the halves of wires on which things go wrong. The kernel has no part in it. */
+const linksNamespace = (): Namespace => ({ ...leaf, name: LINKS, role: 'links', sysctls: { ...QUIET, [FORWARD]: 0 } });
 
 /** On a kernel node cni0 is the gateway; under a userspace node the same bridge only switches, and the gateway is the router on its tap. */
 function nodeNamespace(name: string, node: Node): Namespace {

@@ -1,5 +1,6 @@
 /** What a lab declares of its network, and what of it cannot be built. Pure. */
 import { LabError } from '../../base/errors.ts';
+import { checkFaults, type Faults } from '../../device/fault/faults.ts';
 import type { PodNetwork } from './model.ts';
 
 export interface PodDeclaration {
@@ -29,6 +30,8 @@ export interface ClusterDeclaration {
   directRouting?: boolean;
   /** Nodes on a second network, behind the upstream router. */
   far?: readonly string[];
+  /** Links on which things go wrong, by one of their ends: `node1/eth0`. Both directions alike. */
+  faults?: Readonly<Record<string, Faults>>;
   /** More pods may come than are declared: every node has its cni0. */
   podsComeAndGo?: boolean;
   /** Where to look at the bridge of a node: at the bridge itself (default), or at each port, where a frame enters and leaves. */
@@ -38,7 +41,7 @@ export interface ClusterDeclaration {
 }
 
 /** Names that every lab has. */
-const FIXED: readonly string[] = ['upstream', 'lan0', 'lan1'];
+const FIXED: readonly string[] = ['upstream', 'lan0', 'lan1', 'links'];
 
 /** @throws LabError BAD_INPUT for a declaration that cannot be built. */
 export function validate(lab: ClusterDeclaration): void {
@@ -53,6 +56,7 @@ export function validate(lab: ClusterDeclaration): void {
   for (const node of lab.far ?? []) if (!lab.nodes.includes(node)) fail(`far: there is no node "${node}"`);
   if (lab.directRouting === true && lab.podNetwork === 'flannel-host-gw')
     fail('directRouting is for flannel-vxlan: flannel-host-gw has no tunnel at all');
+  for (const [link, faults] of Object.entries(lab.faults ?? {})) checkFaults(faults, link);
   const names = [...lab.nodes, ...Object.keys(lab.pods ?? {}), ...Object.keys(lab.outside ?? {}), ...Object.keys(lab.beside ?? {})];
   for (const name of names) if (!/^[a-z][a-z0-9-]{0,14}$/.test(name)) fail(`"${name}": at most 15 lower-case letters, digits and dashes`);
   const long = Object.keys(lab.pods ?? {}).find(name => name.length > 10);

@@ -1,5 +1,7 @@
 /** A lab's network as data: namespaces, wires between them, and what each holds. `cluster.ts` makes it, `commands.ts` turns it into commands. */
 
+import type { Faults } from '../../device/fault/faults.ts';
+
 /** What carries a node's packets. */
 export const planes = ['userspace', 'kernel'] as const;
 export type Plane = (typeof planes)[number];
@@ -13,12 +15,21 @@ export interface Topology {
   readonly wires: readonly Wire[];
   /** Where packets are looked at, in the order of the way in. */
   readonly hops: readonly Hop[];
+  /** Links on which things go wrong: both ends stand in the namespace `links`. */
+  readonly relays: readonly Relay[];
+}
+
+export interface Relay {
+  /** As the lab names it: one of its ends. */
+  readonly link: string;
+  readonly ends: readonly [string, string];
+  readonly faults: Faults;
 }
 
 export interface Namespace {
   /** Unique; also the name in `ip netns`. */
   readonly name: string;
-  readonly role: 'client' | 'upstream' | 'switch' | 'node' | 'pod';
+  readonly role: 'client' | 'upstream' | 'switch' | 'links' | 'node' | 'pod';
   readonly sysctls: Readonly<Record<string, number>>;
   readonly bridges: readonly Bridge[];
   readonly routes: readonly Route[];
