@@ -6,7 +6,15 @@
 export interface FieldError {
   /** `spec.ports[0].port` */
   readonly path: string;
-  readonly reason: 'Required value' | 'Invalid value' | 'Unsupported value' | 'Duplicate value' | 'Forbidden' | 'Too many' | 'Too long';
+  readonly reason:
+    | 'Required value'
+    | 'Invalid value'
+    | 'Unsupported value'
+    | 'Duplicate value'
+    | 'Not found'
+    | 'Forbidden'
+    | 'Too many'
+    | 'Too long';
   /** Without the path. */
   readonly message: string;
 }
@@ -42,6 +50,10 @@ export class FieldErrors {
       .map(v => JSON.stringify(v))
       .join(', ');
     this.#add(path, 'Unsupported value', `Unsupported value: ${valueText(value)}: supported values: ${list}`);
+  }
+  /** Something is named that is not there. */
+  notFound(path: string, value: unknown): void {
+    this.#add(path, 'Not found', `Not found: ${valueText(value)}`);
   }
   /** @param value as text, for what is no plain value */
   duplicate(path: string, value: unknown, text = valueText(value)): void {

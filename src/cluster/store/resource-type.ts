@@ -3,6 +3,7 @@
  * kind's names, its defaults, what is refused in it, and how it is deleted. The store asks it; it never asks the store.
  */
 import type { FieldErrors } from '../objects/field-errors.ts';
+import type { Definition } from '../schema/schema.ts';
 import type { ApiObject, Draft } from './object.ts';
 
 export interface ResourceType<T extends ApiObject = ApiObject> {
@@ -16,6 +17,8 @@ export interface ResourceType<T extends ApiObject = ApiObject> {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly scope: 'namespaced' | 'cluster';
+  /** Its fields. Absent: whatever it carries is kept. */
+  readonly definition?: Definition;
   /** What is wrong with a name; [] when nothing is. */
   readonly nameRule?: (name: string) => string[];
   /** Paths that a field selector may name, beside metadata.name and metadata.namespace. */
@@ -44,6 +47,10 @@ export interface ResourceType<T extends ApiObject = ApiObject> {
   gracePeriodSeconds?(object: T, requested: number | undefined): number;
   /** What holds a deleted object back beside `metadata.finalizers`: a Namespace's `spec.finalizers`. */
   isHeld?(object: T): boolean;
+  /** Why it may not be deleted; undefined: it may. */
+  mayDelete?(object: T): string | undefined;
+  /** Old ones go when new ones come: after a time, and the oldest when there are too many. */
+  readonly expires?: { readonly afterMs: number; readonly most: number };
   /** Called on the draft when it gets its deletionTimestamp: a Namespace becomes Terminating. */
   markDeleted?(draft: Draft<T>): void;
 }

@@ -126,6 +126,7 @@ const causeReasons: Readonly<Record<FieldError['reason'], string>> = {
   'Invalid value': 'FieldValueInvalid',
   'Unsupported value': 'FieldValueNotSupported',
   'Duplicate value': 'FieldValueDuplicate',
+  'Not found': 'FieldValueNotFound',
   Forbidden: 'FieldValueForbidden',
   'Too many': 'FieldValueTooMany',
   'Too long': 'FieldValueTooLong',
@@ -133,11 +134,12 @@ const causeReasons: Readonly<Record<FieldError['reason'], string>> = {
 
 /** `Service "web" is invalid: spec.ports[0].port: Invalid value: ...`, with every cause. Equal causes are said once. */
 export function invalid(names: Names, name: string, errors: readonly FieldError[]): ApiError {
-  const texts = [...new Set(errors.map(errorText))];
+  const different = new Map(errors.map(e => [errorText(e), e]));
+  const texts = [...different.keys()];
   const said = texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
   return new ApiError('Invalid', `${qualified(names.kind, names.group)} ${JSON.stringify(name)} is invalid: ${said}`, {
     ...detailsOf(names, name, names.kind),
-    causes: errors.map(e => ({ reason: causeReasons[e.reason], message: e.message, field: e.path })),
+    causes: [...different.values()].map(e => ({ reason: causeReasons[e.reason], message: e.message, field: e.path })),
   });
 }
 

@@ -77,6 +77,8 @@ export class Store {
   readonly #watchers = new Map<string, Set<Watcher>>();
   readonly #woken: Watcher[] = [];
   readonly #schedule: (run: () => void) => void;
+  /** Of kinds that expire: the oldest first. */
+  readonly #ages = new Map<ResourceType, Age[]>();
   #revision = 1;
 
   constructor(options: StoreOptions) {
@@ -137,6 +139,7 @@ export class Store {
     meta.creationTimestamp = timeText(this.nowMs);
     if (type.hasGeneration === true) meta.generation = 1;
     type.prepareForCreate?.(draft);
+    if (options.dryRun !== true) this.#expire(type);
     this.#requireNamespace(type, meta.namespace, meta.name ?? '');
     return this.#admitted(
       'create',
@@ -181,6 +184,14 @@ export class Store {
     const draft = draftOf(this.get(type, namespace, name));
     change(draft);
     return this.update(type, draft as T, options);
+  }
+
+  /** The subresource `finalize`: changes what holds an object back, which an ordinary update may not. */
+  finalize<T extends ApiObject>(type: ResourceType<T>, namespace: string, name: string, change: (draft: Draft<T>) => void): T {
+    const old = this.get(type, namespace, name);
+    const draft = draftOf(old);
+    change(draft);
+    return this.#putOrRemove(type, draft, old, {});
   }
 
   #updateMain<T extends ApiObject>(type: ResourceType<T>, draft: Draft<T>, old: T, options: UpdateOptions): T {
@@ -231,6 +242,8 @@ export class Store {
   ): { object: T; gone: boolean } {
     const old = this.get(type, namespace, name);
     this.#requirePreconditions(type, old, options);
+    const refused = type.mayDelete?.(old);
+    if (refused !== undefined) throw forbidden(type, name, refused);
     const draft = draftOf(old);
     const { metadata: meta } = draft;
     addPropagationFinalizer(draft, options.propagationPolicy);
@@ -452,8 +465,22 @@ export class Store {
     this.#options.journal?.append({ type: name, key, revision, operation: change === 'DELETED' ? 'delete' : 'put', object });
     this.#revision = revision;
     this.#table(type).apply({ type: change, revision, key, object, old });
+    if (change === 'ADDED') this.#ages.get(type)?.push(placeOf(object));
     for (const watcher of this.#watchers.get(name)!) this.#wake(watcher);
     return object;
+  }
+
+  /** Removes what is too old, or one too many, of a kind that is not kept for ever. Names of these are not used twice. */
+  #expire(type: ResourceType): void {
+    if (type.expires === undefined) return;
+    const ages = this.#ages.get(type) ?? [...this.list(type).items].sort((a, b) => age(a) - age(b)).map(placeOf);
+    this.#ages.set(type, ages);
+    const { afterMs, most } = type.expires;
+    while (ages.length > 0 && (ages[0]!.createdMs < this.nowMs - afterMs || ages.length >= most)) {
+      const { namespace, name, uid } = ages.shift()!;
+      const object = this.find(type, namespace, name);
+      if (object?.metadata.uid === uid) this.#remove(type, draftOf(object), object, {});
+    }
   }
 
   /** Version 4 (RFC 9562). */
@@ -464,6 +491,18 @@ export class Store {
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 }
+
+interface Age {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly createdMs: number;
+}
+const age = ({ metadata }: ApiObject): number => Date.parse(metadata.creationTimestamp ?? '');
+const placeOf = (object: ApiObject): Age => {
+  const { namespace = '', name = '', uid = '' } = object.metadata;
+  return { namespace, name, uid, createdMs: age(object) };
+};
 
 const prefixOf = (namespace: string | undefined): string => (namespace === undefined || namespace === '' ? '' : `${namespace}/`);
 
