@@ -3,12 +3,14 @@
 /** Every code the project can raise, each with what the reader can do about it. */
 export const hints = {
   ADDRESS: 'write it as 10.244.1.0 or 10.244.1.0/24',
+  API: 'ask the same by `kubectl get services -A`: is the server there, and may this user read?',
   BAD_INPUT: 'see the message; `kubehop help` lists the commands',
   CHECK_FAILED: 'compare the expectation with the captures that are named above',
   DAEMON: 'run it again with `--verbose`; `kubehop lab down --all` removes what is left',
   DESCRIPTION: 'the fields of a description are listed by `kubehop router --help`',
   DEVICE: 'check that the interface exists and is up: `ip link`',
   DEVICE_GONE: 'the interface was deleted or set down; the other devices go on',
+  KUBECONFIG: '`kubectl config view` and `kubectl config get-contexts` show what it holds',
   LAB_UNKNOWN: '`kubehop lab list` shows the exercises',
   NETNS_EPERM: 'run `kubehop doctor`: it says what this machine lacks',
   OS: 'run `kubehop doctor`: it says what this machine lacks',

@@ -1,8 +1,12 @@
-/** `kubehop render`: the text that kube-proxy would give to iptables-restore on a node, from objects alone. No root, no cluster. */
+/** `kubehop render`: the text that kube-proxy would give to iptables-restore on a node, from objects alone: those of files, or of a cluster. No root. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { LabError } from '../../base/errors.ts';
 import { type IpFamily, parseIp, parseNetwork } from '../../base/ip.ts';
-import { readErrors, readObjects } from '../../cluster/objects/read.ts';
+import { readCluster } from '../../cluster/client/cluster-objects.ts';
+import { readKubeconfig } from '../../cluster/client/kubeconfig.ts';
+import { type ReadObjects, readErrors, readObjects } from '../../cluster/objects/read.ts';
 import type { ClusterObject, Node } from '../../cluster/objects/types.ts';
 import {
   DEFAULT_MASQUERADE_BIT,
@@ -24,6 +28,8 @@ import { readText } from '../read-text.ts';
 
 interface Options {
   objects: string[];
+  kubeconfig?: string | true;
+  context?: string;
   node: string;
   mode: string;
   family: IpFamily;
@@ -48,18 +54,16 @@ const HELP = `
 An object that is not valid is said with every cause and left out; the others are rendered, and the command ends with 2.
 
 Examples:
+  kubehop render --kubeconfig ~/.kube/config --node node1 --cluster-cidr 10.244.0.0/16
   kubectl get services,endpointslices,nodes -A -o json | kubehop render --objects - --node node1 --cluster-cidr 10.244.0.0/16
   kubehop render --objects web.yaml --node node1 --explain
   ssh node1 sudo iptables-save | kubehop render --objects cluster.json --node node1 --cluster-cidr 10.244.0.0/16 --diff -`;
 
 export const define: Define = (command, io) => {
   command
-    .requiredOption(
-      '--objects <FILE>',
-      'Services, EndpointSlices and Nodes, YAML or JSON, lists too; - is stdin; may be given again',
-      gather,
-      [],
-    )
+    .option('--objects <FILE>', 'Services, EndpointSlices and Nodes, YAML or JSON, lists too; - is stdin; may be given again', gather, [])
+    .option('--kubeconfig [FILE]', 'or those of a cluster, which is read and never written; without FILE: $KUBECONFIG, or ~/.kube/config')
+    .option('--context <NAME>', 'of the kubeconfig, in place of its current one')
     .requiredOption('--node <NAME>', 'the node whose rules they are')
     .option('--mode <MODE>', 'mode of kube-proxy', mode, 'iptables')
     .option('--family <FAMILY>', 'ipv4 or ipv6', family, 'IPv4' as IpFamily)
@@ -79,9 +83,11 @@ export const define: Define = (command, io) => {
     .option('--diff <FILE>', "compare with the node's iptables-save: what is missing, extra, stale; - is stdin")
     .option('--json', 'the differences, or the rules with their origins, as data')
     .addHelpText('after', HELP)
-    .action((o: Options) => {
+    .action(async (o: Options) => {
+      if (o.objects.length === 0 && o.kubeconfig === undefined && o.context === undefined)
+        throw new LabError('BAD_INPUT', 'say where the objects are: --objects FILE, or --kubeconfig FILE');
       if (o.diff === '-' && o.objects.includes('-')) throw new LabError('BAD_INPUT', 'only one of --objects and --diff can be stdin');
-      const { objects, bad } = gatherObjects(o.objects, io);
+      const { objects, bad } = gatherObjects([...readFiles(o.objects), ...(await readFromCluster(o, io))], io);
       const rendered = renderRules(objects, configOf(o, objects, io), o.counter);
       for (const line of rendered.log) warn(io, line);
       if (bad) io.exitCode = Exit.Usage;
@@ -108,13 +114,33 @@ function bit(text: string): number {
   return Number(text);
 }
 
+interface Source extends ReadObjects {
+  readonly name: string;
+}
+
+const readFiles = (files: readonly string[]): Source[] =>
+  files.map(file => {
+    const name = file === '-' ? 'stdin' : file;
+    return { name, ...readObjects(readText(file), name) };
+  });
+
+async function readFromCluster({ kubeconfig, context }: Options, io: Io): Promise<Source[]> {
+  if (kubeconfig === undefined && context === undefined) return [];
+  const access = readKubeconfig(typeof kubeconfig === 'string' ? kubeconfig : usualKubeconfig(), context);
+  if (access.insecure) warn(io, `${access.server.host}: insecure-skip-tls-verify: whoever answers there is believed`);
+  const name = access.server.host;
+  io.progress(`reading from ${name}, context ${access.context}`);
+  return (await readCluster(access)).map(page => ({ name, ...page }));
+}
+
+/** Of a list of files the first one. */
+const usualKubeconfig = (): string => process.env.KUBECONFIG?.split(':').find(Boolean) ?? join(homedir(), '.kube', 'config');
+
 /** A Service that is not valid is left out; of an EndpointSlice only what cannot be used. */
-function gatherObjects(files: readonly string[], io: Io): { objects: ClusterObject[]; bad: boolean } {
+function gatherObjects(sources: readonly Source[], io: Io): { objects: ClusterObject[]; bad: boolean } {
   const objects: ClusterObject[] = [];
   let bad = false;
-  for (const file of files) {
-    const name = file === '-' ? 'stdin' : file;
-    const { objects: found, otherKinds, problems } = readObjects(readText(file), name);
+  for (const { name, objects: found, otherKinds, problems } of sources) {
     for (const line of problems) io.progress(`${io.paintErr('red', 'error:')} ${line}`);
     bad ||= problems.length > 0;
     for (const read of found) {
