@@ -9,7 +9,7 @@ export const watchedKinds = ['Namespace', 'Service', 'EndpointSlice', 'Pod'] as 
 export type WatchedKind = (typeof watchedKinds)[number];
 
 interface Meta {
-  readonly name: string;
+  readonly name?: string;
   readonly namespace?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly deletionTimestamp?: unknown;
@@ -33,7 +33,7 @@ export interface ServiceObject extends NamedObject {
 }
 export interface EndpointSliceObject extends NamedObject {
   readonly endpoints?: readonly {
-    readonly addresses: readonly string[];
+    readonly addresses?: readonly string[];
     readonly conditions?: { readonly ready?: boolean };
     readonly hostname?: string;
   }[];
@@ -42,14 +42,23 @@ export interface EndpointSliceObject extends NamedObject {
 export interface PodObject extends NamedObject {
   readonly status?: { readonly podIP?: string };
 }
-interface ObjectOf {
+export interface ObjectOf {
   readonly Namespace: NamedObject;
   readonly Service: ServiceObject;
   readonly EndpointSlice: EndpointSliceObject;
   readonly Pod: PodObject;
 }
 
-export class ClusterIndex implements RecordsSource {
+/** Who is told of the objects that names are made of. */
+export interface NamesSink {
+  /** All objects of a kind, from a list: what it does not hold is gone. */
+  replace<K extends WatchedKind>(kind: K, objects: Iterable<ObjectOf[K]>): void;
+  /** An object that was added or changed. */
+  set<K extends WatchedKind>(kind: K, object: ObjectOf[K]): void;
+  delete(kind: WatchedKind, object: NamedObject): void;
+}
+
+export class ClusterIndex implements RecordsSource, NamesSink {
   readonly #services = new TermIndex<ServiceEntry>();
   readonly #slices = new TermIndex<EndpointSet>();
   readonly #namespaces = new TermIndex<string>();
@@ -64,7 +73,6 @@ export class ClusterIndex implements RecordsSource {
     this.#serial = nowSeconds();
   }
 
-  /** All objects of a kind, from a list: what it does not hold is gone. */
   replace<K extends WatchedKind>(kind: K, objects: Iterable<ObjectOf[K]>): void {
     const gone = new Set(this.#indexOf(kind).keys);
     for (const object of objects) {
@@ -76,7 +84,6 @@ export class ClusterIndex implements RecordsSource {
     this.#touch();
   }
 
-  /** An object that was added or changed. */
   set<K extends WatchedKind>(kind: K, object: ObjectOf[K]): void {
     const key = keyOf(object.metadata);
     switch (kind) {
@@ -143,7 +150,7 @@ export class ClusterIndex implements RecordsSource {
   }
 }
 
-const keyOf = ({ namespace = '', name }: Meta): string => `${namespace}/${name}`;
+const keyOf = ({ namespace = '', name = '' }: Meta): string => `${namespace}/${name}`;
 /** No address looks like it: both are terms of one index. */
 const serviceKey = (namespace: string, service: string): string => `${namespace}/${service}`;
 
@@ -152,7 +159,7 @@ function serviceEntry({ metadata, spec = {} }: ServiceObject): ServiceEntry {
   const kind = spec.type === 'ExternalName' ? 'ExternalName' : ips[0] === 'None' ? 'Headless' : 'ClusterIP';
   return {
     namespace: metadata.namespace ?? '',
-    name: metadata.name,
+    name: metadata.name ?? '',
     kind,
     clusterIps: kind === 'ClusterIP' ? ips.flatMap(ip => parseIp(ip)?.text ?? []) : [],
     externalName: spec.externalName ?? '',
@@ -164,7 +171,7 @@ function serviceEntry({ metadata, spec = {} }: ServiceObject): ServiceEntry {
 function endpointSet({ metadata, endpoints = [], ports = [] }: EndpointSliceObject): EndpointSet {
   const addresses = endpoints
     .filter(({ conditions }) => conditions?.ready !== false)
-    .flatMap(({ addresses, hostname = '' }) => addresses.map(text => ({ address: parseIp(text)?.text, hostname })));
+    .flatMap(({ addresses = [], hostname = '' }) => addresses.map(text => ({ address: parseIp(text)?.text, hostname })));
   return {
     namespace: metadata.namespace ?? '',
     service: metadata.labels?.[SERVICE_NAME_LABEL] ?? '',

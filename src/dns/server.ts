@@ -4,7 +4,8 @@
  */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, isIP, type Socket, type Server as TcpServer } from 'node:net';
-import type { Responder } from './responder.ts';
+import type { Exchange } from './query-log.ts';
+import type { Responder, Transport } from './responder.ts';
 import { FrameReader, framed } from './tcp-frames.ts';
 
 export interface DnsServerOptions {
@@ -16,6 +17,8 @@ export interface DnsServerOptions {
   readonly idleMs?: number;
   /** Connections at one time; more are closed at once. Default 500. */
   readonly mostConnections?: number;
+  /** Told of each query that was answered. */
+  readonly observe?: (exchange: Exchange) => void;
 }
 
 const IDLE_MS = 10_000;
@@ -29,9 +32,11 @@ export class DnsServer {
   readonly #tcp: TcpServer;
   readonly #connections = new Set<Socket>();
   readonly #idleMs: number;
+  readonly #observe: DnsServerOptions['observe'];
 
-  private constructor({ responder, address, idleMs = IDLE_MS, mostConnections = MOST_CONNECTIONS }: DnsServerOptions) {
+  private constructor({ responder, address, idleMs = IDLE_MS, mostConnections = MOST_CONNECTIONS, observe }: DnsServerOptions) {
     this.responder = responder;
+    this.#observe = observe;
     this.#idleMs = idleMs;
     this.#udp = createSocket({ type: isIP(address) === 6 ? 'udp6' : 'udp4' });
     this.#udp.on('message', (query, { address, port }) => void this.#overUdp(query, address, port));
@@ -75,7 +80,7 @@ export class DnsServer {
   }
 
   async #overUdp(query: Uint8Array, address: string, port: number): Promise<void> {
-    const answer = await this.responder.answer(query, 'udp');
+    const answer = await this.#answer(query, 'udp', address, port);
     if (answer === undefined) return;
     try {
       this.#udp.send(answer, port, address, error => error && responderCount(this, 'udp error'));
@@ -84,13 +89,23 @@ export class DnsServer {
     }
   }
 
+  async #answer(query: Uint8Array, transport: Transport, address = '', port = 0): Promise<Uint8Array | undefined> {
+    const observe = this.#observe;
+    if (observe === undefined) return this.responder.answer(query, transport);
+    const start = performance.now();
+    const answer = await this.responder.answer(query, transport);
+    const from = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+    if (answer !== undefined) observe({ query, answer, from, transport, seconds: (performance.now() - start) / 1000 });
+    return answer;
+  }
+
   #connected(socket: Socket): void {
     this.#connections.add(socket);
     let pending = 0;
     const frames = new FrameReader(query => {
       pending++;
       if (pending >= MOST_PENDING) socket.pause();
-      void this.responder.answer(query, 'tcp').then(answer => {
+      void this.#answer(query, 'tcp', socket.remoteAddress, socket.remotePort).then(answer => {
         pending--;
         if (socket.destroyed) return;
         const flows = answer === undefined ? !socket.writableNeedDrain : socket.write(framed(answer));

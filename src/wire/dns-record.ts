@@ -88,7 +88,8 @@ function readData(cursor: Cursor, code: number, end: number): RecordData {
   const has = (n: number): boolean => end - cursor.at >= n || fault(cursor, 'rdata') !== NOTHING;
   const word = (): number => u16(bytes, take(cursor, 2));
   const long = (): number => u32(bytes, take(cursor, 4));
-  const octets = (n: number): Uint8Array => bytes.slice(take(cursor, n), cursor.at);
+  // `slice` of a Buffer would be a view of a message that its receiver uses again
+  const octets = (n: number): Uint8Array => new Uint8Array(bytes.subarray(take(cursor, n), cursor.at));
   switch (code) {
     case Type.A:
       return has(4) ? { type: 'A', address: octets(4).join('.') } : NOTHING;
