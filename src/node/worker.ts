@@ -8,6 +8,7 @@ import { EventFd } from '../os/event-fd.ts';
 import { enterNetns } from '../os/netns.ts';
 import { TeeTracer } from '../packet/tee-tracer.ts';
 import { PacketNumbers, RingTracer } from '../packet/tracer.ts';
+import { fragmentSweep } from '../router/expired-fragments.ts';
 import { RulesEnvironment } from '../router/rules-environment.ts';
 import { RulesHooks } from '../router/rules-hooks.ts';
 import { BatchClock } from './batch-clock.ts';
@@ -33,6 +34,7 @@ class Node {
   readonly #commands: ConntrackCommands;
   readonly #wake = new EventFd(start.wakeFd);
   readonly #numbers = new PacketNumbers();
+  readonly #sweepFragments: () => void;
   #tracers = new Map<number, RingTracer>();
   #network: Network = start.description;
 
@@ -60,6 +62,7 @@ class Node {
       (id, value) => say({ kind: 'answer', id, value }),
     );
     plane.hooks = new RulesHooks(netfilter, conntrack, plane.reassembly);
+    this.#sweepFragments = fragmentSweep(plane);
     if (start.program) netfilter.install(start.program, start.tracks);
   }
 
@@ -80,7 +83,7 @@ class Node {
         sweep: () => {
           conntrack.sweep();
           this.#followers.tell();
-          plane.reassembly.sweep();
+          this.#sweepFragments();
         },
       });
     } finally {
@@ -138,7 +141,7 @@ class Node {
       case 'advance':
         this.#clock.advance(request.ms);
         conntrack.sweepAll();
-        plane.reassembly.sweep();
+        this.#sweepFragments();
         return null;
       case 'network':
         setNetwork(plane, this.#network, request.network);

@@ -14,6 +14,7 @@ import { readRuleSet } from '../../src/netfilter/text/read.ts';
 import { buildNode } from '../../src/node/build.ts';
 import { checkDescription, type RouterDescriptionInput } from '../../src/node/description.ts';
 import { Gso, Packet } from '../../src/packet/packet.ts';
+import { fragmentSweep } from '../../src/router/expired-fragments.ts';
 import { frameIn, runWaiting, socketIn } from '../../src/router/path.ts';
 import type { Plane } from '../../src/router/plane.ts';
 import { RulesEnvironment } from '../../src/router/rules-environment.ts';
@@ -79,6 +80,7 @@ export function world(
   });
   const netfilter = new Netfilter(new RulesEnvironment(plane, conntrack));
   plane.hooks = new RulesHooks(netfilter, conntrack, plane.reassembly);
+  const sweepFragments = fragmentSweep(plane);
   const batch = Array.from({ length: 64 }, () => new Packet());
   const pick = Array.from({ length: 64 }, () => new Packet());
   let text: ProgramText | undefined;
@@ -102,7 +104,7 @@ export function world(
     advance: ms => {
       clock.advance(ms);
       conntrack.sweepAll();
-      plane.reassembly.sweep();
+      sweepFragments();
       plane.neighbours.tick();
       runWaiting(plane);
       plane.flush();
