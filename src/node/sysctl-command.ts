@@ -8,7 +8,7 @@ export async function sysctlCommand(
   args: readonly string[],
   access: (name: string, value: number | null) => Promise<number>,
 ): Promise<ToolResult> {
-  const options = args.filter(word => word.startsWith('-'));
+  const options = args.filter(word => word.startsWith('-')).flatMap(oneByOne);
   const unknown = options.find(option => !['-w', '--write', '-n', '--values', '-q', '--quiet'].includes(option));
   if (unknown !== undefined) return { stdout: '', stderr: `sysctl: unknown option "${unknown}": expected -w, -n or -q\n`, status: REFUSED };
   const has = (short: string, long: string) => options.includes(short) || options.includes(long);
@@ -27,6 +27,9 @@ export async function sysctlCommand(
   }
   return { stdout, stderr, status: stderr === '' ? 0 : REFUSED };
 }
+
+/** `-qw` is `-q -w`. */
+const oneByOne = (option: string): string[] => (/^-\w{2,}$/.test(option) ? [...option.slice(1)].map(letter => `-${letter}`) : [option]);
 
 /** What is no number is refused by who would take it. */
 const numberOf = (text: string): number => (/^\s*-?\d+\s*$/.test(text) ? Number(text) : Number.NaN);

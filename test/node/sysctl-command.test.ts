@@ -49,3 +49,13 @@ test('goes on after a name that is not known, or a word that is no number, and e
 test('names the option that it does not know', async () => {
   expect(await sysctlCommand(['-a'], values({}).access)).toMatchObject({ stderr: expect.stringContaining('"-a"'), status: 1 });
 });
+
+test('takes short options together, as people type them', async () => {
+  const { held, access } = values({ 'net.ipv4.ip_forward': 0 });
+  expect(await sysctlCommand(['-qw', 'net.ipv4.ip_forward=1'], access)).toEqual({ stdout: '', stderr: '', status: 0 });
+  expect(held).toEqual({ 'net.ipv4.ip_forward': 1 });
+  expect(await sysctlCommand(['-wx', 'net.ipv4.ip_forward=1'], access)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining(`unknown option "-x"`),
+  });
+});
