@@ -24,19 +24,20 @@ export interface Conversation {
 
 /** The connections of a run in order of their start. The same tuple used again with a new SYN is a new one. */
 export function conversations(seen: SeenRun): Conversation[] {
-  const flows = Map.groupBy(
-    seen.packets.filter(p => p.sightings[0]!.tuple !== undefined),
-    p => seen.flows.flowKey(p.sightings[0]!.tuple!),
-  );
+  const packets = seen.packets.filter(p => withPorts(p).length > 0);
+  const flows = Map.groupBy(packets, p => seen.flows.flowKey(withPorts(p)[0]!.tuple!));
   const all = [...flows.values()].flatMap(packets => epochs(packets).map(epoch => conversation(epoch, seen)));
   return all.sort((a, b) => compareNs(a.startNs, b.startNs));
 }
+
+/** Fragments behind the first have no ports: they are compared for themselves. */
+const withPorts = (p: TravelledPacket): Sighting[] => p.sightings.filter(s => s.tuple !== undefined);
 
 function epochs(packets: readonly TravelledPacket[]): TravelledPacket[][] {
   const list: TravelledPacket[][] = [[]];
   let isn: number | undefined;
   for (const p of packets) {
-    const tcp = p.sightings[0]!.tcp;
+    const { tcp } = withPorts(p)[0]!;
     if (tcp?.flags === 'SYN' && tcp.seq !== isn) {
       if (isn !== undefined) list.push([]);
       isn = tcp.seq;
@@ -47,7 +48,7 @@ function epochs(packets: readonly TravelledPacket[]): TravelledPacket[][] {
 }
 
 function conversation(packets: readonly TravelledPacket[], seen: SeenRun): Conversation {
-  const first = packets[0]!.sightings[0]!;
+  const first = withPorts(packets[0]!)[0]!;
   const c: Conversation = {
     opened: first.tuple!,
     openedAt: first.frame.hop,
@@ -58,7 +59,7 @@ function conversation(packets: readonly TravelledPacket[], seen: SeenRun): Conve
     ephemeralPorts: new Set(),
   };
   const known = { original: false, reply: false };
-  const sightings = packets.flatMap(p => p.sightings).sort((a, b) => compareNs(a.frame.timeNs, b.frame.timeNs));
+  const sightings = packets.flatMap(withPorts).sort((a, b) => compareNs(a.frame.timeNs, b.frame.timeNs));
   for (const s of sightings) {
     const way: Way = seen.flows.isOriginal(s.tuple!) ? 'original' : 'reply';
     const key = `${s.frame.hop}|${way}${s.isError ? '|error' : ''}`;
@@ -77,12 +78,16 @@ function conversation(packets: readonly TravelledPacket[], seen: SeenRun): Conve
   return c;
 }
 
+const ICMP = 1;
+/** An echo's identifier is chosen by the system. */
+const portOf = ({ opened }: Conversation): number | '' => (opened.protocol === ICMP ? '' : opened.dstPort);
+
 /** Flows that open alike, in order of time: at the same hop, to the same end; then whatever has the same protocol and port. */
 export function pairUp(us: readonly Conversation[], ks: readonly Conversation[]) {
   const pairs: { userspace: Conversation; kernel: Conversation }[] = [];
   const keys = [
-    (c: Conversation) => `${c.openedAt}|${c.opened.protocol}|${c.opened.src}|${c.opened.dst}:${c.opened.dstPort}`,
-    (c: Conversation) => `${c.opened.protocol}|${c.opened.dstPort}`,
+    (c: Conversation) => `${c.openedAt}|${c.opened.protocol}|${c.opened.src}|${c.opened.dst}:${portOf(c)}`,
+    (c: Conversation) => `${c.opened.protocol}|${portOf(c)}`,
   ];
   let extra = [...us];
   let missing = [...ks];

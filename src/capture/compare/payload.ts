@@ -1,6 +1,6 @@
 /**
  * Parts of a payload that tell of the run and not of the network: the date of an HTTP answer, a port that a server prints, the id of a DNS
- * question. They are replaced before payloads are compared, and counted.
+ * question, the time in an echo. They are replaced before payloads are compared, and counted.
  */
 
 export interface PayloadContext {
@@ -18,6 +18,7 @@ export interface PayloadRule {
   replace(payload: Buffer, context: PayloadContext): { payload: Buffer; count: number } | undefined;
 }
 
+const ICMP = 1;
 const UDP = 17;
 const DNS_PORT = 53;
 
@@ -47,7 +48,19 @@ const dnsId: PayloadRule = {
   },
 };
 
-export const payloadRules: readonly PayloadRule[] = [httpDate, printedPort, dnsId];
+/** `struct timeval` of ping(8), 64 bits each: seconds of our time, and microseconds. */
+const pingClock: PayloadRule = {
+  what: "ping's clock",
+  why: 'an echo begins with the time at which it was sent',
+  replace(payload, { protocol }) {
+    if (protocol !== ICMP || payload.length < 16) return undefined;
+    const [seconds, upper, us, usUpper] = [0, 4, 8, 12].map(at => payload.readUInt32LE(at)) as [number, number, number, number];
+    if (seconds < 1_000_000_000 || upper !== 0 || us >= 1_000_000 || usUpper !== 0) return undefined;
+    return { payload: Buffer.concat([Buffer.alloc(16), payload.subarray(16)]), count: 1 };
+  },
+};
+
+export const payloadRules: readonly PayloadRule[] = [httpDate, printedPort, dnsId, pingClock];
 
 /** Headers and short answers stand at the start; looking through a download of megabytes at each hop takes longer than the download. */
 const LOOKED_THROUGH = 65_536;

@@ -179,6 +179,9 @@ class ProbeComparison {
     // An error travels against the packet that it quotes.
     if (/^(tcp|udp)\.srcPort$|^quoted\.(tcp|udp)\.dstPort$/.test(field)) return this.#port(u, k, pair, true);
     if (/^(tcp|udp)\.dstPort$|^quoted\.(tcp|udp)\.srcPort$/.test(field)) return this.#port(u, k, pair, false);
+    // A query's identifier is its port, on both sides.
+    if (/^(quoted\.)?icmp\.id$/.test(field) && pair.kernel.tuple)
+      return this.#port(u, k, pair, this.#seen.kernel.flows.isOriginal(pair.kernel.tuple));
     if (this.#injected(pair.userspace, this.#seen.userspace) || this.#injected(pair.kernel, this.#seen.kernel)) {
       // An injected packet may still acknowledge what a system has chosen.
       return field === 'tcp.ack' ? u === k || counting(back) : u === k;

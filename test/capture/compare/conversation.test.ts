@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { compareConversation } from '../../../src/capture/compare/conversation.ts';
 import { diffJson, diffText } from '../../../src/capture/compare/print.ts';
+import type { Run } from '../../../src/capture/compare/result.ts';
 import * as ipv4 from '../../../src/wire/ipv4.ts';
-import { captured, text } from '../support/frames.ts';
+import { captured, type Described, packetBytes, text } from '../support/frames.ts';
 import { chosenByKernel, chosenByUserspace, hops, runOf, type Sent, type Spoil } from '../support/node-port-path.ts';
 
 const request = text('GET / HTTP/1.1\r\nHost: web\r\n\r\n');
@@ -28,6 +29,21 @@ function download(body: Uint8Array, cut: number, extra: readonly Sent[] = []): S
   return sent;
 }
 
+const echo: Described = {
+  srcMac: '',
+  dstMac: '',
+  src: '10.244.1.2',
+  srcPort: 0,
+  dst: '10.244.2.2',
+  dstPort: 0,
+  ttl: 64,
+  id: 9,
+  protocol: 'icmp-error',
+  seq: 0,
+  ack: 0,
+  flags: 0,
+  payload: new Uint8Array(0),
+};
 const bodyU = answer('Fri, 20 Nov 2026 09:00:00', chosenByUserspace.clientPort);
 const bodyK = answer('Fri, 20 Nov 2026 09:00:07', chosenByKernel.clientPort);
 const kernel = () => runOf(download(bodyK, 1000), chosenByKernel);
@@ -194,6 +210,28 @@ describe('the conversation comparison', () => {
     expect(compareConversation(withFragment(userspaceRun, 1376), withFragment(kernelRun, 1400), { hops }).differences).toMatchObject([
       { hop: 'pod-b/eth0', field: 'fragments', userspace: '1376+44', kernel: '1400+44' },
     ]);
+  });
+
+  test('does not compare the clock that ping sends, nor the identifier of its echoes; fragments behind the first belong to no flow', () => {
+    const ping = (seconds: number, id: number, last: number): Run => {
+      const packet = packetBytes({ ...echo, payload: Uint8Array.from([...new Uint8Array(16), ...text('the same in both'), last]) });
+      const view = new DataView(packet.buffer);
+      packet[20] = 8; // an echo request
+      view.setUint16(24, id);
+      view.setUint32(28, seconds, true);
+      const pieces = [packet, Uint8Array.from(packet)];
+      ipv4.setFragmentWord(pieces[1]!, 0, 1400 >> 3);
+      return {
+        hops: new Map([
+          ['pod-a/eth0', pieces.map((bytes, i) => ({ ...captured('pod-a/eth0', 'out', BigInt(2 - i), bytes), linkType: 101 }))],
+        ]),
+      };
+    };
+    const compare = (a: Run, b: Run) => compareConversation(a, b, { hops: ['pod-a/eth0'] });
+    const same = compare(ping(1_800_000_000, 7, 1), ping(1_800_000_009, 8, 1));
+    expect([same.compared.flows, same.differences]).toEqual([1, []]);
+    expect(same.ignored).toContainEqual(expect.objectContaining({ what: "ping's clock", userspace: 1, kernel: 1 }));
+    expect(compare(ping(1_800_000_000, 7, 1), ping(1_800_000_000, 7, 2)).differences).toMatchObject([{ field: 'payload.hash' }]);
   });
 
   test('does not call two empty captures the same', () => {
