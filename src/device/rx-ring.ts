@@ -55,6 +55,12 @@ export function ringShape(largest: number, frames: number): RingShape {
   return { blockSize, blocks, frameSize, frames: blocks * perBlock };
 }
 
+/**
+ * x86-64 keeps loads and stores in their order by itself; elsewhere a status is read and written with barriers. On Node 24 `Atomics` is a call,
+ * 0.02 us of it for every frame.
+ */
+const ORDERED = process.arch === 'x64';
+
 export class RxRing {
   readonly memory: Mapping;
   readonly frames: number;
@@ -94,8 +100,9 @@ export class RxRing {
   take(): number {
     if (this.#held === this.frames) return -1;
     const slot = this.#slots[this.#head]!;
-    // An ordered load: on arm64 the frame must not be read before the status that announces it.
-    if ((Atomics.load(this.#status, slot >>> 2) & Status.User) === 0) return -1;
+    // The frame must not be read before the status that announces it.
+    const status = ORDERED ? this.#status[slot >>> 2]! : Atomics.load(this.#status, slot >>> 2);
+    if ((status & Status.User) === 0) return -1;
     this.#head = this.#head + 1 === this.frames ? 0 : this.#head + 1;
     this.#held++;
     return slot;
@@ -105,7 +112,9 @@ export class RxRing {
     let i = this.#head - this.#held;
     if (i < 0) i += this.frames;
     for (; this.#held > 0; this.#held--) {
-      Atomics.store(this.#status, this.#slots[i]! >>> 2, Status.Kernel);
+      const at = this.#slots[i]! >>> 2;
+      if (ORDERED) this.#status[at] = Status.Kernel;
+      else Atomics.store(this.#status, at, Status.Kernel);
       i = i + 1 === this.frames ? 0 : i + 1;
     }
   }

@@ -8,13 +8,15 @@ import type { Environment } from './environment.ts';
 import { Execution } from './execute/execution.ts';
 import { ExplainingWalker, type Onlooker } from './execute/explain.ts';
 import { Installed, type MakeWalker } from './execute/installed.ts';
-import type { Program } from './execute/program.ts';
+import { HOOKS, type Program } from './execute/program.ts';
 import type { Tracer } from './execute/tracer.ts';
-import { Walker } from './execute/walk.ts';
+import { Trail, TrailWalker } from './execute/trail.ts';
 import { hooks, type Stage, type StageName } from './hooks.ts';
 import type { TableName } from './ruleset.ts';
 
 const Table = { raw: 0, mangle: 1, nat: 2, filter: 3 } as const satisfies Record<TableName, number>;
+
+const RAW_FIRST = 2 * (Table.raw * HOOKS + Hook.Prerouting);
 
 export interface NetfilterOptions {
   /** False: long chains are walked rule by rule, as the kernel does. The meaning is the same. */
@@ -23,9 +25,17 @@ export interface NetfilterOptions {
   readonly onlooker?: Onlooker;
 }
 
-function walkerMaker({ indexed = true, onlooker }: NetfilterOptions): MakeWalker {
+function walkerMaker({ indexed = true, onlooker }: NetfilterOptions, trail: Trail): MakeWalker {
   if (onlooker) return (x, { code, counters, depth }) => new ExplainingWalker(x, code, counters, depth, onlooker);
-  return (x, { code, counters, depth, index }) => new Walker(x, code, counters, depth, indexed ? index : null);
+  return (x, { code, counters, depth, index }) => new TrailWalker(x, code, counters, depth, indexed ? index : null, trail);
+}
+
+function through(stages: readonly Stage[], p: Packet): Verdict {
+  for (let i = 0; i < stages.length; i++) {
+    const verdict = stages[i]!(p);
+    if (verdict !== Verdict.Accept) return verdict;
+  }
+  return Verdict.Accept;
 }
 
 export class Netfilter {
@@ -34,15 +44,26 @@ export class Netfilter {
   readonly #installed: Installed;
   /** Off until rules ask for connection tracking (`needs-conntrack.ts`). */
   tracks = false;
+  /** Changes with everything that is put into force here. */
+  generation = 0;
+  /** What the packet that it is `of` matches is written down there. */
+  readonly trail = new Trail();
+  /** Of the program in force. */
+  counters: Float64Array = new Float64Array(0);
+  #entries: Int32Array = new Int32Array(0);
   readonly #stages: readonly (readonly Stage[])[];
+  /** Of PREROUTING, behind conntrack. */
+  readonly #afterTracking: readonly Stage[];
 
   constructor(env: Environment, options: NetfilterOptions = {}) {
     this.#env = env;
     this.#execution = new Execution(env);
-    this.#installed = new Installed(this.#execution, walkerMaker(options));
+    this.#installed = new Installed(this.#execution, walkerMaker(options, this.trail));
     this.#stages = [Hook.Prerouting, Hook.Input, Hook.Forward, Hook.Output, Hook.Postrouting].map(hook =>
       hooks[hook].map(name => this.#stage(name, hook)),
     );
+    const tracking = hooks[Hook.Prerouting].indexOf('conntrack');
+    this.#afterTracking = this.#stages[Hook.Prerouting]!.slice(tracking + 1);
   }
 
   /**
@@ -51,7 +72,15 @@ export class Netfilter {
    */
   install(program: Program, tracks = true): void {
     this.tracks = tracks;
+    this.generation++;
+    this.counters = program.counters;
+    this.#entries = program.entries;
     this.#installed.replace(program);
+  }
+
+  /** Has the raw table rules at PREROUTING, in front of conntrack? */
+  get rawFirst(): boolean {
+    return this.#entries[RAW_FIRST]! >= 0;
   }
 
   /** Who is told of every rule that a packet matches; null: nobody, which costs nothing. */
@@ -65,12 +94,12 @@ export class Netfilter {
   /** Takes the packet through everything that stands at a hook. */
   hook(hook: Hook, p: Packet): Verdict {
     if (hook === Hook.Output) this.#execution.outputOif = p.oif;
-    const stages = this.#stages[hook]!;
-    for (let i = 0; i < stages.length; i++) {
-      const verdict = stages[i]!(p);
-      if (verdict !== Verdict.Accept) return verdict;
-    }
-    return Verdict.Accept;
+    return through(this.#stages[hook]!, p);
+  }
+
+  /** The rest of PREROUTING for a packet that has been tracked. */
+  afterTracking(p: Packet): Verdict {
+    return through(this.#afterTracking, p);
   }
 
   /** One table's chain for a hook. A table that has none there accepts. */

@@ -1,4 +1,5 @@
 /** Entry of a node's thread: enters the namespace, opens the devices, runs the loop until it is told to stop, gives everything back. */
+import { setFlagsFromString } from 'node:v8';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { monotonicClock } from '../base/clock.ts';
 import { LabError } from '../base/errors.ts';
@@ -18,6 +19,13 @@ import { runLoop } from './loop.ts';
 import { type Network, setNetwork } from './network.ts';
 import { openPort } from './open-port.ts';
 import type { NodeCounters, NodeMemory, NodeMessage, NodeRequest, NodeStart, NodeTrace } from './protocol.ts';
+
+/**
+ * The path of a packet is a long chain of small functions. V8 puts one into another only up to so many bytes of code in all, which ends in the middle of
+ * the path; measured on Node 24 with established connections: 0.44 us per packet with its own limits, 0.32 with these.
+ */
+setFlagsFromString('--max-inlined-bytecode-size=2000');
+setFlagsFromString('--max-inlined-bytecode-size-cumulative=4000');
 
 /** What is answered at once. */
 type Question = Exclude<Extract<NodeRequest, { id: number }>, { kind: 'conntrack' }>;
@@ -109,6 +117,7 @@ class Node {
   /** Everything that was said since the last time. @returns false to stop. */
   #hear(): boolean {
     this.#wake.drain();
+    this.#built.plane.hooks.flows?.forget();
     for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) {
       const request = got.message as NodeRequest;
       if (request.kind === 'stop') return false;

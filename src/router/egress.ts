@@ -19,6 +19,7 @@ import { encapsulate } from './vxlan.ts';
 
 export function egress(plane: Plane, p: Packet): Step {
   if (!plane.passes(Hook.Postrouting, p)) return Step.Done;
+  plane.hooks.flows?.learn(plane, p);
   return sendOut(plane, p);
 }
 

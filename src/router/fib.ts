@@ -85,10 +85,15 @@ export class Fib {
   oif = new Int32Array(0);
   via = new Int32Array(0);
   prefSrc = new Int32Array(0);
+  /** The last answer of `addressTypeOn`. */
+  #asked = 0;
+  #askedOif = -1;
+  #told: RouteType = RouteType.Unspec;
 
   /** Local, broadcast and multicast routes go to the table that is asked first. The whole set is replaced at once. */
   replace(routes: readonly Route[]): void {
     const kept = firstByMetric(routes);
+    this.#askedOif = -1;
     this.#routes = kept;
     this.type = Uint8Array.from(kept, r => r.type);
     this.oif = Int32Array.from(kept, r => r.oif);
@@ -138,8 +143,16 @@ export class Fib {
     return type === RouteType.Broadcast || type === RouteType.Multicast;
   }
 
-  /** As `addressType`, but an address of another interface than `oif` is not LOCAL (`inet_dev_addr_type`). */
+  /** As `addressType`, but an address of another interface than `oif` is not LOCAL (`inet_dev_addr_type`). Packets that leave ask for the same again and again. */
   addressTypeOn(address: Ipv4, oif: number): RouteType {
+    if (address === this.#asked && oif === this.#askedOif) return this.#told;
+    this.#told = this.#typeOn(address, oif);
+    this.#asked = address;
+    this.#askedOif = oif;
+    return this.#told;
+  }
+
+  #typeOn(address: Ipv4, oif: number): RouteType {
     const t = this.addressType(address);
     if (t !== RouteType.Local && t !== RouteType.Broadcast) return t;
     for (let i = 0; i < this.#local.length; i++) {

@@ -21,13 +21,16 @@ export function forward(plane: Plane, p: Packet): Step {
     sendError(plane, p, icmp.Type.DestUnreachable, icmp.Unreachable.FragNeeded, oif.mtu);
     return plane.drop(p, DropReason.PktTooBig);
   }
-  ipv4.setTtl(b, p.l3, plane.wrongTtl ? ttl - 2 : ttl - 1);
+  lowerTtl(plane, p, ttl);
   if (p.oif === p.iif) redirect(plane, p);
 
   if (!plane.passes(Hook.Forward, p)) return Step.Done;
   if (p.l4 - p.l3 > ipv4.HEADER_LEN) forwardOptions(plane, p);
   return Step.Egress;
 }
+
+/** `ip_decrease_ttl`. */
+export const lowerTtl = (plane: Plane, p: Packet, ttl: number): void => ipv4.setTtl(p.bytes, p.l3, plane.wrongTtl ? ttl - 2 : ttl - 1);
 
 /** Longer than `mtu`: of a packet that the device will cut into segments, one segment counts (`ip_gso_network_seglen`). */
 export const tooBig = (p: Packet, mtu: number): boolean =>

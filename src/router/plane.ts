@@ -16,6 +16,7 @@ import { Fib, type Route } from './fib.ts';
 import { Reassembly } from './fragments.ts';
 import { IcmpLimit } from './icmp-limit.ts';
 import { Interface, type Link } from './interface.ts';
+import type { KnownFlows } from './known-flows.ts';
 import type { Neighbours } from './neighbour.ts';
 import { Sysctls } from './sysctl.ts';
 import type { Vxlan } from './vxlan.ts';
@@ -51,6 +52,8 @@ export interface Hooks {
   attach(answer: Packet, about: Packet): void;
   /** A reset has been made for `p`: its connection ends (`nf_ct_set_closing`). */
   setClosing(p: Packet): void;
+  /** The way of connections that went through before; absent where every packet is to be asked about. */
+  readonly flows?: KnownFlows;
 }
 
 export interface PlaneOptions {
@@ -89,6 +92,9 @@ export class Plane {
   /** Faults put in on purpose, so that a test can prove that the comparison finds them. */
   wrongTtl = false;
 
+  /** Changes with routes and interfaces. */
+  generation = 0;
+
   /** Key of the hashes that outsiders must not predict. */
   readonly hashSeed: number;
 
@@ -112,6 +118,7 @@ export class Plane {
   add(name: string, link: Link, device: Device | null, mac: Uint8Array, mtu: number): Interface {
     const made = new Interface(this.interfaces.length, name, link, device, mac, mtu);
     this.interfaces.push(made);
+    this.generation++;
     this.vxlan[made.id] = null;
     this.bridge[made.id] = null;
     this.sysctls.register(name, made.sysctl);
@@ -126,6 +133,7 @@ export class Plane {
   }
   setRoutes(routes: readonly Route[]): void {
     this.fib.replace(routes);
+    this.generation++;
   }
 
   /** The packet ends here. @returns `Step.Done`, so that a stage can write `return plane.drop(p, reason)`. */
@@ -189,6 +197,7 @@ export class Plane {
       }
     }
     if (this.sockets !== null) this.sockets.flush();
+    this.hooks.flows?.settle();
     for (let i = 0; i < this.#spent.length; i++) this.arena.give(this.#spent[i]!);
     this.#spent.length = 0;
   }

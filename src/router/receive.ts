@@ -20,7 +20,11 @@ export function receive(plane: Plane, p: Packet): Step {
   p.end = p.l3 + ipv4.totalLength(p.bytes, p.l3);
   p.l4 = p.l3 + ipv4.headerLength(p.bytes, p.l3);
 
-  if (!plane.passes(Hook.Prerouting, p)) return Step.Done;
+  const { flows } = plane.hooks;
+  if (flows?.takes(plane, p)) {
+    const step = flows.prerouting(plane, p);
+    if (step !== Step.Receive) return step;
+  } else if (!plane.passes(Hook.Prerouting, p)) return Step.Done;
   if (plane.tracer !== null && callsRules(plane, p.iif) && !staysInBridge(plane, p)) plane.tracer.arrive(p);
   return routeInput(plane, p);
 }

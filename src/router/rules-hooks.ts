@@ -4,17 +4,20 @@ import type { Netfilter } from '../netfilter/netfilter.ts';
 import { CtInfo, type Packet } from '../packet/packet.ts';
 import { Hook, Verdict } from '../packet/verdict.ts';
 import { DefragUser, type Reassembly } from './fragments.ts';
+import { KnownFlows } from './known-flows.ts';
 import type { Hooks } from './plane.ts';
 
 export class RulesHooks implements Hooks {
   readonly #netfilter: Netfilter;
   readonly #conntrack: Conntrack;
   readonly #reassembly: Reassembly;
+  readonly flows: KnownFlows;
 
   constructor(netfilter: Netfilter, conntrack: Conntrack, reassembly: Reassembly) {
     this.#netfilter = netfilter;
     this.#conntrack = conntrack;
     this.#reassembly = reassembly;
+    this.flows = new KnownFlows(netfilter, conntrack);
   }
 
   run(hook: Hook, p: Packet): Verdict {

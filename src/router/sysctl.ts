@@ -50,6 +50,8 @@ export class Sysctls {
   readonly node = new NodeSysctl();
   readonly all = new InterfaceSysctl();
   readonly defaults = new InterfaceSysctl();
+  /** Changes with every value that is set. */
+  generation = 0;
   readonly #interfaces = new Map<string, InterfaceSysctl>();
 
   constructor() {
@@ -73,6 +75,7 @@ export class Sysctls {
     if (!Number.isInteger(value)) throw new LabError('BAD_INPUT', `sysctl ${name}: invalid value "${value}": must be an integer`);
     const [holder, key] = this.#find(name);
     holder[key] = value;
+    this.generation++;
     if (name === 'net.ipv4.ip_forward' || name === 'net.ipv4.conf.all.forwarding') {
       this.node.ip_forward = value;
       this.all.forwarding = value;
