@@ -29,10 +29,26 @@ export const lab = (definition: Lab): Lab => definition;
 
 /** A packet with every field fixed. The lab fills in the MACs: the sender's own and that of its next hop. */
 export type ProbePacket =
-  | { protocol: 'tcp'; dst: string; srcPort: number; flags: string; seq: number; ack: number; text: string }
+  | {
+      protocol: 'tcp';
+      /** Absent: the sender's own address. */
+      src?: string;
+      dst: string;
+      srcPort: number;
+      flags: string;
+      seq: number;
+      ack: number;
+      text: string;
+    }
   | { protocol: 'udp'; dst: string; srcPort: number; text: string }
   | { protocol: 'icmp'; dst: string; id: number; sequence: number }
   | { protocol: 'arp'; dst: string };
+
+/** Who connects in a burst. */
+export interface Clients {
+  first?: string;
+  count: number;
+}
 
 export type LabStep =
   | { do: 'prepare'; where: string; command: string }
@@ -43,7 +59,7 @@ export type LabStep =
   | { do: 'serve'; where: string; port: number }
   | { do: 'load rules'; node: string; file?: string }
   | { do: 'apply'; file: string }
-  | { do: 'burst'; from: string; packet: Extract<ProbePacket, { protocol: 'tcp' }>; flows: number }
+  | { do: 'burst'; from: string; packet: Extract<ProbePacket, { protocol: 'tcp' }>; flows: number; clients: Clients }
   | { do: 'advance'; node: string; seconds: number }
   | { do: 'follow'; node: string; filter: string }
   | { do: 'on plane'; node: string; plane: Plane; steps: readonly LabStep[] }
@@ -53,6 +69,7 @@ export type LabStep =
   | { do: 'expect no conntrack'; node: string; entry: RegExp }
   | { do: 'expect events'; node: string; events: readonly RegExp[] }
   | { do: 'expect shares'; what: string; hops: readonly string[] }
+  | { do: 'expect loyalty'; what: string; hops: readonly string[]; changed: readonly [least: number, most: number] }
   | { do: 'expect rule'; node: string; rule: RegExp; packets: number }
   | { do: 'expect output'; where: string; command: string; output: RegExp };
 
@@ -100,9 +117,21 @@ export const apply = (file: string): LabStep => ({ do: 'apply', file });
  * As many connections, one after the other: the same SYN from as many source ports, counted up from the probe's. Which backend each
  * gets is chance, so it is judged by `expectShares` and not compared; the routers' trace rests meanwhile, and the journey leaves it out.
  */
-export const burst = (from: string, packet: ProbePacket, flows: number): LabStep => {
+export const burst = (from: string, packet: ProbePacket, flows: number): LabStep => crowd(from, packet, { rounds: flows });
+
+/**
+ * A burst of many clients: each connects once in every round, always in the same order, from an address of its own. The sender has to have
+ * all of these addresses.
+ *
+ * @param clients.first address of the first, the others follow; absent: the sender alone, with its own
+ */
+export const crowd = (
+  from: string,
+  packet: ProbePacket,
+  { first, clients = 1, rounds }: { first?: string; clients?: number; rounds: number },
+): LabStep => {
   if (packet.protocol !== 'tcp') throw new TypeError('a burst is made of TCP segments');
-  return { do: 'burst', from, packet, flows };
+  return { do: 'burst', from, packet, flows: clients * rounds, clients: { count: clients, ...(first !== undefined && { first }) } };
 };
 
 /**
@@ -110,6 +139,17 @@ export const burst = (from: string, packet: ProbePacket, flows: number): LabStep
  * new draw gives. @param what names them: a Service @param hops of the backends, in the order of the rules
  */
 export const expectShares = (what: string, hops: readonly string[]): LabStep => ({ do: 'expect shares', what, hops });
+
+/**
+ * How many clients of the last crowd came to another backend than in the round before, at least once. @param what names a Service
+ * @param hops of the backends @param changed least and most
+ */
+export const expectLoyalty = (what: string, hops: readonly string[], changed: readonly [least: number, most: number]): LabStep => ({
+  do: 'expect loyalty',
+  what,
+  hops,
+  changed,
+});
 
 /** The clock of a userspace node jumps. A kernel has no such clock: say with `onPlane` what it does instead. */
 export const advance = (node: string, seconds: number): LabStep => ({ do: 'advance', node, seconds });

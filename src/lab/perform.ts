@@ -5,7 +5,7 @@ import { LabError } from '../base/errors.ts';
 import { Capture, type CaptureReport } from '../capture/capture.ts';
 import { type CapturedFrame, readHopFiles } from '../capture/captured-frame.ts';
 import type { TraceLine } from '../capture/trace-text.ts';
-import type { LabStep, ProbePacket } from './definition.ts';
+import type { LabStep } from './definition.ts';
 import { FOREVER, type Phase, sectionsOf, writeRunFacts } from './evidence.ts';
 import { interfaceHop } from './hop-point.ts';
 import type { Instance } from './instance.ts';
@@ -19,13 +19,14 @@ import type { Expectation } from './sight.ts';
 import { applyManifest } from './steps/apply.ts';
 import { sendBurst } from './steps/burst.ts';
 import { withoutBursts, writeShares } from './steps/burst-evidence.ts';
-import { judgeShares, type SharesCheck } from './steps/choices.ts';
+import { isBurstCheck, isLoyaltyCheck, judgeLoyalty, judgeShares, type LoyaltyCheck, type SharesCheck } from './steps/choices.ts';
 import { EventLog } from './steps/event-log.ts';
 import { inject } from './steps/inject.ts';
 import { fits, judgeWire, type WireCheck } from './steps/judge.ts';
 import { probeFrame } from './steps/probe-frame.ts';
 import { serveAt } from './steps/serve.ts';
 import type { Shares } from './steps/shares.ts';
+import { beginsPhase, fitLines, packetsOf, probeWords, waitedFor } from './steps/step-facts.ts';
 import { allClosed, Watcher } from './steps/watcher.ts';
 import { addRules, readWork } from './steps/work-rules.ts';
 import { storyOf } from './walk.ts';
@@ -92,7 +93,7 @@ class Performer {
   readonly #say: Say;
   readonly #watcher: Watcher;
   readonly #work: string;
-  readonly #checks: (CheckResult | WireCheck | SharesCheck)[] = [];
+  readonly #checks: (CheckResult | WireCheck | SharesCheck | LoyaltyCheck)[] = [];
   readonly #phases: Phase[] = [];
   /** What `start` has started. */
   #program: { from: string; command: string; ended: Promise<Output> } | undefined;
@@ -124,7 +125,7 @@ class Performer {
   /** @param capture of everything that happens from here on */
   async begin(capture: Capture): Promise<void> {
     this.#capture = capture;
-    for (const [node, plane] of this.#instance.planes) this.#rulesBefore.set(node, await plane.rulesText(true));
+    await this.#countFromHere();
   }
   async steps(steps: readonly LabStep[]): Promise<void> {
     for (const step of steps) await this.#step(step);
@@ -140,7 +141,8 @@ class Performer {
     const all: Shares[] = [];
     const checks = this.#checks.map(check => {
       if (!('step' in check)) return check;
-      if (!('flows' in check)) return judgeWire(check, frames);
+      if (!isBurstCheck(check)) return judgeWire(check, frames);
+      if (isLoyaltyCheck(check)) return judgeLoyalty(check, frames);
       const judged = judgeShares(check, frames);
       all.push(judged.shares);
       return judged.check;
@@ -181,12 +183,13 @@ class Performer {
       case 'apply':
         this.#say(`all nodes: the objects of ${step.file}`);
         this.#checks.push(...(await applyManifest(this.#instance.proxies, this.#instance.lab.folder ?? '.', step.file)));
-        return;
+        return this.#countFromHere();
       case 'burst':
         return this.#sendBurst(step);
       case 'expect shares':
+      case 'expect loyalty':
         if (this.#burst === undefined) throw new LabError('BAD_INPUT', 'there was no burst whose shares could be counted');
-        this.#checks.push({ step, ...this.#burst });
+        this.#checks.push({ step, ...this.#burst } as SharesCheck | LoyaltyCheck);
         return;
       case 'advance':
         this.#say(`${step.node}: its clock jumps ${step.seconds} s`);
@@ -278,15 +281,19 @@ class Performer {
     this.#rulesBefore.set(node, await plane.rulesText(true));
   }
 
-  async #sendBurst({ from, packet, flows }: Extract<LabStep, { do: 'burst' }>): Promise<void> {
+  async #sendBurst({ from, packet, flows, clients }: Extract<LabStep, { do: 'burst' }>): Promise<void> {
     const planes = [...this.#instance.planes.values()];
     await Promise.all(planes.map(plane => plane.trace(false)));
-    this.#begin('burst', from, `${flows} connections from ${from} to ${packet.dst}`);
+    this.#begin(
+      'burst',
+      from,
+      `${flows} connections from ${clients.count === 1 ? from : `${clients.count} clients at ${from}`} to ${packet.dst}`,
+    );
     const keepUp = async () => this.#capture?.keepUp();
     const { topology } = this.#instance;
-    await sendBurst({ topology, netns: netnsPath(from), from, packet, flows, watcher: this.#watcher, keepUp });
+    await sendBurst({ topology, netns: netnsPath(from), from, packet, flows, clients, watcher: this.#watcher, keepUp });
     await Promise.all(planes.map(plane => plane.trace(true)));
-    this.#burst = { phase: this.#phases.at(-1)!, packet, flows };
+    this.#burst = { phase: this.#phases.at(-1)!, packet, flows, clients };
   }
 
   async #awaitHop(hop: string, expected: Expectation): Promise<void> {
@@ -296,6 +303,11 @@ class Performer {
   }
 
   /** The program is gone when it has closed its end; the other end's FIN may still be on its way. */
+  /** Rules that are written anew count from 0. */
+  async #countFromHere(): Promise<void> {
+    for (const [node, plane] of this.#instance.planes) this.#rulesBefore.set(node, await plane.rulesText(true));
+  }
+
   async #connectionsEnd(hop: string): Promise<void> {
     const opened = () => this.#watcher.at(hop).some(s => s.flags?.includes('SYN') === true);
     if (await this.#watcher.until(opened, PATIENCE_MS / 6)) await this.#watcher.until(() => allClosed(this.#watcher.at(hop)), PATIENCE_MS);
@@ -352,34 +364,6 @@ class Performer {
       await this.#watcher.during(new Promise(resolve => setTimeout(resolve, 50)));
     }
   }
-}
-
-/** Counter of the first rule that fits, from the text of `iptables-save -c`. */
-function packetsOf(rule: RegExp, text: string): number | undefined {
-  const line = text.split('\n').find(l => rule.test(l));
-  return line === undefined ? undefined : Number(/^\[(\d+):/.exec(line)?.[1] ?? 0);
-}
-/** What came before such a step is over. */
-const beginsPhase: ReadonlySet<LabStep['do']> = new Set(['probe', 'converse', 'start', 'burst', 'advance']);
-
-/** Hops where a step waits for something. */
-const waitedFor = (steps: readonly LabStep[]): Set<string> =>
-  new Set(
-    steps.flatMap(step => {
-      if (step.do === 'expect hop') return [step.hop];
-      if (step.do === 'on plane') return [...waitedFor(step.steps)];
-      return step.do === 'converse' || step.do === 'start' || step.do === 'burst' ? [`${step.from}/eth0`] : [];
-    }),
-  );
-
-/** `tcp`, `tcp FIN,ACK`, `udp`. A SYN is what a TCP probe is unless it says more. */
-const probeWords = (packet: ProbePacket): string =>
-  packet.protocol === 'tcp' && packet.flags !== 'SYN' ? `tcp ${packet.flags}` : packet.protocol;
-
-/** One line for each, in this order. */
-function fitLines(text: string, wanted: readonly RegExp[]): boolean {
-  const lines = text.split('\n').filter(Boolean);
-  return lines.length === wanted.length && lines.every((line, i) => wanted[i]!.test(line));
 }
 
 /** Real time, never later than the kernel's stamp of what is sent after it. */

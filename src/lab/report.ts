@@ -76,6 +76,7 @@ function checkLines(label: string, result: RunResult): ReportLine[] {
   const summary = `${label}: ${result.checks.length - failed.length} of ${result.checks.length} checks hold`;
   return [
     { text: summary, tone: failed.length === 0 ? 'good' : 'bad' },
+    ...result.checks.flatMap(check => (check.ok && check.figure !== undefined ? [{ text: `  ${check.at}: ${check.figure}` }] : [])),
     ...failed.flatMap(check => [
       { text: `  FAILED at ${check.at}: ${check.text}`, tone: 'bad' as const },
       { text: `    it was: ${check.saw}` },

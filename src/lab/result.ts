@@ -9,6 +9,8 @@ export interface CheckResult {
   ok: boolean;
   /** What was there instead, when it is not as expected. */
   saw?: string;
+  /** What was counted: worth a line also when it is as expected. */
+  figure?: string;
 }
 
 /** One hop on the way of the first probe, or of the answer to it. */

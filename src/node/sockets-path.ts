@@ -74,13 +74,16 @@ function nodeAddresses(d: RouterDescription): number[] {
   return [...new Set(all)];
 }
 
+/** What a kernel node would reach by `lo`, with its MTU of 65536: a socket offers this MSS there. */
+const LOOPBACK_MSS = 65_495;
+
 /** The router's routes, each with the source that the router would prefer. */
 function routeCommands(d: RouterDescription, dev: string): string[] {
   const lines: string[] = [];
-  const add = (to: string, src: number | undefined) =>
-    lines.push(`route replace ${to} dev ${dev}${src === undefined ? '' : ` src ${formatIpv4(src)}`} table ${TABLE}`);
-  add('127.0.0.0/8', (127 << 24) | 1);
-  for (const own of nodeAddresses(d)) add(formatIpv4(own), own);
+  const add = (to: string, src: number | undefined, more = '') =>
+    lines.push(`route replace ${to} dev ${dev}${src === undefined ? '' : ` src ${formatIpv4(src)}`} table ${TABLE}${more}`);
+  add('127.0.0.0/8', (127 << 24) | 1, ` advmss ${LOOPBACK_MSS}`);
+  for (const own of nodeAddresses(d)) add(formatIpv4(own), own, ` advmss ${LOOPBACK_MSS}`);
   for (const port of [...d.ports, ...d.vxlan])
     for (const text of port.addresses) {
       const a = parseCidr(text);

@@ -1,10 +1,11 @@
 /** Many connections, one after the other: the same probe from as many source ports, each with a sequence number of its own. */
+import { formatIpv4, parseIpv4 } from '../../base/address.ts';
 import { LabError } from '../../base/errors.ts';
 import { PacketSocket } from '../../device/packet-socket.ts';
 import { type Arena, arena } from '../../os/memory.ts';
 import { insideNetns } from '../../os/netns.ts';
 import { Packet } from '../../packet/packet.ts';
-import type { ProbePacket } from '../definition.ts';
+import type { Clients, ProbePacket } from '../definition.ts';
 import type { Sight } from '../sight.ts';
 import type { Topology } from '../topology/model.ts';
 import { probeFrame } from './probe-frame.ts';
@@ -24,6 +25,7 @@ export interface Burst {
   from: string;
   packet: TcpProbe;
   flows: number;
+  clients: Clients;
   /** Looks at the sender's interface: a connection is answered by SYN,ACK or RST. */
   watcher: Watcher;
   /** Whoever captures this has seen what there was. */
@@ -31,8 +33,9 @@ export interface Burst {
 }
 
 /** NAT changes ports and addresses and leaves the sequence number alone: it tells at every hop which connection a SYN is of. */
-export const flowPacket = (packet: TcpProbe, flow: number): TcpProbe => ({
+export const flowPacket = (packet: TcpProbe, flow: number, { first, count }: Clients): TcpProbe => ({
   ...packet,
+  ...(first !== undefined && { src: formatIpv4(parseIpv4(first) + (flow % count)) }),
   srcPort: packet.srcPort + flow,
   seq: packet.seq + flow,
 });
@@ -41,7 +44,7 @@ export const flowOf = (packet: TcpProbe, flows: number, seq: number): number =>
   seq >= packet.seq && seq < packet.seq + flows ? seq - packet.seq : -1;
 
 /** Sends as fast as answers come and the capture keeps up; what is not answered is not waited for twice. @throws LabError DEVICE, NETNS_EPERM, OS */
-export async function sendBurst({ topology, netns, from, packet, flows, watcher, keepUp }: Burst): Promise<void> {
+export async function sendBurst({ topology, netns, from, packet, flows, clients, watcher, keepUp }: Burst): Promise<void> {
   const socket = insideNetns(netns, () => new PacketSocket('eth0', { frames: 64 }));
   try {
     const memory = arena(AT_ONCE * LARGEST_FRAME);
@@ -50,7 +53,7 @@ export async function sendBurst({ topology, netns, from, packet, flows, watcher,
     for (let sent = 0; sent < flows; ) {
       const until = Math.min(sent + AT_ONCE, flows);
       for (let slot = 0; sent < until; slot++, sent++)
-        place(socket, memory, slot * LARGEST_FRAME, probeFrame(topology, from, flowPacket(packet, sent), sent));
+        place(socket, memory, slot * LARGEST_FRAME, probeFrame(topology, from, flowPacket(packet, sent, clients), sent));
       socket.flush();
       if (socket.failure !== undefined) throw socket.failure;
       if (!(await watcher.until(() => answers.count() >= sent - lost, ANSWER_MS))) lost = sent - answers.count();

@@ -25,7 +25,8 @@ const NOBODY = new Uint8Array(6);
 /** @param number of the probe in its exercise, from 1 @throws LabError BAD_INPUT */
 export function probeFrame(topology: Topology, from: string, packet: ProbePacket, number = 1): Uint8Array {
   const sender = senderOf(topology, from);
-  const source = parseCidr(sender.addresses[0]!).address;
+  const own = parseCidr(sender.addresses[0]!).address;
+  const source = packet.protocol === 'tcp' && packet.src !== undefined ? parseIpv4(packet.src) : own;
   const [host, port] = packet.dst.split(':');
   const destination = parseIpv4(host!);
   if (packet.protocol === 'arp') return arpRequest(sender, source, destination);

@@ -16,7 +16,8 @@ export interface Described {
   dst: string;
   ttl: number;
   id: number;
-  protocol: 'tcp' | 'udp' | 'icmp-error';
+  /** An echo's identifier is `srcPort`. */
+  protocol: 'tcp' | 'udp' | 'echo-request' | 'icmp-error';
   srcPort: number;
   dstPort: number;
   seq: number;
@@ -49,7 +50,8 @@ export function packetBytes(d: Described): Uint8Array {
   } else if (d.protocol === 'udp') {
     udp.encode({ srcPort: d.srcPort, dstPort: d.dstPort, length: l4Length, checksum: 0 }, b, at);
     udp.setChecksum(b, at, checksum.finish(checksum.add(sum, b, at, b.length)) || 0xffff);
-  } else icmp.finish(b, at, b.length, icmp.Type.DestUnreachable, icmp.Unreachable.Port, 0);
+  } else if (d.protocol === 'echo-request') icmp.finish(b, at, b.length, icmp.Type.Echo, 0, (d.srcPort << 16) | 1);
+  else icmp.finish(b, at, b.length, icmp.Type.DestUnreachable, icmp.Unreachable.Port, 0);
   return b;
 }
 
