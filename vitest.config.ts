@@ -5,7 +5,7 @@ const long = [
   'test/labs/{03,05,06,13}-*.test.ts',
   'test/labs/readme.test.ts',
   'test/labs/run.test.ts',
-  'test/labs/overlay.test.ts',
+  'test/labs/{overlay,membership}.test.ts',
   'test/integration/bench/**',
   'test/integration/load/**',
   'test/integration/judge/random.test.ts',
