@@ -42,6 +42,8 @@ export class Packet {
   /** Bridge ports by the same numbering (`physdev`), 0 = not bridged. */
   physIn = 0;
   physOut = 0;
+  /** A bridge forwards it to the MAC that it bears: no next hop is looked for. */
+  macStands = false;
   type = 0;
 
   /** Netfilter's per-packet state: fwmark, conntrack entry (-1 = none), its `CtInfo`, TRACE flag, priority of CLASSIFY. */
@@ -117,6 +119,7 @@ export class Packet {
     this.oif = from.oif;
     this.physIn = from.physIn;
     this.physOut = from.physOut;
+    this.macStands = from.macStands;
     this.type = from.type;
     this.mark = from.mark;
     this.ct = from.ct;
@@ -148,6 +151,7 @@ export class Packet {
     this.oif = 0;
     this.physIn = 0;
     this.physOut = 0;
+    this.macStands = false;
     this.type = PacketType.Host;
     this.mark = 0;
     this.ct = -1;

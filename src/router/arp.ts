@@ -1,12 +1,14 @@
 /**
  * ARP both ways (RFC 826; `arp_process` and `arp_solicit`, `net/ipv4/arp.c`): answers for the node's addresses, learns from what it
- * hears, asks for next hops. On a bridge whose pods are isolated it also answers for the pods, once it knows that they are there.
+ * hears, asks for next hops. On a bridge whose pods do not hear each other it also answers for the pods, with their own MACs, once it knows that
+ * they are there.
  */
 import type { Ipv4 } from '../base/address.ts';
 import { isLoopback, isMulticast } from '../base/address.ts';
 import { DropReason } from '../base/drop-reason.ts';
 import { type Packet, PacketType } from '../packet/packet.ts';
 import * as arp from '../wire/arp.ts';
+import { copy } from '../wire/bytes.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { RouteType } from './fib.ts';
@@ -80,15 +82,23 @@ function answerForPod(plane: Plane, iif: Interface, b: Uint8Array, sha: number, 
   plane.neighbours.learn(iif.id, spa, b, sha, false, true);
   const entry = plane.neighbours.use(iif.id, tpa);
   if (entry === -1) return;
-  if (plane.neighbours.isValid(entry)) {
-    sendReply(plane, iif, tpa, b, sha, spa);
-    return;
-  }
   const reply = plane.arena.take(FRAME_LEN);
   if (reply === null) return;
   writeReply(reply, iif, tpa, b, sha, spa);
+  if (plane.neighbours.isValid(entry)) {
+    sendForPod(plane, reply, entry);
+    return;
+  }
   const pushedOut = plane.neighbours.wait(entry, reply);
   if (pushedOut !== null) plane.spend(pushedOut);
+}
+
+/** An answer for the pod that neighbour `entry` is: as if it came from there. */
+export function sendForPod(plane: Plane, reply: Packet, entry: number): void {
+  const { macs } = plane.neighbours;
+  ethernet.setSrc(reply.bytes, reply.l3 - ethernet.HEADER_LEN, macs, entry * 6);
+  copy(macs, entry * 6, reply.bytes, arp.shaAt(reply.l3), 6);
+  transmitFrame(plane, reply, plane.interface(reply.oif));
 }
 
 function sendReply(plane: Plane, iif: Interface, address: Ipv4, b: Uint8Array, toMac: number, to: Ipv4): void {

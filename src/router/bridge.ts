@@ -1,11 +1,12 @@
 /**
- * Traits of a real bridge that pods meet, for a tap that stands for the bridge (`cni0`): with `bridge-nf-call-iptables` the bridge's
- * ports are isolated and all that pods send to each other comes here, where it is forwarded as the bridge would: through PREROUTING,
- * FORWARD and POSTROUTING, but with its TTL and its sender's MAC kept, and never back to the port it came from unless that port is in
- * hairpin mode (`br_nf_pre_routing_finish`, `should_deliver`). Without it the bridge keeps pod-to-pod frames to itself.
+ * Traits of a real bridge that pods meet, for a tap that stands for the bridge (`cni0`): with `bridge-nf-call-iptables` all that pods
+ * send to each other comes here, where it is forwarded as the bridge would: through PREROUTING, FORWARD and POSTROUTING, but with its TTL
+ * and its sender's MAC kept, and never back to the port it came from unless that port is in hairpin mode (`br_nf_pre_routing_finish`,
+ * `should_deliver`). What PREROUTING has given another destination goes to the MAC of that, all else to the one that it bears; what was
+ * sent to the bridge's own MAC and kept its destination is the node's to route. Without it the bridge keeps pod-to-pod frames to itself.
  */
 import { DropReason } from '../base/drop-reason.ts';
-import type { Packet } from '../packet/packet.ts';
+import { type Packet, PacketType } from '../packet/packet.ts';
 import { Hook } from '../packet/verdict.ts';
 import { same } from '../wire/bytes.ts';
 import * as ethernet from '../wire/ethernet.ts';
@@ -24,24 +25,41 @@ export interface BridgePort {
 export const callsRules = (plane: Plane, iif: number): boolean =>
   plane.bridge[iif]?.nfCall === true && plane.sysctls.node.bridge_nf_call_iptables !== 0;
 
+/** Does the bridge's tap show frames of one pod for another? */
+export const isBetweenPorts = (plane: Plane, p: Packet): boolean => p.type === PacketType.OtherHost && plane.bridge[p.iif]?.nfCall === true;
+
+/** A frame for another port of the bridge goes there as it is. @returns the rest of its way */
+export function betweenPorts(plane: Plane, p: Packet): Step {
+  if (bearsOneMac(p) && !hairpins(plane.bridge[p.iif]!, p)) return plane.drop(p, DropReason.BridgeHairpin);
+  p.oif = p.iif;
+  p.physIn = p.iif;
+  p.physOut = p.iif;
+  p.macStands = true;
+  return callsRules(plane, p.iif) ? Step.Bridge : Step.Resume;
+}
+
 /**
- * Does this packet, whose destination is settled, stay at layer 2? Then the bridge's own interface never sees it: with the rules called
- * at layer 2, `cni0` shows what goes up to the node, after PREROUTING, and nothing of what pods say to each other.
+ * Is a packet that PREROUTING has given another destination for a neighbour on the bridge? Then the bridge's own interface never sees it:
+ * with the rules called at layer 2, `cni0` shows what goes up to the node, after PREROUTING, and nothing of what pods say to each other.
  */
-export function staysInBridge(plane: Plane, p: Packet): boolean {
-  if (!callsRules(plane, p.iif)) return false;
+export function leadsBack(plane: Plane, p: Packet): boolean {
   const route = plane.fib.lookup(ipv4.dst(p.bytes, p.l3), p.mark);
   return route !== -1 && plane.fib.type[route] === RouteType.Unicast && plane.fib.oif[route] === p.iif && plane.fib.via[route] === 0;
 }
 
 /** A frame that may not leave ends here, before FORWARD (`should_deliver` stands in front of `br_forward_finish`): no rule sees it. */
 export function bridge(plane: Plane, p: Packet): Step {
-  if (goesToItsSender(p) && !hairpins(plane.bridge[p.iif]!, p)) return plane.drop(p, DropReason.BridgeHairpin);
+  if (!p.macStands && goesToItsSender(p) && !hairpins(plane.bridge[p.iif]!, p)) return plane.drop(p, DropReason.BridgeHairpin);
   p.physIn = p.iif;
   p.physOut = p.oif;
   if (!plane.passes(Hook.Forward, p)) return Step.Done;
   return Step.Egress;
 }
+
+const bearsOneMac = (p: Packet): boolean => {
+  const at = p.l3 - ethernet.HEADER_LEN;
+  return same(p.bytes, ethernet.srcAt(at), p.bytes, at, 6);
+};
 
 /** DNAT has chosen the pod that asks. Known before the MAC of the next hop is. */
 const goesToItsSender = (p: Packet): boolean => ipv4.src(p.bytes, p.l3) === ipv4.dst(p.bytes, p.l3);

@@ -47,6 +47,7 @@ const takesSegments = (oif: Interface): boolean => oif.link === Link.Vxlan || oi
 
 /** `ip_finish_output2`: the MAC of the next hop, or a place in the queue of those who wait for it. */
 function resolve(plane: Plane, p: Packet, oif: Interface): Step {
+  if (p.macStands) return transmit(plane, p, oif);
   if (p.l3 - ethernet.HEADER_LEN < p.floor) return copyOut(plane, p, Step.Resume);
   if (isBroadcast(plane, p.nextHop, oif)) {
     ethernet.setDst(p.bytes, p.l3 - ethernet.HEADER_LEN, ethernet.BROADCAST);

@@ -8,7 +8,7 @@ import { type Packet, PacketType } from '../packet/packet.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as arp from './arp.ts';
-import { bridge, callsRules } from './bridge.ts';
+import { bridge, callsRules, isBetweenPorts } from './bridge.ts';
 import { deliver } from './deliver.ts';
 import { egress, sendOut, sendTo } from './egress.ts';
 import { forward } from './forward.ts';
@@ -35,8 +35,8 @@ export function frameIn(plane: Plane, p: Packet, iif: Interface): void {
   }
   p.l3 = p.start + ethernet.HEADER_LEN;
   const type = ethernet.type(p.bytes, p.start);
-  // A bridge whose frames go through the rules shows them behind PREROUTING (`receive.ts`).
-  const later = type === ethernet.EtherType.Ipv4 && callsRules(plane, p.iif);
+  // A bridge whose frames go through the rules shows them behind PREROUTING (`receive.ts`), and those for another port never.
+  const later = type === ethernet.EtherType.Ipv4 && (callsRules(plane, p.iif) || isBetweenPorts(plane, p));
   if (plane.tracer !== null && !later) plane.tracer.arrive(p);
   if (type === ethernet.EtherType.Ipv4) run(plane, p, Step.Receive);
   else if (type === ethernet.EtherType.Arp) arp.arrive(plane, p);
@@ -70,10 +70,10 @@ export function runWaiting(plane: Plane): void {
   }
 }
 
-/** A neighbour answered: what waited for it goes on. An ARP answer that was held for it is sent as it stands. */
+/** A neighbour answered: what waited for it goes on. An ARP answer that was held for it is sent in its name. */
 export function resume(plane: Plane, p: Packet, entry: number): void {
   if (!arp.isIpv4(p)) {
-    arp.transmitFrame(plane, p, plane.interface(p.oif));
+    arp.sendForPod(plane, p, entry);
     return;
   }
   if (sendTo(plane, p, entry) === Step.Output) run(plane, p, Step.Output);

@@ -5,7 +5,7 @@ import { type Packet, PacketType } from '../packet/packet.ts';
 import { Hook } from '../packet/verdict.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
-import { callsRules, staysInBridge } from './bridge.ts';
+import { betweenPorts, callsRules, isBetweenPorts, leadsBack } from './bridge.ts';
 import { RouteType } from './fib.ts';
 import { sendError } from './icmp-error.ts';
 import type { Interface } from './interface.ts';
@@ -14,19 +14,34 @@ import { type Plane, Step } from './plane.ts';
 import { ALL_HOSTS, checkAddresses, validateSource } from './source-check.ts';
 
 export function receive(plane: Plane, p: Packet): Step {
-  if (p.type === PacketType.OtherHost) return plane.drop(p, DropReason.OtherHost);
+  const isForPort = isBetweenPorts(plane, p);
+  if (p.type === PacketType.OtherHost && !isForPort) return plane.drop(p, DropReason.OtherHost);
   const bad = ipv4.check(p.bytes, p.l3, p.end);
   if (bad !== DropReason.None) return plane.drop(p, bad);
   p.end = p.l3 + ipv4.totalLength(p.bytes, p.l3);
   p.l4 = p.l3 + ipv4.headerLength(p.bytes, p.l3);
+  if (callsRules(plane, p.iif)) return receiveInBridge(plane, p, isForPort);
+  if (isForPort) return betweenPorts(plane, p);
 
   const { flows } = plane.hooks;
   if (flows?.takes(plane, p)) {
     const step = flows.prerouting(plane, p);
     if (step !== Step.Receive) return step;
   } else if (!plane.passes(Hook.Prerouting, p)) return Step.Done;
-  if (plane.tracer !== null && callsRules(plane, p.iif) && !staysInBridge(plane, p)) plane.tracer.arrive(p);
   return routeInput(plane, p);
+}
+
+/** The rules are asked while the frame is still in the bridge (`br_nf_pre_routing`): what becomes of it depends on what they have written. */
+function receiveInBridge(plane: Plane, p: Packet, isForPort: boolean): Step {
+  const dst = ipv4.dst(p.bytes, p.l3);
+  if (isForPort) p.type = PacketType.Host;
+  if (!plane.passes(Hook.Prerouting, p)) return Step.Done;
+  const isTranslated = ipv4.dst(p.bytes, p.l3) !== dst;
+  if (isForPort && !isTranslated) return betweenPorts(plane, p);
+  const staysInBridge = isTranslated && leadsBack(plane, p);
+  if (plane.tracer !== null && !staysInBridge) plane.tracer.arrive(p);
+  const next = routeInput(plane, p);
+  return next === Step.Forward && staysInBridge ? Step.Bridge : next;
 }
 
 /** Where does it go? Addresses are read again: PREROUTING may have changed them. */
@@ -62,7 +77,7 @@ function routeInput(plane: Plane, p: Packet): Step {
   p.nextHop = via === 0 ? dst : via;
   p.prefSrc = plane.fib.prefSrc[route]!;
   if (!optionsHold(plane, p, false)) return Step.Done;
-  return oif === p.iif && via === 0 && callsRules(plane, p.iif) ? Step.Bridge : Step.Forward;
+  return Step.Forward;
 }
 
 /** A frame for many with a packet for one (RFC 1122 section 3.3.6), where `drop_unicast_in_l2_multicast` refuses it. */

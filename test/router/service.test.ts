@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as ethernet from '../../src/wire/ethernet.ts';
-import { icmpFrame, tcpFrame, tell, udpFrame } from './frames.ts';
+import { arpFrame, icmpFrame, tcpFrame, tell, udpFrame } from './frames.ts';
 import { world } from './world.ts';
 
 const UP = '02:00:00:00:00:01'; // upstream on the node network
@@ -168,7 +168,7 @@ describe('pods on one bridge', () => {
     expect(w.send('cni0', syn)).toEqual([`cni0: ${POD}>${POD6} tcp 10.244.1.5:40000>10.244.1.6:8080 S ttl 64`]);
     const answer = tcpFrame({
       srcMac: POD6,
-      dstMac: CNI,
+      dstMac: POD,
       src: '10.244.1.6',
       dst: '10.244.1.5',
       sport: 8080,
@@ -177,6 +177,50 @@ describe('pods on one bridge', () => {
       ack: 1001,
     });
     expect(w.send('cni0', answer)).toEqual([`cni0: ${POD6}>${POD} tcp 10.96.0.80:80>10.244.1.5:40000 SA ttl 64`]);
+  });
+
+  describe('a pod that asks its neighbour', () => {
+    const ask = (over: { dstMac?: string } = {}) =>
+      tcpFrame({ srcMac: POD, dstMac: POD6, src: '10.244.1.5', dst: '10.244.1.6', sport: 1, dport: 2, flags: 'S', ...over });
+    const forward = (rule: string) => `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${rule}\nCOMMIT\n`;
+
+    test('by its MAC: bridged as it is, through the rules', () => {
+      const w = world(node1(), forward('-A FORWARD -d 10.244.1.6/32 -p tcp -m tcp --dport 3 -j DROP'));
+      expect(w.send('cni0', ask())).toEqual([`cni0: ${POD}>${POD6} tcp 10.244.1.5:1>10.244.1.6:2 S ttl 64`]);
+      w.load(forward('-A FORWARD -d 10.244.1.6/32 -p tcp -m tcp --dport 2 -j DROP'));
+      expect(w.send('cni0', ask())).toEqual([]);
+      expect(w.drops()).toEqual({ NETFILTER_DROP: 1 });
+    });
+
+    test('by its MAC, with the rules not called: bridged past them', () => {
+      const w = world(node1(), forward('-A FORWARD -d 10.244.1.6/32 -j DROP'));
+      w.plane.sysctls.set('net.bridge.bridge-nf-call-iptables', 0);
+      expect(w.send('cni0', ask())).toEqual([`cni0: ${POD}>${POD6} tcp 10.244.1.5:1>10.244.1.6:2 S ttl 64`]);
+    });
+
+    test("by the gateway's MAC: routed back by the node, which takes one off the TTL and tells of the shorter way", () => {
+      const w = world(node1());
+      expect(w.send('cni0', ask({ dstMac: CNI }))).toContain(`cni0: ${CNI}>${POD6} tcp 10.244.1.5:1>10.244.1.6:2 S ttl 63`);
+    });
+
+    test('by its own MAC: only where its port is in hairpin mode', () => {
+      const own = ask({ dstMac: POD });
+      const off = world(node1());
+      expect(off.send('cni0', own)).toEqual([]);
+      expect(off.drops()).toEqual({ BRIDGE_HAIRPIN: 1 });
+      expect(world(node1({ hairpin: true })).send('cni0', own)).toEqual([`cni0: ${POD}>${POD} tcp 10.244.1.5:1>10.244.1.6:2 S ttl 64`]);
+    });
+
+    test('learns its MAC from the router, which answers in its name', () => {
+      const w = world(node1());
+      w.send('cni0', arpFrame({ op: 'request', sha: POD, spa: '10.244.1.5', tpa: '10.244.1.6' }));
+      expect(w.last.map(sent => tell(sent.bytes))).toEqual([`${POD6}>${POD} arp 10.244.1.6 is-at ${POD6} to 10.244.1.5`]);
+      const unknown = '10.244.1.7';
+      const mac = '02:00:00:00:01:07';
+      w.send('cni0', arpFrame({ op: 'request', sha: POD, spa: '10.244.1.5', tpa: unknown }));
+      w.send('cni0', arpFrame({ op: 'reply', sha: mac, spa: unknown, tha: CNI, tpa: '10.244.1.1' }));
+      expect(w.last.map(sent => tell(sent.bytes))).toEqual([`${mac}>${POD} arp ${unknown} is-at ${mac} to 10.244.1.5`]);
+    });
   });
 
   test('without it the packet is routed: one off the TTL, the bridge as sender; no redirect, for its destination was translated', () => {

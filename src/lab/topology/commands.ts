@@ -29,7 +29,13 @@ export function buildSteps({ namespaces, wires, standing = [] }: Part): Step[] {
       ],
     },
     { name: 'flannel', parallel: namespaces.filter(isKernelNode).map(ns => flannel(ns.name, ns.node!)) },
-    { name: 'taps', parallel: namespaces.filter(hasTap).map(ns => tap(ns.name, ns.node!)) },
+    {
+      name: 'taps',
+      parallel: [
+        ...namespaces.filter(hasTap).map(ns => [...tap(ns.name, ns.node!), ...fromPodToTap(ns.name, wires)]),
+        ...standing.map(name => fromPodToTap(name, wires)).filter(commands => commands.length > 0),
+      ],
+    },
   ];
   return steps.filter(step => step.parallel.length > 0);
 }
@@ -97,6 +103,28 @@ function tap(namespace: string, node: Node): Command[] {
     offloadOff(namespace, TAP),
     silence(namespace, 'cni0'),
     { tool: 'bridge', namespace, lines: [`fdb replace ${macFor('pod', gateway)} dev ${TAP} master static`] },
+  ];
+}
+
+/**
+ * Where the rules are called at layer 2, frames between pods must come by the router, although they bear the other pod's MAC: what is for one
+ * receiver is taken to the tap before the bridge sees it. The bridge is told where the pods are, since it hears little of them itself.
+ */
+function fromPodToTap(namespace: string, wires: readonly Wire[]): Command[] {
+  const ends = wires.flatMap(({ ends: [a, b] }) => [
+    { port: a, mac: b.mac },
+    { port: b, mac: a.mac },
+  ]);
+  const pods = ends.filter(({ port }) => port.namespace === namespace && port.isolated);
+  if (pods.length === 0) return [];
+  const chains = pods.map(
+    ({ port: { name } }) =>
+      `add chain netdev between_pods ${name} { type filter hook ingress device ${name} priority -500; }; ` +
+      `add rule netdev between_pods ${name} ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 fwd to "${TAP}"`,
+  );
+  return [
+    { tool: 'bridge', namespace, lines: pods.map(({ port, mac }) => `fdb replace ${mac} dev ${port.name} master static`) },
+    { tool: 'exec', namespace, argv: ['nft', ['add table netdev between_pods', ...chains].join('; ')] },
   ];
 }
 
