@@ -23,6 +23,7 @@ export function fragmentSweep(plane: Plane): () => void {
 
 /** @param frame its first fragment; it was routed nowhere yet, so it is asked now whether it would be for this node */
 function tellSender(plane: Plane, frame: Uint8Array, l3: number, iif: number): void {
+  if (iif === 0) return; // a process of this node has sent it
   const src = ipv4.src(frame, l3);
   const dst = ipv4.dst(frame, l3);
   const from = plane.interface(iif);
