@@ -323,7 +323,11 @@ class Walk {
   }
 
   /** conntrack sees an answer to connection `ct`, and nobody else does. @param d what it answers, but for its ends and flags */
-  #answer(d: DescribedPacket, ct: number, numbers = { seq: SEQUENCE.server, ack: SEQUENCE.client + 1 }): void {
+  #answer(
+    d: DescribedPacket,
+    ct: number,
+    numbers: { seq: number; ack: number } = { seq: SEQUENCE.server, ack: SEQUENCE.client + 1 },
+  ): void {
     const { conntrack } = this.#node;
     const reply = packetBytes({
       ...d,
