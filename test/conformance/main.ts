@@ -1,23 +1,37 @@
 /**
- * `npm run conformance -- DIR [--set NAME]... [--json]`: tries the cases of a conformance directory (KUBEHOP_CONFORMANCE stands in for
+ * `npm run conformance -- DIR [--set NAME]... [--json] [--on kernel]`: tries the cases of a conformance directory (KUBEHOP_CONFORMANCE stands in for
  * DIR). Prints one line for each set, then what failed and what is not supported. Ends with 1 when a case failed, 2 when called wrongly.
+ * With `--on kernel` Linux is tried in place of the router: a wrong case is told from a wrong router.
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { filesOf, readFile, runSet, type SetReport, toJson, toText } from './run.ts';
-import { sets } from './sets/index.ts';
+import { sets as routerSets } from './sets/index.ts';
 
 function usage(message: string): never {
-  console.error(`error: ${message}\nusage: npm run conformance -- DIR [--set NAME]... [--json]`);
+  console.error(`error: ${message}\nusage: npm run conformance -- DIR [--set NAME]... [--json] [--on router|kernel]`);
   process.exit(2);
 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { set: { type: 'string', multiple: true, default: [] }, json: { type: 'boolean', default: false } },
+  options: {
+    set: { type: 'string', multiple: true, default: [] },
+    json: { type: 'boolean', default: false },
+    on: { type: 'string', default: 'router' },
+  },
 });
 const directory = positionals[0] ?? process.env.KUBEHOP_CONFORMANCE ?? usage('no directory: name it or set KUBEHOP_CONFORMANCE');
 if (!existsSync(directory)) usage(`no such directory: ${directory}`);
+if (values.on !== 'router' && values.on !== 'kernel') usage(`--on "${values.on}": there are router and kernel`);
+let sets = routerSets;
+if (values.on === 'kernel') {
+  // Loaded when it is wanted: it reaches into the system.
+  const [{ enterKernel }, { kernelSets }] = await Promise.all([import('./kernel/enter.ts'), import('./kernel/sets.ts')]);
+  const status = enterKernel();
+  if (status !== undefined) process.exit(status);
+  sets = kernelSets;
+}
 for (const name of values.set)
   if (!sets.some(s => s.name === name)) usage(`no set "${name}": there are ${sets.map(s => s.name).join(', ')}`);
 

@@ -1,7 +1,8 @@
 /** Runs conformance sets over a directory and tells what came out. Reads files; prints nothing. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ConformanceFile, type ConformanceSet, failed, type Verdict } from './set.ts';
+import { closeHosts, NotHere } from './net/plane.ts';
+import { type ConformanceFile, type ConformanceSet, failed, unsupported, type Verdict } from './set.ts';
 
 export interface SetReport {
   readonly name: string;
@@ -20,7 +21,12 @@ export async function runSet(set: ConformanceSet, file: ConformanceFile): Promis
       verdict = await set.check(c, file);
     } catch (error) {
       // A case that breaks its set is a failure of the case, and the rest is still worth knowing.
-      verdict = failed(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      verdict =
+        error instanceof NotHere
+          ? unsupported(error.message)
+          : failed(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    } finally {
+      closeHosts();
     }
     if (verdict.kind === 'passed') good++;
     else (verdict.kind === 'failed' ? bad : not).push({ id: c.id, why: verdict.why });

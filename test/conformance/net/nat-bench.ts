@@ -59,6 +59,6 @@ export class NatBench {
   }
   /** Is the connection still known? */
   knows({ packet }: Attempt): boolean {
-    return entryOf(this.net.router, packet) >= 0;
+    return entryOf(this.net.router, packet) !== undefined;
   }
 }

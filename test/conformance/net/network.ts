@@ -4,7 +4,7 @@
  */
 import { formatMac } from '../../../src/base/address.ts';
 import type { Host, Out } from './host.ts';
-import { RouterHost } from './router-host.ts';
+import type { RuledHost } from './ruled-host.ts';
 import { type Sight, sightOf, tellSight } from './sight.ts';
 
 /** An IPv4 packet on a wire. */
@@ -16,6 +16,8 @@ export interface WireSight {
 
 /** Events of one action: more than this is a loop. */
 const MOST_EVENTS = 200_000;
+
+const isRuled = (host: Host): host is RuledHost => 'iptables' in host;
 
 export class Network {
   readonly hosts = new Map<string, Host>();
@@ -43,9 +45,9 @@ export class Network {
     if (!host) throw new Error(`no host "${name}": there are ${[...this.hosts.keys()].join(', ')}`);
     return host;
   }
-  router(name: string): RouterHost {
+  router(name: string): RuledHost {
     const host = this.host(name);
-    if (!(host instanceof RouterHost)) throw new Error(`"${name}" has no rules`);
+    if (!isRuled(host)) throw new Error(`"${name}" has no rules`);
     return host;
   }
   /** Who has an address. */
@@ -58,7 +60,7 @@ export class Network {
     this.wire = [];
     for (const host of this.hosts.values()) {
       host.stack.got = [];
-      if (host instanceof RouterHost) host.hooks = [];
+      if (isRuled(host)) host.hooks = [];
     }
   }
 

@@ -1,46 +1,33 @@
 /** The router under test as a host: rules by commands of iptables, its own sockets behind the TUN, and a view of each hook. */
 import { formatIpv4, parseIpv4 } from '../../../src/base/address.ts';
+import { type EntryView, viewOf } from '../../../src/conntrack/text/view.ts';
 import type { ProgramText, RuleText } from '../../../src/netfilter/execute/program-text.ts';
 import { EMPTY_RULE_SET, type RuleSet } from '../../../src/netfilter/ruleset.ts';
 import { runCommandLine } from '../../../src/netfilter/text/command-line.ts';
 import { readRuleSet } from '../../../src/netfilter/text/read.ts';
+import { setSysctl } from '../../../src/node/build.ts';
 import { CtInfo, type Packet } from '../../../src/packet/packet.ts';
-import { type Hook, Verdict } from '../../../src/packet/verdict.ts';
+import { Verdict } from '../../../src/packet/verdict.ts';
 import { RouteType } from '../../../src/router/fib.ts';
 import { type World, world } from '../../router/world.ts';
-import type { Host, HostSpec, Out } from './host.ts';
-import { type Sight, sightOf } from './sight.ts';
+import type { HostSpec, Out } from './host.ts';
+import type { HookSight, RuledHost, RuledHostOptions } from './ruled-host.ts';
+import { sightOf } from './sight.ts';
 import { Stack } from './stack.ts';
 
-/** A packet as it left a hook. */
-export interface HookSight {
-  readonly hook: Hook;
-  readonly verdict: Verdict;
-  readonly packet: Sight;
-  readonly mark: number;
-  /** Interface ids. */
-  readonly iif: number;
-  readonly oif: number;
-  readonly ctstate: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED';
-  /** Zone id of the packet's entry in its original direction, 0 without entry. */
-  readonly zone: number;
-  /** Rules whose tests it passed at this hook. */
-  readonly rules: readonly RuleText[];
-}
-
-export class RouterHost implements Host {
+export class RouterHost implements RuledHost {
   readonly name: string;
   readonly spec: HostSpec;
   readonly stack = new Stack();
   readonly world: World;
   /** What passed the hooks since it was emptied. */
   hooks: HookSight[] = [];
-  ruleSet: RuleSet = EMPTY_RULE_SET;
+  #ruleSet: RuleSet = EMPTY_RULE_SET;
   #text: ProgramText | undefined;
   readonly #tun = 'tun0';
 
   /** @param sockets false: a router without a TUN, which answers for its addresses itself */
-  constructor(spec: HostSpec, { sockets = true, connections = 4096 }: { sockets?: boolean; connections?: number } = {}) {
+  constructor(spec: HostSpec, { sockets = true, connections = 4096 }: RuledHostOptions = {}) {
     this.name = spec.name;
     this.spec = spec;
     const ports = spec.interfaces.map(i => ({
@@ -63,21 +50,41 @@ export class RouterHost implements Host {
    * @throws TextError as the command line does
    */
   iptables(args: readonly string[]): void {
-    this.ruleSet = runCommandLine(args, this.ruleSet).ruleSet;
+    this.#ruleSet = runCommandLine(args, this.#ruleSet).ruleSet;
   }
   /** The text of iptables-save in place of all rules, in force at once. @throws LabError as loading does */
   load(rules: string): void {
-    this.ruleSet = readRuleSet(rules, { file: 'rules' }).ruleSet;
+    this.#ruleSet = readRuleSet(rules, { file: 'rules' }).ruleSet;
+    this.commit();
+  }
+  install(rules: RuleSet): void {
+    this.#ruleSet = rules;
     this.commit();
   }
   /** @throws LabError when the rules cannot be executed */
   commit(): void {
-    this.#text = this.world.install(this.ruleSet);
+    this.#text = this.world.install(this.#ruleSet);
   }
   /** The rules with what they have counted. */
   counted(): RuleSet {
-    return this.#text?.snapshot() ?? this.ruleSet;
+    return this.#text?.snapshot() ?? this.#ruleSet;
   }
+
+  entry(src: string, dst: string, ports: number, protocol: number): EntryView | undefined {
+    const { conntrack } = this.world;
+    const entry = conntrack.findEntry(parseIpv4(src), parseIpv4(dst), ports, protocol);
+    return entry < 0 ? undefined : viewOf(conntrack, entry);
+  }
+  flush(): void {
+    this.world.conntrack.flush();
+  }
+  sysctl(name: string, value: number): void {
+    setSysctl(this.world.plane, this.world.conntrack, name, value);
+  }
+  readSysctl(name: string): number {
+    return this.world.conntrack.sysctl.get(name);
+  }
+  close(): void {}
 
   sourceFor(dst: string): string {
     const { fib } = this.world.plane;

@@ -2,7 +2,7 @@
 import { LabError } from '../../../src/base/errors.ts';
 import { unsupported, type Verdict } from '../set.ts';
 import { shellWords } from '../sets/iptables-rules.ts';
-import type { RouterHost } from './router-host.ts';
+import type { RuledHost } from './ruled-host.ts';
 
 export interface RuleLine {
   /** undefined: the router. */
@@ -38,13 +38,13 @@ function chainLine(line: string): string[] {
  */
 export function loadRules(
   lines: readonly string[],
-  hostOf: (name: string | undefined) => RouterHost,
+  hostOf: (name: string | undefined) => RuledHost,
   refused: (message: string) => Verdict,
 ): Verdict | undefined {
   const rules = readRuleLines(lines);
   if (typeof rules === 'string') return unsupported(`not a line of iptables: ${rules}`);
   try {
-    const hosts = new Set<RouterHost>();
+    const hosts = new Set<RuledHost>();
     for (const { host, args } of rules) {
       const router = hostOf(host);
       router.iptables(args);

@@ -114,11 +114,11 @@ function ofTracking(scenario: Scenario, attempts: readonly Attempt[], expect: Ex
   const { router } = scenario;
   const entry = entryOf(router, attempts[0]!.packet);
   const words = (what: string, names: string): Verdict => {
-    const got = entry < 0 ? [] : wordsOf(router, entry);
+    const got = entry ? wordsOf(entry) : [];
     return all(names.split(/[ ,]+/).map(word => (got.includes(word) ? passed : failed(`${what}: no ${word} in "${got.join(' ')}"`))));
   };
   return {
-    entryCreated: (value: boolean) => expectSame('entryCreated', value, entry >= 0),
+    entryCreated: (value: boolean) => expectSame('entryCreated', value, entry !== undefined),
     entry: (value: string) => words('entry', value),
     ctstatus: (value: string) => words('ctstatus', value),
     conntrackZone: (value: number) => expectSame('conntrackZone', value, router.hooks.find(h => attempts[0]!.is(h.packet))?.zone),

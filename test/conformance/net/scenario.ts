@@ -6,14 +6,15 @@ import type { Attempt } from './attempt.ts';
 import type { Host } from './host.ts';
 import { Network } from './network.ts';
 import { PlainHost } from './plain-host.ts';
-import { RouterHost } from './router-host.ts';
+import { ruledHost } from './plane.ts';
+import type { RuledHost } from './ruled-host.ts';
 import { loadRules, type RuleLine, readRuleLines } from './rules.ts';
 import { placeHosts, WRITTEN_HOST, type WrittenHost } from './topology.ts';
 
 export class Scenario {
   readonly network = new Network();
   /** The host that rules and checks mean when they name none. */
-  readonly router: RouterHost;
+  readonly router: RuledHost;
   readonly written: Readonly<Record<string, WrittenHost>>;
   /** Every rule that was added, in order. */
   readonly lines: RuleLine[] = [];
@@ -22,7 +23,7 @@ export class Scenario {
   /** Source ports that a client keeps when it tries again: by host, protocol and destination. */
   readonly kept = new Map<string, number>();
 
-  private constructor(written: Readonly<Record<string, WrittenHost>>, router: RouterHost, network: Network) {
+  private constructor(written: Readonly<Record<string, WrittenHost>>, router: RuledHost, network: Network) {
     this.written = written;
     this.router = router;
     this.network = network;
@@ -39,13 +40,13 @@ export class Scenario {
     const placed = placeHosts(written);
     if (typeof placed === 'string') return unsupported(placed);
     const network = new Network();
-    const routers: RouterHost[] = [];
+    const routers: RuledHost[] = [];
     for (const { spec, written: host, rules } of placed) {
       const simple = spec.interfaces.length === 1 && host.role !== 'router' && !host.forwarding;
       if (simple && !ruled.has(spec.name)) {
         network.add(new PlainHost(spec));
       } else {
-        const made = network.add(new RouterHost(spec));
+        const made = network.add(ruledHost(spec));
         for (const args of rules) made.iptables(args);
         if (rules.length > 0) made.commit();
         routers.push(made);

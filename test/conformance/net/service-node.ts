@@ -3,12 +3,14 @@
  * their connections. Everything beyond the node takes what it gets and answers nothing.
  */
 import { inCidr, parseCidr, parseIpv4, parseMac } from '../../../src/base/address.ts';
+import type { RuleSet } from '../../../src/netfilter/ruleset.ts';
 import { Hook, Verdict } from '../../../src/packet/verdict.ts';
 import { Attempt } from './attempt.ts';
 import { Network } from './network.ts';
 import { PlainHost } from './plain-host.ts';
+import { onKernel, ruledHost } from './plane.ts';
 import type { Protocol } from './protocol.ts';
-import { type HookSight, RouterHost } from './router-host.ts';
+import type { HookSight, RuledHost } from './ruled-host.ts';
 import type { Sight } from './sight.ts';
 
 export interface NodeSpec {
@@ -38,11 +40,12 @@ const MACS = { eth0: '02:00:00:00:00:01', cni0: '02:00:00:00:01:01', uplink: '02
 
 export class ServiceNode {
   readonly network = new Network();
-  readonly node: RouterHost;
+  readonly node: RuledHost;
   readonly #spec: NodeSpec;
   readonly #uplink: PlainHost;
   readonly #pods: PlainHost;
   #sport = 1024;
+  #accepts = 0;
 
   constructor(spec: NodeSpec) {
     this.#spec = spec;
@@ -56,7 +59,7 @@ export class ServiceNode {
       'net.ipv4.conf.cni0.send_redirects': 0,
     };
     this.node = this.network.add(
-      new RouterHost(
+      ruledHost(
         {
           name: 'node',
           interfaces: [
@@ -86,6 +89,12 @@ export class ServiceNode {
     this.#pods = everybody('pods', '0.0.0.1');
   }
 
+  /** Other rules, whose counters begin at 0. */
+  install(rules: RuleSet): void {
+    this.node.install(rules);
+    this.#accepts = 0;
+  }
+
   /** A new connection's first packet. Every call takes a source port that was not used before. */
   try({ what, src, dst, dport }: FlowSpec): Outcome {
     this.#sport = this.#sport === 65_535 ? 1025 : this.#sport + 1;
@@ -108,14 +117,14 @@ export class ServiceNode {
 
   #outcome(attempt: Attempt): Outcome {
     const hooks = this.node.hooks.filter(h => attempt.is(h.packet));
-    const before = hooks.filter(h => h.hook !== Hook.Postrouting).at(-1)!;
-    const end = hooks.at(-1)!;
-    const destination = `${end.packet.dst}:${end.packet.dport}`;
+    const before = hooks.filter(h => h.hook !== Hook.Postrouting).at(-1);
+    const end = hooks.at(-1)?.packet ?? attempt.packet;
+    const destination = `${end.dst}:${end.dport}`;
     const out = this.network.wire.find(w => w.from === 'node' && attempt.is(w.packet));
     return {
-      kind: kindOf(attempt, hooks, destination, this.#refusals(attempt)),
+      kind: this.#kindOf(attempt, hooks, destination),
       destination,
-      mark: before.mark,
+      mark: before?.mark ?? 0,
       sourceOnWire: out?.packet.src,
     };
   }
@@ -126,13 +135,25 @@ export class ServiceNode {
       p.quoted ? p.quoted.dport === packet.dport && p.quoted.sport === packet.sport : p.flags.includes('R') && p.dport === packet.sport,
     );
   }
+
+  #kindOf(attempt: Attempt, hooks: readonly HookSight[], destination: string): Outcome['kind'] {
+    if (isDropped(hooks)) return this.#refusals(attempt).length > 0 ? 'reject' : 'drop';
+    if (destination !== `${attempt.packet.dst}:${attempt.packet.dport}`) return 'endpoints';
+    return this.#accepted() ? 'accept' : 'none';
+  }
+
+  /** Has a rule for node ports of health checks accepted it? By what these rules have counted: all planes count. */
+  #accepted(): boolean {
+    const rules = this.node.counted().tables.get('filter')?.chains.get('KUBE-NODEPORTS')?.rules ?? [];
+    const before = this.#accepts;
+    this.#accepts = rules.reduce((sum, r) => sum + (r.target?.kind === 'ACCEPT' ? r.packets : 0), 0);
+    return this.#accepts > before;
+  }
 }
 
-function kindOf(attempt: Attempt, hooks: readonly HookSight[], destination: string, refusals: readonly Sight[]): Outcome['kind'] {
-  if (hooks.some(h => h.verdict === Verdict.Drop)) return refusals.length > 0 ? 'reject' : 'drop';
-  if (destination !== `${attempt.packet.dst}:${attempt.packet.dport}`) return 'endpoints';
-  const accepted = hooks.some(h =>
-    h.rules.some(r => r.table === 'filter' && r.chain === 'KUBE-NODEPORTS' && r.rule?.target?.kind === 'ACCEPT'),
-  );
-  return accepted ? 'accept' : 'none';
+/** The kernel shows where a packet was let pass, the router also where it was not. */
+function isDropped(hooks: readonly HookSight[]): boolean {
+  if (hooks.some(h => h.verdict === Verdict.Drop)) return true;
+  const last = hooks.at(-1)?.hook;
+  return onKernel() && last !== Hook.Input && last !== Hook.Postrouting;
 }

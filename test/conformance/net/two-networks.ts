@@ -3,7 +3,8 @@ import { inCidr, parseCidr, parseIpv4 } from '../../../src/base/address.ts';
 import type { HostSpec } from './host.ts';
 import { Network } from './network.ts';
 import { PlainHost } from './plain-host.ts';
-import { RouterHost } from './router-host.ts';
+import { ruledHost } from './plane.ts';
+import type { RuledHost } from './ruled-host.ts';
 
 export interface TwoNetworks {
   readonly topology: {
@@ -16,7 +17,7 @@ export interface TwoNetworks {
 
 export class RouterNetwork {
   readonly network = new Network();
-  readonly router: RouterHost;
+  readonly router: RuledHost;
   readonly #ports: readonly (readonly [string, string])[];
   #macs = 0;
 
@@ -24,7 +25,7 @@ export class RouterNetwork {
     this.#ports = Object.entries(topology.router);
     const interfaces = this.#ports.map(([name, cidr]) => ({ name, mac: this.#mac(), addresses: [cidr], segment: name }));
     const sysctl = { 'net.ipv4.ip_forward': 1 };
-    this.router = this.network.add(new RouterHost({ name: 'router', interfaces, routes: [], sysctl }, options));
+    this.router = this.network.add(ruledHost({ name: 'router', interfaces, routes: [], sysctl }, options));
     for (const host of Object.values(topology)) if (host.ip !== undefined) this.hostAt(host.ip);
   }
 

@@ -1,12 +1,13 @@
 /** gvisor/rules: one node with sockets and one peer, or for FORWARD a host on either side; rules, one flow, and what became of it. */
-import { formatIpv4, parseIpv4 } from '../../../src/base/address.ts';
+import { formatIpv4 } from '../../../src/base/address.ts';
 import { all, checkFields, refuseUnknown } from '../fields.ts';
 import { type Arrival, Attempt } from '../net/attempt.ts';
 import type { Host } from '../net/host.ts';
 import { Network } from '../net/network.ts';
 import { PlainHost } from '../net/plain-host.ts';
+import { ruledHost } from '../net/plane.ts';
 import { icmpOf, type Protocol, protocolOf } from '../net/protocol.ts';
-import { RouterHost } from '../net/router-host.ts';
+import type { RuledHost } from '../net/ruled-host.ts';
 import { loadRules } from '../net/rules.ts';
 import { defineSet, expectSame, failed, passed, unsupported, type Verdict } from '../set.ts';
 
@@ -42,7 +43,7 @@ const SIDES = { in: { node: '10.1.0.1', host: '10.1.0.2' }, out: { node: '10.2.0
 
 interface Place {
   readonly network: Network;
-  readonly node: RouterHost;
+  readonly node: RuledHost;
   readonly from: Host;
   /** What the words `node` and `peer` mean. */
   readonly names: ReadonlyMap<string, string>;
@@ -77,7 +78,7 @@ function besides(flow: Flow | undefined): Place | Verdict {
   const network = new Network();
   const link = { name: INTERFACE, segment: 'link' };
   const node = network.add(
-    new RouterHost({
+    ruledHost({
       name: 'node',
       interfaces: [{ ...link, mac: '02:00:00:00:00:01', addresses: [`${NODE}/24`] }],
       routes: [{ to: 'default', via: PEER }],
@@ -108,7 +109,7 @@ function between(flow: Flow): Place | Verdict {
   const outIf = flow.outIf ?? 'nic2';
   if (inIf === outIf) return unsupported('a flow that leaves where it came in');
   const node = network.add(
-    new RouterHost({
+    ruledHost({
       name: 'node',
       interfaces: [
         { name: inIf, mac: '02:00:00:00:00:01', addresses: [`${SIDES.in.node}/24`], segment: 'in' },
@@ -195,10 +196,9 @@ function checksOf(place: Place, attempt: Attempt, what: Protocol): Record<string
 }
 
 /** SO_ORIGINAL_DST: the destination of the tracked entry in its original direction, found by what the socket sees (its answer's tuple, reversed). */
-function originalDestination(node: RouterHost, { packet }: Arrival, what: Protocol): string {
-  const { conntrack } = node.world;
-  const entry = conntrack.findEntry(parseIpv4(packet.dst), parseIpv4(packet.src), (packet.dport << 16) | packet.sport, what.number);
-  return entry < 0 ? 'not tracked' : `${formatIpv4(conntrack.origDst(entry))}:${conntrack.origDstPort(entry)}`;
+function originalDestination(node: RuledHost, { packet }: Arrival, what: Protocol): string {
+  const entry = node.entry(packet.dst, packet.src, (packet.dport << 16) | packet.sport, what.number);
+  return entry ? `${formatIpv4(entry.original.dst)}:${entry.original.ports & 0xffff}` : 'not tracked';
 }
 
 /** `TCP RST`, or `ICMP port unreachable` with a remark behind a comma. */

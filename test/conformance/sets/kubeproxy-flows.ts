@@ -60,8 +60,7 @@ async function check(c: Case): Promise<Verdict> {
     if (!ok) return failed(`a sync failed: ${proxy.log.at(-1)}`);
     for (const flow of step.flows ?? []) verdicts.push(checkRules(walk, flow));
     if (place !== undefined) {
-      place.node.ruleSet = sink.ruleSet();
-      place.node.commit();
+      place.install(sink.ruleSet());
       for (const flow of step.flows ?? []) verdicts.push(checkFlow(place, flow, mark));
     }
     if (step.expectRuleForDstInNatServices) verdicts.push(checkDestination(sink, step.expectRuleForDstInNatServices));

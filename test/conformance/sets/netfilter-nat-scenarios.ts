@@ -1,6 +1,5 @@
 /** netfilter/nat-scenarios: hosts, rules, and steps that send, listen, wait and look. */
 import { LabError } from '../../../src/base/errors.ts';
-import { setSysctl } from '../../../src/node/build.ts';
 import { refuseUnknown } from '../fields.ts';
 import { Attempt } from '../net/attempt.ts';
 import { entryOf } from '../net/entry.ts';
@@ -119,7 +118,7 @@ function send(scenario: Scenario, sends: readonly Send[], step: Step): Verdict {
     // The table is emptied before the batch, or between two of its packets.
     const cut = rounds === 1 ? 0 : round % (attempts.length + 1);
     network.send(...attempts.slice(0, cut).map(({ host, bytes }) => ({ host, bytes })));
-    if (rounds > 1) scenario.router.world.conntrack.flush();
+    if (rounds > 1) scenario.router.flush();
     network.send(...attempts.slice(cut).map(({ host, bytes }) => ({ host, bytes })));
     if (sends.length === 1) scenario.last = attempts[0];
     const verdict = expectSent(
@@ -182,11 +181,11 @@ function listen(scenario: Scenario, l: NonNullable<Step['listen']>): Verdict {
 /** sysctls of a host, by their last part. */
 function set(scenario: Scenario, values: NonNullable<Step['set']>): Verdict {
   const { host, ...names } = values;
-  const { plane, conntrack } = (host === undefined ? scenario.router : scenario.network.router(String(host))).world;
+  const ruled = host === undefined ? scenario.router : scenario.network.router(String(host));
   for (const [name, value] of Object.entries(names)) {
     const full = name.includes('.') ? name : name.startsWith('nf_conntrack') ? `net.netfilter.${name}` : `net.ipv4.${name}`;
     try {
-      setSysctl(plane, conntrack, full, Number(value));
+      ruled.sysctl(full, Number(value));
     } catch (error) {
       if (error instanceof LabError) return unsupported(`set: ${error.message}`);
       throw error;
@@ -205,7 +204,7 @@ function wait(scenario: Scenario, until: string | number): Verdict {
   if (!/entry is gone$/.test(until) || !last) return unsupported(`wait "${until}"`);
   for (let ms = 0; ms < PATIENCE_MS; ms += RETRY_MS) {
     network.advance(RETRY_MS);
-    if (entryOf(router, last.packet) < 0) return passed;
+    if (!entryOf(router, last.packet)) return passed;
     last.again(network);
   }
   return failed(`the entry is still there after ${PATIENCE_MS / 1000} s`);
