@@ -42,6 +42,7 @@ export const Endpoints: ResourceType<EndpointsObject> = {
   shortNames: ['ep'],
   scope: 'namespaced',
   definition: EndpointsDefinition,
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   nameRule: dns1123Subdomain,
   defaults: draft => {
     for (const { ports } of draft.subsets ?? []) for (const port of ports ?? []) port.protocol ??= 'TCP';

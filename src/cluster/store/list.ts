@@ -39,6 +39,7 @@ export function listPage(
     matches,
     limit,
     token,
+    at: wanted,
     revision,
   }: {
     prefix: string;
@@ -47,11 +48,14 @@ export function listPage(
     /** 0: all. */
     limit: number;
     token: string | undefined;
+    /** Undefined: as it is now. */
+    at: number | undefined;
     /** Of the store, now. */
     revision: number;
   },
 ): List {
-  let [from, at] = [prefix, revision];
+  let [from, at] = [prefix, wanted ?? revision];
+  if (!table.knows(at)) throw expired(`The provided resource version is too old: ${at}`);
   if (token !== undefined && token !== '') {
     const { rv, start } = decode(token);
     if (!start.startsWith(prefix) || rv > revision) throw badRequest('continue key is not valid: it is of another list');

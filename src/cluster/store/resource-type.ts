@@ -17,6 +17,8 @@ export interface ResourceType<T extends ApiObject = ApiObject> {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly scope: 'namespaced' | 'cluster';
+  /** A warning to whoever uses it. */
+  readonly deprecation?: string;
   /** Its fields. Absent: whatever it carries is kept. */
   readonly definition?: Definition;
   /** What is wrong with a name; [] when nothing is. */

@@ -47,6 +47,8 @@ export interface Selection {
 export interface ListOptions extends Selection {
   readonly limit?: number | undefined;
   readonly continue?: string | undefined;
+  /** As it was at this revision; undefined: as it is. */
+  readonly at?: number | undefined;
 }
 export interface WriteOptions {
   /** Everything but the write itself. */
@@ -126,6 +128,7 @@ export class Store {
       matches: selection(type, options),
       limit: options.limit ?? 0,
       token: options.continue,
+      at: options.at,
       revision: this.#revision,
     }) as List<T>;
   }
