@@ -8,7 +8,7 @@ import type { Environment } from './environment.ts';
 import { Execution } from './execute/execution.ts';
 import { ExplainingWalker, type Onlooker } from './execute/explain.ts';
 import { Installed, type MakeWalker } from './execute/installed.ts';
-import { HOOKS, type Program } from './execute/program.ts';
+import { HOOKS, type Patch, type Program } from './execute/program.ts';
 import type { Tracer } from './execute/tracer.ts';
 import { Trail, TrailWalker } from './execute/trail.ts';
 import { hooks, type Stage, type StageName } from './hooks.ts';
@@ -76,6 +76,13 @@ export class Netfilter {
     this.counters = program.counters;
     this.#entries = program.entries;
     this.#installed.replace(program);
+  }
+
+  /** A few chains of the program in force change, between two packets; all else goes on. */
+  change(patch: Patch, tracks = true): void {
+    this.tracks = tracks;
+    this.generation++;
+    this.#installed.patch(patch);
   }
 
   /** Has the raw table rules at PREROUTING, in front of conntrack? */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { LabError } from '../base/errors.ts';
 import { silenceTable } from '../device/silence.ts';
+import type { RuleSet } from '../netfilter/ruleset.ts';
 import { EventFd } from '../os/event-fd.ts';
 import { insideNetns } from '../os/netns.ts';
 import type { RouterDescription } from './description.ts';
@@ -38,6 +39,7 @@ const ANSWER_MS = 10_000;
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const rules = new NodeRules(options.description.faults.includes('skip-masquerade'));
   if (options.rules) for (const w of rules.load(options.rules.text, options.rules).warnings) options.onWarning?.(w);
+  rules.takeNews(); // the thread starts with all of it
   const wake = new EventFd();
   const start: NodeStart = {
     netns: options.netns ?? null,
@@ -118,16 +120,24 @@ export class RunningNode {
   /** Swaps the rules between two batches; connections stay. @throws TextError, LabError: then the old rules work on. */
   loadRules(text: string, options: LoadOptions = {}): readonly string[] {
     const { warnings } = this.#rules.load(text, options);
-    this.#sendProgram();
+    this.#sendRules();
+    return warnings;
+  }
+
+  /** Rules as data, swapped the same way: what is the same object as before goes on counting. @throws LabError: then the old rules work on */
+  installRules(ruleSet: RuleSet): readonly string[] {
+    const { warnings } = this.#rules.install(ruleSet);
+    this.#sendRules();
     return warnings;
   }
 
   /** iptables, iptables-save, iptables-restore as people type them; a change is in force when this returns. */
   iptables(tool: IptablesTool, args: readonly string[], input?: string): ToolResult {
-    const before = this.#rules.program;
-    const result = runIptables(this.#rules, tool, args, input);
-    if (this.#rules.program !== before) this.#sendProgram();
-    return result;
+    try {
+      return runIptables(this.#rules, tool, args, input);
+    } finally {
+      this.#sendRules();
+    }
   }
 
   /** Any of the tools that people know. @param onText gets a long list piece by piece, and then it is not in the result */
@@ -222,8 +232,10 @@ export class RunningNode {
     }
   }
 
-  #sendProgram(): void {
-    this.#send({ kind: 'program', program: this.#rules.program!, tracks: this.#rules.tracks });
+  #sendRules(): void {
+    const { tracks } = this.#rules;
+    for (const news of this.#rules.takeNews())
+      this.#send('program' in news ? { kind: 'program', program: news.program, tracks } : { kind: 'patch', patch: news.patch, tracks });
   }
 
   /** @param onText pieces of the answer; each is a sign of life */

@@ -1,6 +1,6 @@
 /** What the two sides of a node say to each other: the daemon's thread, and the node's own. Programs and rings are shared memory. */
 import type { ErrorCode } from '../base/errors.ts';
-import type { Program } from '../netfilter/execute/program.ts';
+import type { Patch, Program } from '../netfilter/execute/program.ts';
 import type { RouterDescription } from './description.ts';
 import type { Network } from './network.ts';
 
@@ -24,6 +24,7 @@ export interface NodeTrace {
 export type NodeRequest =
   | { kind: 'stop' }
   | { kind: 'program'; program: Program; tracks: boolean }
+  | { kind: 'patch'; patch: Patch; tracks: boolean }
   /** Rings that the node tells what it does; each with the hop ids that it is for, null for everything. */
   | { kind: 'trace'; rings: readonly NodeTrace[] }
   | { kind: 'conntrack'; id: number; args: readonly string[] }

@@ -1,13 +1,16 @@
 /**
  * The rules of a node, on the cold side: text read and compiled off the node's thread, handed over as shared arrays, written back as
- * `iptables-save` prints them with what has been counted since. A text that is refused leaves everything as it was.
+ * `iptables-save` prints them with what has been counted since. What changes a few chains of many is handed over as a patch. A text that
+ * is refused leaves everything as it was.
  */
-import { type Compiled, compile } from '../netfilter/execute/compile.ts';
-import type { Program } from '../netfilter/execute/program.ts';
+import { VersionedMap } from '../base/versioned-map.ts';
+import { compile } from '../netfilter/execute/compile.ts';
+import { LinkedProgram } from '../netfilter/execute/linked-program.ts';
+import type { Patch, Program } from '../netfilter/execute/program.ts';
 import type { ProgramText } from '../netfilter/execute/program-text.ts';
 import { readIpSets } from '../netfilter/ipset/read.ts';
 import { needsConntrack } from '../netfilter/needs-conntrack.ts';
-import { EMPTY_RULE_SET, type Rule, type RuleSet, type TableName } from '../netfilter/ruleset.ts';
+import { type Chain, EMPTY_RULE_SET, type Rule, type RuleSet, type TableName } from '../netfilter/ruleset.ts';
 import type { Command } from '../netfilter/text/command.ts';
 import { runCommandLine } from '../netfilter/text/command-line.ts';
 import { readRuleSet } from '../netfilter/text/read.ts';
@@ -33,11 +36,14 @@ export interface LoadOptions {
   sets?: { text: string; file: string };
 }
 
+/** What the node's thread is to be told, in this order. */
+export type RulesNews = { readonly program: Program } | { readonly patch: Patch };
+
 export class NodeRules {
   #ruleSet: RuleSet = EMPTY_RULE_SET;
-  #program: Program | null = null;
+  #linked: LinkedProgram | undefined;
+  #news: RulesNews[] = [];
   #tracks = false;
-  #text: ProgramText | undefined;
   /** Rules that cannot be executed were let in: later edits must not trip over them. */
   #lenient = false;
   #sets: IpSets | undefined;
@@ -48,8 +54,13 @@ export class NodeRules {
     this.#skipMasquerade = skipMasquerade;
   }
 
+  /** Patches that were made since it was compiled stand in it but for what its thread has been told; before its thread is there: all. */
   get program(): Program | null {
-    return this.#program;
+    return this.#linked?.program ?? null;
+  }
+  /** What has changed since this was last asked. */
+  takeNews(): readonly RulesNews[] {
+    return this.#news.splice(0);
   }
   /** Does conntrack run? Once on, it stays on, as in the kernel. */
   get tracks(): boolean {
@@ -57,28 +68,30 @@ export class NodeRules {
   }
   /** Words for the counters of the program in force. */
   get programText(): ProgramText | undefined {
-    return this.#text;
+    return this.#linked?.text;
   }
 
   /** @returns what to warn of. @throws TextError or LabError RULES, RULES_UNSUPPORTED: then nothing has changed. */
   load(text: string, options: LoadOptions = {}): { warnings: readonly string[] } {
     const keeps = options.noflush === true || options.keepOthers === true;
-    const named = new Set<TableName>();
-    const read = readRuleSet(text, {
-      base: keeps ? this.#ruleSet : EMPTY_RULE_SET,
-      ...options,
-      onCommit: (_after, table) => void named.add(table),
-    });
-    // What stays goes on counting; a table that was written anew starts anew, as with iptables-restore.
-    const restarts = options.noflush ? new Set<TableName>() : named;
+    const base = keeps ? this.#ruleSet : EMPTY_RULE_SET;
+    const known = keeps ? this.#linked : undefined;
+    const { ruleSet, restarted, warnings } = readRuleSet(text, { base, ...options, ...(known && { known }) });
     const sets = options.sets ? readIpSets(options.sets.text, options.sets.file) : this.#sets;
-    const compiled = this.#compile(read.ruleSet, keeps, (table: TableName) => restarts.has(table), options, sets);
+    const said = this.#put(ruleSet, { ...options, keeps, restarted }, sets);
     if (!options.test) {
       this.#sets = sets;
       this.#lenient ||= options.lenient ?? false;
-      this.#install(compiled);
     }
-    return { warnings: [...read.warnings, ...compiled.text.warnings] };
+    return { warnings: [...warnings, ...said] };
+  }
+
+  /**
+   * Rules as data. What is the same object as before goes on counting.
+   * @returns what to warn of. @throws LabError RULES, RULES_UNSUPPORTED: then nothing has changed.
+   */
+  install(ruleSet: RuleSet): { warnings: readonly string[] } {
+    return { warnings: this.#put(ruleSet, { keeps: true }, this.#sets) };
   }
 
   /**
@@ -86,15 +99,13 @@ export class NodeRules {
    * @throws RefusedCommand; TextError or LabError RULES, RULES_UNSUPPORTED: then nothing has changed.
    */
   command(args: readonly string[]): { output: string; warnings: readonly string[] } {
-    const { command, table, output, warnings, ruleSet } = runCommandLine(args, this.#ruleSet);
-    if (command.name === 'check') return { output, warnings };
-    if (command.name === 'list' || command.name === 'list-rules') return { output: runCommandLine(args, this.#counted()).output, warnings };
-    const zeroes =
-      (command.name === 'zero' && command.number === undefined) || (command.name === 'policy' && command.counters !== undefined);
-    const restarts = (of: TableName, chain: string) => zeroes && of === table && (command.chain ?? chain) === chain;
-    const compiled = this.#compile(ruleSet, true, restarts, {}, this.#sets);
-    this.#install(compiled);
-    return { output, warnings: [...warnings, ...newWarnings(compiled, command)] };
+    const known = this.#linked && { known: this.#linked };
+    const { command, table, output, warnings, ruleSet, restarted } = runCommandLine(args, this.#ruleSet, known);
+    if (command.name === 'check' || (command.name === 'list-rules' && !command.list.verbose)) return { output, warnings };
+    if (command.name === 'list' || command.name === 'list-rules')
+      return { output: runCommandLine(args, this.#counted({ table, chain: command.chain })).output, warnings };
+    const said = this.#put(ruleSet, { keeps: true, restarted: new Map([[table, restarted]]) }, this.#sets);
+    return { output, warnings: [...warnings, ...newWarnings(said, command)] };
   }
 
   /** As `iptables-save`. */
@@ -103,41 +114,54 @@ export class NodeRules {
   }
 
   /** With what has been counted until now. */
-  #counted(): RuleSet {
-    return this.#text?.snapshot() ?? this.#ruleSet;
+  #counted(only?: { table: TableName; chain: string | undefined }): RuleSet {
+    return this.#linked?.text.snapshot(only) ?? this.#ruleSet;
   }
 
-  /** @param restarts does the policy of a chain count anew? Rules are known by themselves. */
-  #compile(
-    ruleSet: RuleSet,
-    keeps: boolean,
-    restarts: (table: TableName, chain: string) => boolean,
-    { file, lenient = false }: LoadOptions,
-    sets: IpSets | undefined,
-  ): Compiled {
-    const compiled = compile(this.#skipMasquerade ? withoutMasquerade(ruleSet) : ruleSet, {
-      ...(keeps && this.#text !== undefined && { previous: this.#text }),
+  /** @returns what to warn of */
+  #put(read: RuleSet, { keeps, file, lenient = false, restarted, test = false }: PutOptions, sets: IpSets | undefined): readonly string[] {
+    const ruleSet = this.#skipMasquerade ? withoutMasquerade(read) : read;
+    const options = {
       ...(file !== undefined && { file }),
+      ...(restarted && { restarted }),
       ...(sets && { sets }),
       lenient: lenient || (keeps && this.#lenient),
-    });
-    const { carry } = compiled.program;
-    for (const { table, chain, first } of compiled.text.chains)
-      if (carry.length > 0 && chain.policy !== undefined && restarts(table, chain.name)) carry[first + chain.rules.length] = -1;
-    return compiled;
+      test,
+    };
+    const changed = keeps && sets === this.#sets ? this.#linked?.change(ruleSet, options) : undefined;
+    if (changed !== undefined) {
+      if (changed.patch !== null) this.#news.push({ patch: changed.patch });
+      if (!test) this.#installed(ruleSet);
+      return changed.warnings;
+    }
+    const previous = keeps ? this.#linked?.text : undefined;
+    const compiled = compile(ruleSet, { ...options, ...(previous && { previous }) });
+    if (!test) {
+      this.#linked = new LinkedProgram(compiled);
+      this.#news = [{ program: compiled.program }];
+      this.#installed(ruleSet);
+    }
+    return compiled.text.warnings;
   }
 
-  #install({ program, text }: Compiled): void {
-    this.#ruleSet = text.ruleSet;
-    this.#tracks ||= needsConntrack(text.ruleSet);
-    this.#program = program;
-    this.#text = text;
+  #installed(ruleSet: RuleSet): void {
+    this.#ruleSet = ruleSet;
+    this.#tracks ||= needsConntrack(ruleSet);
   }
 }
 
+interface PutOptions {
+  /** Does the rule set go on with the one before? */
+  readonly keeps: boolean;
+  readonly restarted?: ReadonlyMap<TableName, ReadonlySet<string>>;
+  readonly file?: string;
+  readonly lenient?: boolean;
+  readonly test?: boolean;
+}
+
 /** Of a rule that a command has brought; those of older rules were said when they came. */
-const newWarnings = ({ text }: Compiled, { rules }: Command): readonly string[] =>
-  rules.length === 0 ? [] : text.warnings.filter(w => !/^[^ ]*:\d+: /.test(w));
+const newWarnings = (said: readonly string[], { rules }: Command): readonly string[] =>
+  rules.length === 0 ? [] : said.filter(w => !/^[^ ]*:\d+: /.test(w));
 
 /** A rule that was made silent once stays the same object, so that it goes on counting. */
 const silent = new WeakMap<Rule, Rule>();
@@ -154,8 +178,10 @@ function silenced(rule: Rule): Rule {
 
 function withoutMasquerade(ruleSet: RuleSet): RuleSet {
   const tables = [...ruleSet.tables].map(([name, table]) => {
-    const chains = new Map([...table.chains].map(([chain, c]) => [chain, { ...c, rules: c.rules.map(silenced) }] as const));
-    return [name, { ...table, chains }] as const;
+    const changes: [string, Chain][] = [];
+    for (const [chain, c] of table.chains)
+      if (c.rules.some(rule => rule.target?.kind === 'MASQUERADE')) changes.push([chain, { ...c, rules: c.rules.map(silenced) }]);
+    return [name, changes.length === 0 ? table : { name, chains: VersionedMap.of(table.chains).with(changes) }] as const;
   });
   return { tables: new Map(tables) };
 }

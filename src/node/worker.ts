@@ -122,6 +122,7 @@ class Node {
       const request = got.message as NodeRequest;
       if (request.kind === 'stop') return false;
       if (request.kind === 'program') this.#netfilter.install(request.program, request.tracks);
+      else if (request.kind === 'patch') this.#netfilter.change(request.patch, request.tracks);
       else if (request.kind === 'trace') this.#trace(request.rings);
       else if (request.kind === 'unfollow') this.#followers.remove(request.follower);
       else if (request.kind === 'conntrack') this.#commands.begin(request.id, request.args);

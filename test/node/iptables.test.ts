@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { RULE_BYTES, RULE_PACKETS } from '../../src/netfilter/execute/program.ts';
+import { Netfilter } from '../../src/netfilter/netfilter.ts';
 import { runIptables } from '../../src/node/iptables.ts';
 import { NodeRules } from '../../src/node/rules.ts';
+import { FakeEnvironment } from '../netfilter/execute/support.ts';
 
 function tools() {
   const rules = new NodeRules(false);
@@ -19,12 +21,21 @@ function tools() {
 
 /** What the node's thread would have counted. */
 function count(rules: NodeRules, chain: string, number: number, packets: number): void {
-  const { chains } = rules.programText!;
-  const { first } = chains.find(c => c.chain.name === chain)!;
-  const { places, counters } = rules.program!;
-  const at = places[first + number - 1]!;
+  const text = rules.programText!;
+  const { first } = text.chain('filter', chain)!;
+  const { counters } = rules.program!;
+  const at = text.place(first + number - 1);
   counters[(at + RULE_PACKETS) >> 1] = packets;
   counters[(at + RULE_BYTES) >> 1] = packets * 100;
+}
+
+/** What the node's thread does with the news. */
+function apply(rules: NodeRules, netfilter = new Netfilter(new FakeEnvironment())): Netfilter {
+  for (const news of rules.takeNews()) {
+    if ('program' in news) netfilter.install(news.program);
+    else netfilter.change(news.patch);
+  }
+  return netfilter;
 }
 
 describe('iptables on a running node', () => {
@@ -86,27 +97,34 @@ describe('iptables on a running node', () => {
   test('lists with the counters of this moment, and what stays goes on counting through a change', () => {
     const { ok, run, rules, save } = tools();
     ok('-A INPUT -p tcp -j ACCEPT', '-A INPUT -p udp -j ACCEPT');
+    const netfilter = apply(rules);
     count(rules, 'INPUT', 1, 7);
     expect(run('-nvxL INPUT --line-numbers').stdout).toMatch(/\n1 +7 +700 ACCEPT +6 /);
-    const before = rules.program!;
     ok('-I INPUT -p icmp -j ACCEPT');
-    // The node's thread takes the counters over when it installs the program: by this table.
-    const { first } = rules.programText!.chains.find(c => c.chain.name === 'INPUT')!;
-    expect([...rules.program!.carry.subarray(first, first + 4)]).toEqual([-1, first, first + 1, first + 2]);
-    expect(rules.program!.carriesFrom).toBe(before.id);
-    expect(save('-c', '-t', 'filter')).toContain('-A INPUT -p icmp -j ACCEPT');
+    const listed = run('-nvxL INPUT --line-numbers').stdout;
+    apply(rules, netfilter);
+    expect(run('-nvxL INPUT --line-numbers').stdout).toBe(listed);
+    expect(run('-nvxL INPUT --line-numbers').stdout).toMatch(/\n1 +0 +0 ACCEPT +1 .*\n2 +7 +700 ACCEPT +6 /);
+    expect(save('-c', '-t', 'filter')).toContain('[7:700] -A INPUT -p tcp -j ACCEPT');
   });
 
   test('-Z sets rules and policies of a chain to nothing, and only those', () => {
-    const { ok, rules } = tools();
-    ok('-A INPUT -p tcp -j ACCEPT', '-A FORWARD -p tcp -j ACCEPT', '-Z INPUT');
-    const { program, programText } = rules;
-    const carried = (chain: string) => {
-      const { first, chain: c } = programText!.chains.find(each => each.chain.name === chain)!;
-      return [...program!.carry.subarray(first, first + c.rules.length + 1)].map(from => from >= 0);
-    };
-    expect(carried('INPUT')).toEqual([false, false]);
-    expect(carried('FORWARD')).toEqual([true, true]);
+    const { ok, rules, save } = tools();
+    ok('-A INPUT -p tcp -j ACCEPT', '-A FORWARD -p tcp -j ACCEPT');
+    const netfilter = apply(rules);
+    for (const chain of ['INPUT', 'FORWARD']) for (const number of [1, 2]) count(rules, chain, number, 5);
+    ok('-Z INPUT');
+    apply(rules, netfilter);
+    expect(save('-c', '-t', 'filter').split('\n').slice(2, -2)).toEqual(
+      [
+        ':INPUT ACCEPT [0:0]',
+        ':FORWARD ACCEPT [5:500]',
+        ':OUTPUT ACCEPT [0:0]',
+        '[0:0] -A INPUT -p tcp -j ACCEPT',
+        '[5:500] -A FORWARD -p tcp -j ACCEPT',
+        'COMMIT',
+      ].concat([]),
+    );
   });
 
   test('-L -Z shows first', () => {

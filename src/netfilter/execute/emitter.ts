@@ -1,4 +1,7 @@
-/** Writes the words of a program. Names (interfaces, states) become numbers here. */
+/**
+ * Writes the words of a program. Names (interfaces, states) become numbers here, which they keep while the program is in force: a change
+ * of a few chains is written by the same emitter.
+ */
 import { encodeIpSet } from '../ipset/table.ts';
 import type { Act, Test } from './execution.ts';
 import type { IpSets } from './extension.ts';
@@ -11,10 +14,16 @@ import { Words } from './words.ts';
 export class Emitter {
   readonly #code = new Words(1 << 10);
   readonly #data = new Words(1 << 8);
-  /** Words of the index; none stands at 0, so that a list's place can be told by its sign. */
-  readonly index = new Words(1 << 8);
   readonly interfaces: InterfacePattern[] = [];
-  readonly states: StateSpec[] = [];
+  /** Null where a state has gone. */
+  readonly states: (StateSpec | null)[] = [];
+  /** States that came, changed or went since this was last emptied. */
+  readonly changedStates = new Set<number>();
+  /** States that the rule uses which is being written, one for each of its tests. */
+  readonly used: number[] = [];
+  /** States of the same rule as it stood before: in place of new ones of its own. */
+  inherited: readonly number[] = [];
+  readonly #freeStates: number[] = [];
   readonly #interfaceNumbers = new Map<string, number>();
   readonly #stateNumbers = new Map<string, number>();
   /** Of the rule that is being written: states without a name are its own. */
@@ -27,7 +36,6 @@ export class Emitter {
 
   constructor(sets: IpSets) {
     this.sets = sets;
-    this.index.push(0);
   }
 
   get at(): number {
@@ -38,6 +46,10 @@ export class Emitter {
   }
   get data(): Int32Array {
     return this.#data.filled;
+  }
+  /** Begins at the front again. */
+  rewind(): void {
+    this.#code.length = 0;
   }
   word(w: number): void {
     this.#code.push(w);
@@ -96,14 +108,34 @@ export class Emitter {
     const key = `${kind} ${name}`;
     let n = this.#stateNumbers.get(key);
     if (n === undefined) {
-      n = this.states.length;
-      this.states.push({ kind, name, counter: this.counter, numbers });
+      n = this.#newState({ kind, name, counter: this.counter, numbers });
       this.#stateNumbers.set(key, n);
     } else {
       const spec = this.states[n]!;
-      this.states[n] = { ...spec, numbers: merge(spec.numbers, numbers) };
+      const merged = merge(spec.numbers, numbers);
+      if (merged.some((number, i) => number !== spec.numbers[i])) {
+        this.states[n] = { ...spec, numbers: merged };
+        this.changedStates.add(n);
+      }
     }
+    this.used.push(n);
     return n;
+  }
+
+  #newState(spec: StateSpec): number {
+    const n = this.#freeStates.pop() ?? this.states.length;
+    this.states[n] = spec;
+    this.changedStates.add(n);
+    return n;
+  }
+
+  /** No rule uses it any more. */
+  dropState(n: number): void {
+    const { kind, name } = this.states[n]!;
+    if (name !== undefined) this.#stateNumbers.delete(`${kind} ${name}`);
+    this.states[n] = null;
+    this.changedStates.add(n);
+    this.#freeStates.push(n);
   }
 
   /** Number of an accounting object. */
@@ -125,7 +157,15 @@ export class Emitter {
 
   /** A state of this rule alone. */
   ownState(kind: string, numbers: readonly number[]): number {
-    this.states.push({ kind, name: undefined, counter: this.counter, numbers });
-    return this.states.length - 1;
+    const before = this.inherited.find(n => this.states[n]!.name === undefined && !this.used.includes(n));
+    if (before === undefined) {
+      const n = this.#newState({ kind, name: undefined, counter: this.counter, numbers });
+      this.used.push(n);
+      return n;
+    }
+    this.states[before] = { ...this.states[before]!, counter: this.counter };
+    this.changedStates.add(before);
+    this.used.push(before);
+    return before;
   }
 }

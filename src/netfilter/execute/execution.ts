@@ -12,7 +12,7 @@ export class Execution {
   readonly env: Environment;
   readonly connections: Connections;
   /** States of the program, by number. */
-  states: readonly object[] = [];
+  states: object[] = [];
   data: Int32Array = new Int32Array(0);
   counters: Float64Array = new Float64Array(0);
   /** Where in `counters` the accounting objects begin. */

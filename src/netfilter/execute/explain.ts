@@ -72,6 +72,10 @@ export class ExplainingWalker extends Walker {
     let rule = start;
     for (;;) {
       const counter = code[rule + RULE_COUNTER]!;
+      if ((code[rule + RULE_HEAD]! & OP_MASK) === Action.Moved) {
+        rule = counter;
+        continue;
+      }
       const outcome = this.#try(p, rule, counter, stack.length);
       if (outcome === Outcome.Hotdrop) return drop(p);
       if (outcome !== Outcome.Passed) {

@@ -15,7 +15,7 @@ import { multiportTest } from './matches/multiport.ts';
 import { testOps, tests } from './matches/table.ts';
 import { tcpDstPort, tcpPorts, tcpWhole } from './matches/tcp.ts';
 import { udpDstPort, udpPorts, udpWhole } from './matches/udp.ts';
-import { Action, FIRST_ACTION, LENGTH_SHIFT, OP_MASK, RULE_HEAD, RULE_PACKETS, RULE_SEGMENT, RULE_SIZE } from './program.ts';
+import { Action, FIRST_ACTION, LENGTH_SHIFT, OP_MASK, RULE_COUNTER, RULE_HEAD, RULE_PACKETS, RULE_SEGMENT, RULE_SIZE } from './program.ts';
 import { Walker } from './walk.ts';
 
 /**
@@ -69,7 +69,7 @@ export class Trail {
         rule += code[rule + RULE_SIZE]!;
         continue;
       }
-      if (op !== Action.End) this.#note((rule + RULE_PACKETS) >> 1);
+      if (op !== Action.End && op !== Action.Moved) this.#note((rule + RULE_PACKETS) >> 1);
       switch (op) {
         case Action.Accept:
           return;
@@ -92,6 +92,9 @@ export class Trail {
           continue;
         case Action.Policy:
           return;
+        case Action.Moved:
+          rule = code[rule + RULE_COUNTER]!;
+          continue;
         default:
           this.broken = true;
           return;

@@ -25,7 +25,7 @@ import type { Tracer } from './tracer.ts';
 export class Walker {
   readonly code: Int32Array;
   readonly counters: Float64Array;
-  readonly #stack: Int32Array;
+  #stack: Int32Array;
   readonly #x: Execution;
   /** Null: every rule is tried, the meaning that the index keeps to. */
   readonly #index: Int32Array | null;
@@ -37,6 +37,11 @@ export class Walker {
     this.code = code;
     this.counters = counters;
     this.#stack = new Int32Array(depth);
+  }
+
+  /** Between two walks. */
+  deepen(depth: number): void {
+    if (depth > this.#stack.length) this.#stack = new Int32Array(depth);
   }
 
   /** @param start where the chain begins. @param policy where its policy stands. */
@@ -97,6 +102,10 @@ export class Walker {
           continue;
         case Action.Policy:
           return code[at + 1] === Verdict.Accept ? Verdict.Accept : drop(p);
+        case Action.Moved:
+          // What was counted above counts for nobody.
+          rule = counter;
+          continue;
         default: {
           const verdict = acts[op - FIRST_TARGET]!(x, p, code, at);
           if (verdict === Verdict.Drop) return drop(p);
@@ -117,5 +126,5 @@ export function drop(p: Packet): Verdict {
 function trace(tracer: Tracer, x: Execution, p: Packet, op: number, counter: number, operand: number): void {
   if (op === Action.End) tracer.end(p, x.hook, counter);
   else if (op === Action.Policy) tracer.policy(p, x.hook, counter, operand as Verdict);
-  else tracer.rule(p, x.hook, counter);
+  else if (op !== Action.Moved) tracer.rule(p, x.hook, counter);
 }

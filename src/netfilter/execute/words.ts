@@ -6,12 +6,18 @@ export class Words {
     this.words = new Int32Array(capacity);
   }
   push(word: number): void {
-    if (this.length === this.words.length) {
-      const grown = new Int32Array(this.words.length * 2);
-      grown.set(this.words);
-      this.words = grown;
-    }
+    if (this.length === this.words.length) this.#grow(this.length + 1);
     this.words[this.length++] = word;
+  }
+  /** So many words more, to be filled. */
+  reserve(count: number): void {
+    if (this.length + count > this.words.length) this.#grow(this.length + count);
+    this.length += count;
+  }
+  #grow(least: number): void {
+    const grown = new Int32Array(Math.max(least, this.words.length * 2));
+    grown.set(this.words);
+    this.words = grown;
   }
   get filled(): Int32Array {
     return this.words.subarray(0, this.length);

@@ -7,15 +7,20 @@ import { EMPTY_RULE_SET, emptyTable, type RuleSet, type TableName } from '../rul
 import { apply } from './apply.ts';
 import { type Command, isTableName, readCommand } from './command.ts';
 import { listRules, listTable } from './list.ts';
+import type { KnownRules } from './read.ts';
 import { checkTable, describeProblem } from './table-check.ts';
 import { EditError, type KernelWord, kernelWords, TableDraft } from './table-draft.ts';
 import { type NamedObjects, Words } from './words.ts';
 
 export interface CommandLineOptions {
   readonly objects?: NamedObjects;
+  /** Of the rule set that the command is for. */
+  readonly known?: KnownRules;
 }
 export interface CommandLineResult {
   readonly ruleSet: RuleSet;
+  /** Built-in chains of the table whose own counters start anew. */
+  readonly restarted: ReadonlySet<string>;
   /** What `-S` and `-L` print. */
   readonly output: string;
   readonly warnings: readonly string[];
@@ -47,7 +52,8 @@ export function runCommandLine(
   words.take(args);
   if (args.length === 0) words.failAt(1, 'no command: expected one of -A -I -D -R -N -X -F -P -Z -E -C -S -L');
   const name = tableOf(args, words);
-  const draft = new TableDraft(ruleSet.tables.get(name) ?? emptyTable(name));
+  const { known } = options;
+  const draft = new TableDraft(ruleSet.tables.get(name) ?? emptyTable(name), known && (chain => known.references(name, chain)));
   const command = readCommand(words, { isChain: draft.has, file: false });
   const fail = (message: string, word: KernelWord): never => {
     throw new RefusedCommand(words.file, message, word);
@@ -59,13 +65,13 @@ export function runCommandLine(
     throw error;
   }
   const table = draft.finish();
-  const told = { warnings: words.warnings.map(w => w.message), command, table: name };
+  const told = { warnings: words.warnings.map(w => w.message), command, table: name, restarted: draft.restarted };
   if (command.chain !== undefined && isListing(command) && !draft.has(command.chain))
     fail(`there is no chain "${command.chain}" in table ${name}`, 'chain');
   if (command.name === 'list-rules') return { ruleSet, output: listRules(table, command, command.list.verbose), ...told };
   if (command.name === 'list') return { ruleSet, output: listTable(table, command, command.list), ...told };
   if (command.name === 'check') return { ruleSet, output: '', ...told };
-  const problem = checkTable(table);
+  const problem = (known?.check ?? checkTable)(table);
   if (problem) fail(describeProblem(problem), 'invalid');
   return { ruleSet: { tables: new Map(ruleSet.tables).set(name, table) }, output: '', ...told };
 }

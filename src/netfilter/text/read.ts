@@ -6,7 +6,7 @@ import { TextError } from '../../base/errors.ts';
 import { builtinChains, EMPTY_RULE_SET, emptyTable, type RuleSet, type Table, type TableName } from '../ruleset.ts';
 import { apply } from './apply.ts';
 import { isTableName, readCommand, readCounter } from './command.ts';
-import { checkTable, describeProblem } from './table-check.ts';
+import { checkTable, describeProblem, type TableProblem } from './table-check.ts';
 import { EditError, TableDraft } from './table-draft.ts';
 import { type NamedObjects, Words } from './words.ts';
 
@@ -25,11 +25,22 @@ export interface ReadOptions {
   readonly lenient?: boolean;
   /** Accounting objects, sets and estimators that exist; a kind that is absent is not checked. */
   readonly objects?: NamedObjects;
+  readonly known?: KnownRules;
   readonly onCommit?: (after: RuleSet, table: TableName) => void;
+}
+
+/** What somebody who holds `base` knows of it, so that a short text costs no look at all of it. */
+export interface KnownRules {
+  /** As `checkTable`. */
+  check(table: Table): TableProblem | undefined;
+  /** How many rules of a table of `base` jump or go to a chain. */
+  references(table: TableName, chain: string): number;
 }
 
 export interface ReadResult {
   readonly ruleSet: RuleSet;
+  /** Built-in chains whose own counters start anew, by table: the text gave them a policy, or emptied the table. */
+  readonly restarted: ReadonlyMap<TableName, ReadonlySet<string>>;
   /** Each with file, line and column. */
   readonly warnings: readonly string[];
 }
@@ -44,6 +55,7 @@ class Reader {
   private readonly options: ReadOptions;
   private readonly words: Words;
   private tables: Map<TableName, Table>;
+  private readonly restarted = new Map<TableName, Set<string>>();
   private draft: TableDraft | undefined;
   /** Inside a table that `--table` leaves out. */
   private skipping = false;
@@ -70,7 +82,7 @@ class Reader {
       from = to + 1;
     }
     if (this.draft || this.skipping) this.fail(1, 'the file ends inside a table: expected COMMIT');
-    return { ruleSet: { tables: this.tables }, warnings: this.words.warnings.map(w => w.message) };
+    return { ruleSet: { tables: this.tables }, restarted: this.restarted, warnings: this.words.warnings.map(w => w.message) };
   }
 
   private fail(column: number, message: string): never {
@@ -106,7 +118,11 @@ class Reader {
       this.skipping = true;
       return;
     }
-    this.draft = new TableDraft(this.tables.get(name) ?? emptyTable(name));
+    const { known, base } = this.options;
+    const table = this.tables.get(name);
+    const references =
+      known && table !== undefined && table === base?.tables.get(name) ? (c: string) => known.references(name, c) : undefined;
+    this.draft = new TableDraft(table ?? emptyTable(name), references);
     if (!this.options.noflush) this.draft.clear();
   }
 
@@ -166,13 +182,14 @@ class Reader {
     const { draft } = this;
     if (draft === undefined) return;
     const table = draft.finish();
-    const problem = checkTable(table);
+    const problem = (this.options.known?.check ?? checkTable)(table);
     if (problem) {
       // A rule that stood there before the file carries the number of another file's line.
       const line = problem.rule.line > 0 && problem.rule.line <= this.lineNumber ? problem.rule.line : this.lineNumber;
       throw new TextError('RULES', { file: this.words.file, line, column: 1 }, describeProblem(problem));
     }
     this.tables = new Map(this.tables).set(table.name, table);
+    this.restarted.set(table.name, new Set([...(this.restarted.get(table.name) ?? []), ...draft.restarted]));
     this.draft = undefined;
     this.options.onCommit?.({ tables: this.tables }, table.name);
   }

@@ -5,7 +5,7 @@
  * Chains are numbered here and the graph of jumps is a few typed arrays: a table may have tens of thousands of chains.
  */
 import { matchOf } from '../matches/index.ts';
-import { builtinChains, type Chain, type Rule, type Table } from '../ruleset.ts';
+import { builtinChains, type Chain, type Rule, type Table, type TableName } from '../ruleset.ts';
 import { targetOf } from '../targets/index.ts';
 import type { Hook, Places } from './extension.ts';
 import { printRule, protocolText } from './rule-printer.ts';
@@ -34,13 +34,33 @@ export function checkTable(table: Table): TableProblem | undefined {
   return problem;
 }
 
+/** Somebody else has looked (`change-check.ts`). */
+export const knownSound = (table: Table): void => void sound.add(table);
+
+/**
+ * For each chain of a sound table, in their order, a bit for each of the table's built-in chains (by `builtinChains`) from which it can be
+ * reached.
+ */
+export function hooksOf(table: Table): Uint8Array {
+  const { graph, numbers } = graphOf(table) as { graph: Graph; numbers: Map<string, number> };
+  return reachable(table, graph, numbers);
+}
+
 function findProblem(table: Table): TableProblem | undefined {
+  const found = graphOf(table);
+  if ('message' in found) return found;
+  const { graph, numbers } = found;
+  return findLoop(graph) ?? findMisplaced(table, graph, reachable(table, graph, numbers));
+}
+
+function graphOf(table: Table): { graph: Graph; numbers: Map<string, number> } | TableProblem {
   const chains = [...table.chains.values()];
   const numbers = new Map<string, number>();
-  for (const [i, chain] of chains.entries()) numbers.set(chain.name, i);
+  for (let i = 0; i < chains.length; i++) numbers.set(chains[i]!.name, i);
   const start = new Int32Array(chains.length + 1);
   const to: number[] = [];
-  for (const [i, chain] of chains.entries()) {
+  for (let i = 0; i < chains.length; i++) {
+    const chain = chains[i]!;
     start[i] = to.length;
     for (const rule of chain.rules) {
       const t = rule.target;
@@ -53,8 +73,7 @@ function findProblem(table: Table): TableProblem | undefined {
     }
   }
   start[chains.length] = to.length;
-  const graph = { chains, start, to };
-  return findLoop(graph) ?? findMisplaced(table, graph, reachable(table, graph, numbers));
+  return { graph: { chains, start, to }, numbers };
 }
 
 function findLoop({ chains, start, to }: Graph): TableProblem | undefined {
@@ -111,24 +130,31 @@ function reachable(table: Table, { chains, start, to }: Graph, numbers: Readonly
 }
 
 function findMisplaced(table: Table, { chains }: Graph, hooks: Uint8Array): TableProblem | undefined {
-  const names = builtinChains[table.name];
-  for (const [i, chain] of chains.entries()) {
-    const reached: Hook[] = names.filter((_, bit) => hooks[i]! & (1 << bit));
+  for (let i = 0; i < chains.length; i++) {
+    const chain = chains[i]!;
+    const reached = reachedHooks(table.name, hooks[i]!);
     for (const rule of chain.rules) {
-      for (const match of rule.matches) {
-        const { places, name } = matchOf(match);
-        const message =
-          places && misplaced('match', name, typeof places === 'function' ? places(match) : places, table.name, reached, rule);
-        if (message) return { chain: chain.name, rule, message };
-      }
-      const t = rule.target;
-      if (t === undefined || t.kind === 'jump' || t.kind === 'goto') continue;
-      const { places, name } = targetOf(t);
-      const message = places && misplaced('target', name, typeof places === 'function' ? places(t) : places, table.name, reached, rule);
+      const message = misplacedIn(table.name, reached, rule);
       if (message) return { chain: chain.name, rule, message };
     }
   }
   return undefined;
+}
+
+/** @param bits as in `hooksOf` */
+export const reachedHooks = (table: TableName, bits: number): readonly Hook[] => builtinChains[table].filter((_, bit) => bits & (1 << bit));
+
+/** Why the rule cannot stand in this table, in a chain that is reached from these hooks. */
+export function misplacedIn(table: TableName, reached: readonly Hook[], rule: Rule): string | undefined {
+  for (const match of rule.matches) {
+    const { places, name } = matchOf(match);
+    const message = places && misplaced('match', name, typeof places === 'function' ? places(match) : places, table, reached, rule);
+    if (message) return message;
+  }
+  const t = rule.target;
+  if (t === undefined || t.kind === 'jump' || t.kind === 'goto') return undefined;
+  const { places, name } = targetOf(t);
+  return places && misplaced('target', name, typeof places === 'function' ? places(t) : places, table, reached, rule);
 }
 
 function misplaced(side: string, name: string, places: Places, table: string, reached: readonly Hook[], rule: Rule): string | undefined {

@@ -236,7 +236,7 @@ export function node(rules: RuleSet, options: CompileOptions = {}, env = new Fak
 
 /** What a chain has counted: packets per rule, then of its end. */
 export function counted(text: ProgramText, tableName: TableName, chain: string): number[] {
-  const c = text.chains.find(t => t.table === tableName && t.chain.name === chain)!;
+  const c = text.chain(tableName, chain)!;
   return Array.from({ length: c.chain.rules.length + 1 }, (_, i) => text.counters(c.first + i).packets);
 }
 

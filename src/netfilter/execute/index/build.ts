@@ -1,7 +1,18 @@
 /** Builds the index of a chain: `layout.ts`. Cold side. */
 import type { Rule } from '../../ruleset.ts';
-import type { Words } from '../words.ts';
-import { Field, mix, SHAPE_WORDS } from './layout.ts';
+import {
+  Field,
+  mix,
+  SEGMENT_END,
+  SEGMENT_HEAD,
+  SEGMENT_SHAPES,
+  SHAPE_DST,
+  SHAPE_FIELDS,
+  SHAPE_LAST,
+  SHAPE_SLOTS,
+  SHAPE_SRC,
+  SHAPE_WORDS,
+} from './layout.ts';
 import { fieldsOf, type RuleShape, shapeOf } from './shape.ts';
 
 /** Shorter chains are walked. */
@@ -14,61 +25,79 @@ interface Shape {
   readonly srcMask: number;
   readonly dstMask: number;
   readonly fields: number;
-  readonly rules: { readonly pc: number; readonly shape: RuleShape }[];
+  /** Place of each rule in the chain, ascending unless a smaller shape came to it. */
+  readonly rules: { readonly at: number; readonly shape: RuleShape }[];
 }
 
-/**
- * @param pcs where each rule stands, ascending
- * @param end where the chain's end stands
- * @returns where the segment begins in `out`, or -1 when the chain is better walked
- */
-export function buildSegment(
-  rules: readonly Rule[],
-  pcs: ArrayLike<number>,
-  end: number,
-  interfaceNumber: (name: string) => number,
-  out: Words,
-): number {
-  if (rules.length < MIN_RULES) return -1;
-  const shapes = choose(group(rules, pcs, interfaceNumber));
+/** A segment before it is known where it stands. */
+export interface SegmentPlan {
+  /** In words. */
+  readonly length: number;
+  /** @param at where it stands in `words`. @param places where the rules stand in the code, ascending. @param end where the chain's end stands */
+  write(words: Int32Array, at: number, places: ArrayLike<number>, end: number): void;
+}
+
+/** @returns undefined when the chain is better walked */
+export function planSegment(rules: readonly Rule[], interfaceNumber: (name: string) => number): SegmentPlan | undefined {
+  if (rules.length < MIN_RULES) return undefined;
+  const shapes = choose(group(rules, interfaceNumber));
   const always = shapes.find(isAlways)?.rules.length ?? 0;
-  if (rules.length - always < MIN_RULES) return -1;
+  if (rules.length - always < MIN_RULES) return undefined;
   const tables = shapes.map(shape => ({ shape, table: hashOf(shape) }));
-  const segment = out.length;
-  out.push(shapes.length);
-  out.push(end);
-  let at = segment + 2 + SHAPE_WORDS * shapes.length;
+  const head = SEGMENT_HEAD + SHAPE_WORDS * shapes.length;
+  const length = tables.reduce((sum, { table }) => sum + table.slots.length + table.lists.length, head);
+  return { length, write: (words, at, places, end) => writeSegment(tables, words, at, places, end) };
+}
+
+function writeSegment(
+  tables: readonly { readonly shape: Shape; readonly table: Hash }[],
+  words: Int32Array,
+  segment: number,
+  places: ArrayLike<number>,
+  end: number,
+): void {
+  words[segment + SEGMENT_SHAPES] = tables.length;
+  words[segment + SEGMENT_END] = end;
+  let head = segment + SEGMENT_HEAD;
+  let at = head + SHAPE_WORDS * tables.length;
   for (const { shape, table } of tables) {
-    out.push(at);
-    out.push(table.slots.length - 1);
-    out.push(shape.srcMask);
-    out.push(shape.dstMask);
-    out.push(shape.fields);
-    at += table.slots.length + table.lists.length;
+    const { slots, lists } = table;
+    words[head + SHAPE_SLOTS] = at;
+    words[head + SHAPE_LAST] = slots.length - 1;
+    words[head + SHAPE_SRC] = shape.srcMask;
+    words[head + SHAPE_DST] = shape.dstMask;
+    words[head + SHAPE_FIELDS] = shape.fields;
+    head += SHAPE_WORDS;
+    const listsAt = at + slots.length;
+    for (const slot of slots) words[at++] = slot > 0 ? places[slot - 1]! + 1 : slot < 0 ? slot + 1 - listsAt : 0;
+    for (let i = 0; i < lists.length; ) {
+      const count = lists[i]!;
+      words[at++] = count;
+      for (const last = i + count; i < last; ) words[at++] = places[lists[++i]!]!;
+      i++;
+    }
   }
-  for (const { table } of tables) {
-    const lists = out.length + table.slots.length;
-    // In the slots of `hashOf`, lists count from -1 for the first word.
-    for (const slot of table.slots) out.push(slot < 0 ? slot + 1 - lists : slot);
-    for (const word of table.lists) out.push(word);
-  }
-  return segment;
 }
 
 const isAlways = (s: Shape): boolean => s.srcMask === 0 && s.dstMask === 0 && s.fields === 0;
 
-function group(rules: readonly Rule[], pcs: ArrayLike<number>, interfaceNumber: (name: string) => number): Shape[] {
+function group(rules: readonly Rule[], interfaceNumber: (name: string) => number): Shape[] {
   const shapes = new Map<string, Shape>();
-  for (const [i, rule] of rules.entries()) {
-    const shape = shapeOf(rule, interfaceNumber);
+  let last: Shape | undefined;
+  for (let at = 0; at < rules.length; at++) {
+    const shape = shapeOf(rules[at]!, interfaceNumber);
+    const { srcMask, dstMask } = shape;
     const fields = fieldsOf(shape);
-    const key = `${shape.srcMask} ${shape.dstMask} ${fields}`;
-    let s = shapes.get(key);
-    if (!s) {
-      s = { srcMask: shape.srcMask, dstMask: shape.dstMask, fields, rules: [] };
-      shapes.set(key, s);
+    // Rules of one shape come in long runs.
+    if (last === undefined || last.srcMask !== srcMask || last.dstMask !== dstMask || last.fields !== fields) {
+      const key = `${srcMask} ${dstMask} ${fields}`;
+      last = shapes.get(key);
+      if (last === undefined) {
+        last = { srcMask, dstMask, fields, rules: [] };
+        shapes.set(key, last);
+      }
     }
-    s.rules.push({ pc: pcs[i]!, shape });
+    last.rules.push({ at, shape });
   }
   return [...shapes.values()];
 }
@@ -98,6 +127,7 @@ function bits(v: number): number {
   return n;
 }
 
+/** In the slots stands a rule's place in the chain + 1, or, below 0, where a list begins, counted from -1; in the lists, places. */
 interface Hash {
   readonly slots: Int32Array;
   readonly lists: readonly number[];
@@ -105,29 +135,30 @@ interface Hash {
 
 function hashOf(shape: Shape): Hash {
   const hashes: number[] = [];
-  const pcs: number[] = [];
-  for (const { pc, shape: rule } of shape.rules) {
+  const rules: number[] = [];
+  for (const { at, shape: rule } of shape.rules) {
     for (const h of keysOf(shape, rule)) {
       hashes.push(h);
-      pcs.push(pc);
+      rules.push(at);
     }
   }
   const size = isAlways(shape) ? 1 : 1 << (32 - Math.clz32(2 * hashes.length));
   const slots = new Int32Array(size);
   const shared = new Map<number, number[]>();
-  for (const [i, hash] of hashes.entries()) {
-    const at = hash & (size - 1);
-    const pc = pcs[i]!;
-    const list = shared.get(at);
-    if (list) list.push(pc);
-    else if (slots[at] === 0) slots[at] = pc + 1;
-    else shared.set(at, [slots[at]! - 1, pc]);
+  for (let i = 0; i < hashes.length; i++) {
+    const slot = hashes[i]! & (size - 1);
+    const rule = rules[i]!;
+    const list = shared.get(slot);
+    if (list) list.push(rule);
+    else if (slots[slot] === 0) slots[slot] = rule + 1;
+    else shared.set(slot, [slots[slot]! - 1, rule]);
   }
   const lists: number[] = [];
-  for (const [at, list] of shared) {
+  for (const [slot, list] of shared) {
     const ascending = [...new Set(list)].sort((a, b) => a - b);
-    slots[at] = -1 - lists.length;
-    lists.push(ascending.length, ...ascending);
+    slots[slot] = -1 - lists.length;
+    lists.push(ascending.length);
+    for (const rule of ascending) lists.push(rule);
   }
   return { slots, lists };
 }
