@@ -2,6 +2,7 @@
 export const SOL_PACKET = 263;
 export const PACKET_ADD_MEMBERSHIP = 1;
 export const PACKET_STATISTICS = 6;
+export const PACKET_COPY_THRESH = 7;
 export const PACKET_VERSION = 10;
 export const PACKET_RESERVE = 12;
 export const PACKET_VNET_HDR = 15;

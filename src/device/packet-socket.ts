@@ -17,6 +17,7 @@ import { openSocket, setIntOption, setOption, takeError } from '../os/socket.ts'
 import { Gso, type Packet } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
 import type { Device, DeviceCounters } from './device.ts';
+import { LargeFrames } from './large-frames.ts';
 import { LinkState } from './link-state.ts';
 import { findPartialChecksum, kernelCutsUdp, readVnetHeader, VNET_HDR_LEN } from './offload.ts';
 import * as option from './packet-option.ts';
@@ -26,9 +27,9 @@ import { SendQueue } from './send-queue.ts';
 export interface PacketSocketOptions {
   /** Speak the virtio-net header. Default false. */
   offload?: boolean;
-  /** Receive slots, at least. Default 510 with offload (34 MiB), else 2048 (4 MiB). */
+  /** Receive slots, at least. Default 4096 of what the MTU needs (8 MiB with an MTU of 1500); 510 of 66 KiB (34 MiB) where segments must have room in the ring. */
   frames?: number;
-  /** The largest frame that a slot holds. Default: with offload a 64 KiB segment; else what the MTU needs, at least 1600. */
+  /** The largest frame that a slot holds. Default: what the MTU needs, at least 1600; a segment of 64 KiB where it must. */
   frameSize?: number;
   /** Frames to one `sendmmsg`. Default 256. */
   sendBatch?: number;
@@ -39,6 +40,8 @@ export interface PacketSocketOptions {
 }
 
 const LARGEST_SEGMENT = 65535 + 18;
+/** Segments that are borrowed at once: few, so that they are still in the cache when they are sent. */
+const LARGE = 16;
 const VLAN_TAG_LEN = 4;
 const TPID_8021Q = 0x8100;
 /** One in so many empty receives looks for the socket's pending error: a level-triggered POLLERR brings the loop back until it is taken. */
@@ -57,6 +60,7 @@ export class PacketSocket implements Device {
   readonly #control = new InterfaceControl();
   readonly #link: LinkState;
   readonly #ring: RxRing;
+  readonly #large: LargeFrames | null;
   readonly #queue: SendQueue;
   readonly #counters: DeviceCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, rxDropped: 0, txDropped: 0 };
   readonly #statistics = arena(16); // struct tpacket_stats: 0 packets, 4 drops; at 8 the length for getsockopt
@@ -71,6 +75,7 @@ export class PacketSocket implements Device {
     this.udpSegments = this.offload && kernelCutsUdp();
     let fd = -1;
     let ring: RxRing | undefined;
+    let large: LargeFrames | null = null;
     try {
       this.ifindex = this.#control.ifindex(name);
       this.mac = this.#control.mac(name);
@@ -83,8 +88,10 @@ export class PacketSocket implements Device {
       set(option.PACKET_RESERVE, RESERVE, 'PACKET_RESERVE');
       set(option.PACKET_IGNORE_OUTGOING, 1, 'PACKET_IGNORE_OUTGOING');
       if (options.qdiscBypass) set(option.PACKET_QDISC_BYPASS, 1, 'PACKET_QDISC_BYPASS');
-      const largest = options.frameSize ?? (this.offload ? LARGEST_SEGMENT : Math.max(1600, this.mtu + 18));
-      ring = new RxRing(fd, name, ringShape(largest, options.frames ?? (this.offload ? 510 : 2048)));
+      if (this.offload && options.frameSize === undefined) large = LargeFrames.open(fd, name, LARGE, LARGEST_SEGMENT);
+      const whole = this.offload && large === null;
+      const largest = options.frameSize ?? (whole ? LARGEST_SEGMENT : Math.max(1600, this.mtu + 18));
+      ring = new RxRing(fd, name, ringShape(largest, options.frames ?? (whole ? 510 : 4096)));
       if (options.promiscuous) joinPromiscuous(fd, name, this.ifindex);
       bindTo(fd, name, this.ifindex);
     } catch (error) {
@@ -95,6 +102,7 @@ export class PacketSocket implements Device {
     }
     this.fd = fd;
     this.#ring = ring;
+    this.#large = large;
     this.#link = new LinkState(this.#control, this.ifindex, name);
     this.#queue = new SendQueue(fd, this.offload, options.sendBatch ?? 256, this.#counters);
   }
@@ -119,7 +127,7 @@ export class PacketSocket implements Device {
     const ring = this.#ring;
     let n = 0;
     let losing = 0;
-    while (n < batch.length) {
+    while (n < batch.length && this.#large?.full !== true) {
       const slot = ring.take();
       if (slot < 0) break;
       const status = ring.status(slot);
@@ -133,18 +141,22 @@ export class PacketSocket implements Device {
     return n;
   }
 
-  /** Fill `p` from the slot. @returns false when the frame was cut because the slot was too small. */
+  /** Fill `p` from the slot, or with the copy that the slot is about. @returns false when the frame was cut because neither had room for it. */
   #take(p: Packet, slot: number, status: number): boolean {
     const ring = this.#ring;
     const length = ring.captured(slot);
     if (length < ring.length(slot)) {
-      this.#counters.rxDropped++;
-      return false;
+      if ((status & Status.Copy) === 0) {
+        this.#counters.rxDropped++;
+        return false;
+      }
+      if (!this.#borrowCopy(p, this.#large!)) return false;
+    } else {
+      const start = ring.frame(slot);
+      p.borrow(ring.memory, ring.floor(slot), start, start + length, slot + ring.frameSize);
     }
-    const start = ring.frame(slot);
-    p.borrow(ring.memory, ring.floor(slot), start, start + length, slot + ring.frameSize);
     p.type = ring.packetType(slot);
-    if (this.offload) readVnetHeader(p, ring.memory.bytes, start - VNET_HDR_LEN, start);
+    if (this.offload) readVnetHeader(p, p.bytes, p.start - VNET_HDR_LEN, p.start);
     if ((status & Status.VlanValid) !== 0) {
       insertVlanTag(p, (status & Status.VlanTpidValid) !== 0 ? ring.vlanTpid(slot) : TPID_8021Q, ring.vlanTci(slot));
     }
@@ -157,8 +169,23 @@ export class PacketSocket implements Device {
     return true;
   }
 
+  #borrowCopy(p: Packet, large: LargeFrames): boolean {
+    const { slot } = large;
+    const start = large.frame(slot);
+    const length = large.take();
+    if (large.errno !== 0) this.#link.lost('packet socket', large.errno);
+    if (length < 0) {
+      this.#counters.rxDropped++;
+      return false;
+    }
+    p.borrow(large.memory, slot, start, start + length, slot + large.slotLen);
+    return true;
+  }
+
   release(): void {
-    if (this.#open) this.#ring.release();
+    if (!this.#open) return;
+    this.#ring.release();
+    this.#large?.release();
   }
 
   transmit(p: Packet): boolean {

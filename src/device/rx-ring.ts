@@ -7,9 +7,8 @@
  *
  *     tpacket2_hdr   0 status  4 len  8 snaplen  12 mac (16)  14 net (16)  16 sec  20 nsec  24 vlan_tci (16)  26 vlan_tpid (16)
  *
- * Frames lie in blocks of whole pages and do not cross them. The layout here is one size for all: a ring that takes segments has slots of
- * 66 KiB, fifteen to a block of 1 MiB (a power of two between slots would put all headers into the same cache sets). The other way, a ring of small
- * slots with PACKET_COPY_THRESH, needs a socket buffer of megabytes for the large ones, which a rootless lab cannot get.
+ * Frames lie in blocks of whole pages and do not cross them. The layout here is one size for all. Segments come beside the ring (`large-frames.ts`), or, where
+ * the user may not have the buffer for that, slots are of 66 KiB, fifteen to a block of 1 MiB (a power of two between slots would put all headers into the same cache sets).
  */
 import { arena, type Mapping, mapShared } from '../os/memory.ts';
 import { setOption } from '../os/socket.ts';
@@ -20,6 +19,8 @@ const PACKET_RX_RING = 5;
 export const Status = {
   Kernel: 0,
   User: 1,
+  /** The whole frame is in the socket's queue as well. */
+  Copy: 2,
   Losing: 4,
   CsumNotReady: 8,
   VlanValid: 0x10,

@@ -60,7 +60,7 @@ function addWords(sum: number, b: Uint8Array, at: number, end: number): number {
 }
 
 /** The words of the last few buffers: packets stand in rings and arenas that live as long as the router. */
-const KEPT = 4;
+const KEPT = 8;
 const keptBytes: Uint8Array[] = [];
 const keptWords: Int32Array[] = [];
 let replaced = 0;

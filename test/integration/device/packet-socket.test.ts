@@ -37,8 +37,13 @@ describe.skipIf(noNamespaces)(title('packet socket', noNamespaces), () => {
     expect(await run('tooLarge')).toEqual({ numbers: [99], dropped: 40 });
   });
 
-  test('passes segments of 64 KiB through the ring byte for byte, offload fields too', async () => {
-    expect(await run('segments', { count: 50 })).toEqual({ same: 50, fields: ['1,1448,34,16,true'], drops: [0, 0, 0, 0] });
+  test.each([{}, { frameSize: 65_553 }])('passes segments of 64 KiB byte for byte, offload fields too (%o)', async shape => {
+    expect(await run('segments', { count: 50, ...shape })).toEqual({ same: 50, fields: ['1,1448,34,16,true'], drops: [0, 0, 0, 0] });
+  });
+
+  test('keeps the order of segments and of frames that fit into a slot', async () => {
+    const r = await run('mixed', { total: 400, burst: 40 });
+    expect(r).toEqual({ inOrder: true, received: 400, lengths: 267, dropped: 0 });
   });
 
   test.each([false, true])('puts a VLAN tag back that the kernel took out (offload %s)', async offload => {

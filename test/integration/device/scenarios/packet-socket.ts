@@ -123,12 +123,12 @@ export function tooLarge() {
 }
 
 /** Segments of nearly 64 KiB in, through the ring in place, out to another wire, as they were. */
-export function segments({ count }: { count: number }) {
+export function segments({ count, frameSize }: { count: number; frameSize?: number }) {
   wire('far0', 'near0');
   wire('far1', 'near1');
   const [far0, far1] = [farSocket('far0', { offload: true }), farSocket('far1', { offload: true })];
   const [near0, near1] = [
-    new PacketSocket('near0', { offload: true, frames: 20 }),
+    new PacketSocket('near0', { offload: true, frames: 20, ...(frameSize === undefined ? {} : { frameSize }) }),
     new PacketSocket('near1', { offload: true, frames: 20 }),
   ];
   const batch = batchOf(64);
@@ -149,6 +149,28 @@ export function segments({ count }: { count: number }) {
     }
   }
   return { same, fields: [...fields], drops: [near0, near1, far0, far1].map(d => d.counters.rxDropped + d.counters.txDropped) };
+}
+
+/** Segments beside the ring and frames in it come in the order in which they were sent. */
+export function mixed({ total, burst }: { total: number; burst: number }) {
+  wire('far0', 'near0');
+  const far = farSocket('far0', { offload: true });
+  const near = new PacketSocket('near0', { offload: true });
+  const numbers: number[] = [];
+  const lengths = new Set<number>();
+  for (let i = 0; i < total; i += burst) {
+    for (let k = i; k < i + burst; k++) {
+      const to = { dst: near.mac, src: far.mac, number: k };
+      far.transmit(k % 3 === 0 ? packetOf(frame(to)) : segment({ ...to, payload: 20_000 + k }, 1448));
+      if (k % 10 === 9) far.flush();
+    }
+    far.flush();
+    for (const seen of collect(near, burst)) {
+      numbers.push(numberOf(seen.bytes));
+      lengths.add(seen.bytes.length);
+    }
+  }
+  return { inOrder: numbers.every((n, i) => n === i), received: numbers.length, lengths: lengths.size, dropped: near.counters.rxDropped };
 }
 
 /** The kernel takes the tag out on the way up; the frame must have it again. */
