@@ -23,13 +23,14 @@ const STATUS_VLAN_VALID = 0x10;
 const STATUS_VLAN_TPID_VALID = 0x40;
 const TPID_8021Q = 0x8100;
 const SLL_PKTTYPE = 48 + 10;
-const BLOCK = 1 << 20;
+/** A frame of 64 KiB fits. A block is handed over after `RETIRE_MS`, however little is in it: 8 MiB of these last for half a second of few frames. */
+const BLOCK = 1 << 17;
 
 /** A frame waits for so long at most until it can be read. */
 export const RETIRE_MS = 8;
 
 export interface CaptureSocketOptions {
-  /** Room for frames that wait to be read, in bytes; rounded up to 1 MiB. Default 8 MiB. */
+  /** Room for frames that wait to be read, in bytes; rounded up to 128 KiB. Default 8 MiB. */
   ringBytes?: number;
   /** Also what is for others: a bridge then shows every frame that crosses it. A veth shows everything as it is. Default false. */
   promiscuous?: boolean;
@@ -92,7 +93,7 @@ export class CaptureSocket {
       setIntOption(fd, option.SOL_PACKET, option.PACKET_VERSION, TPACKET_V3, 'PACKET_VERSION', name);
       const request = arena(28); // struct tpacket_req3
       new Uint32Array(request.bytes.buffer).set([BLOCK, this.#blocks, 2048, (BLOCK / 2048) * this.#blocks, RETIRE_MS, 0, 0]);
-      setOption(fd, option.SOL_PACKET, PACKET_RX_RING, request, `PACKET_RX_RING of ${this.#blocks} MiB`, name);
+      setOption(fd, option.SOL_PACKET, PACKET_RX_RING, request, `PACKET_RX_RING of ${(BLOCK * this.#blocks) >> 10} KiB`, name);
       memory = mapShared(fd, BLOCK * this.#blocks, `capture ring of "${name}"`);
       if (options.promiscuous) joinPromiscuous(fd, name, this.ifindex);
       bindTo(fd, name, this.ifindex); // from here on frames arrive, and the ring stands

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Capture } from '../../../src/capture/capture.ts';
 import { readHops } from '../../../src/capture/captured-frame.ts';
 import { readCaptureFile } from '../../../src/capture/pcapng/reader.ts';
+import { CaptureSet } from '../../../src/device/capture-set.ts';
 
 const root = process.getuid?.() === 0;
 const has = (tool: string): boolean => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
@@ -15,10 +16,12 @@ const B = `capt${process.pid}b`;
 const netns = (name: string): string => `/run/netns/${name}`;
 
 /** `count` datagrams from `from`; each is `size` bytes that start with its number. */
-const sendDatagrams = (from: string, to: string, port: number, count: number, size: number): void => {
-  const program = `import socket
+const sendDatagrams = (from: string, to: string, port: number, count: number, size: number, pauseSeconds = 0): void => {
+  const program = `import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for i in range(${count}): s.sendto(i.to_bytes(4, 'big') + bytes(${size} - 4), ('${to}', ${port}))`;
+for i in range(${count}):
+    s.sendto(i.to_bytes(4, 'big') + bytes(${size} - 4), ('${to}', ${port}))
+    if ${pauseSeconds}: time.sleep(${pauseSeconds})`;
   execFileSync('ip', ['netns', 'exec', from, '/usr/bin/python3', '-c', program]);
 };
 
@@ -81,6 +84,21 @@ describe.skipIf(!root)('a capture of interface hops (skipped without root: it ma
     }
     const last = report.hops[1]!;
     expect(last.written).toBe(hops.get('node1/eth0')!.length);
+  });
+
+  test('loses nothing of a little traffic while nobody reads for a while', () => {
+    const set = new CaptureSet([{ netns: netns(B), interface: 'eth0' }]);
+    try {
+      const [socket] = set.sockets;
+      sendDatagrams(A, '203.0.113.10', 9, 80, 64, 0.004);
+      set.waiting();
+      let seen = 0;
+      socket!.drain(() => seen++);
+      expect([socket!.dropped, seen >= 80 - socket!.waiting]).toEqual([0, true]);
+      expect(socket!.received).toBeGreaterThanOrEqual(80);
+    } finally {
+      set.close();
+    }
   });
 
   test('accounts for every frame, also in a ring that is too small, and says so in the file', async () => {
