@@ -4,7 +4,9 @@ import { Gso, type Packet, PacketType } from '../packet/packet.ts';
 import { Hook } from '../packet/verdict.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import { RouteType } from './fib.ts';
 import { sendError } from './icmp-error.ts';
+import type { Interface } from './interface.ts';
 import { forwardOptions } from './ip-options.ts';
 import { type Plane, Step } from './plane.ts';
 
@@ -46,11 +48,22 @@ export const mustStayWhole = (p: Packet, mtu: number): boolean =>
 /** Header length of the transport in a packet that is to be segmented: TCP with its options, or UDP. */
 const transportHeader = (p: Packet): number => (p.gsoType === Gso.Tcp4 ? (p.bytes[p.l4 + 12]! >> 4) << 2 : 8);
 
-/** It leaves where it came in, and the sender could have sent it to the next hop itself: tell him (RFC 1812 section 5.2.7.2). */
+/**
+ * It leaves where it came in, and the sender is on that link: tell him of the next hop (RFC 1812 section 5.2.7.2). That he has no address in
+ * common with it counts for nothing where a link is one medium (`shared_media`, which is on unless somebody turns it off).
+ */
 function redirect(plane: Plane, p: Packet): void {
   const iif = plane.interface(p.iif);
   if ((plane.sysctls.all.send_redirects | iif.sysctl.send_redirects) === 0) return;
   const src = ipv4.src(p.bytes, p.l3);
-  if (!iif.onLink(src) || !iif.onLink(p.nextHop) || !plane.icmpLimit.allowRedirect(src)) return;
+  if (!isNeighbour(plane, iif, src) || !plane.icmpLimit.allowRedirect(src)) return;
   sendError(plane, p, icmp.Type.Redirect, 1, p.nextHop);
+}
+
+/** Is the way back to him over this interface, and without a gateway (`__fib_validate_source`)? */
+function isNeighbour(plane: Plane, iif: Interface, src: number): boolean {
+  const { fib } = plane;
+  const route = fib.lookup(src);
+  if (route === -1) return false;
+  return fib.type[route] === RouteType.Unicast && fib.oif[route] === iif.id ? fib.via[route] === 0 : iif.onLink(src);
 }
