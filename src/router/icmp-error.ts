@@ -18,6 +18,8 @@ const MAX_ERROR = 576;
 /** Internetwork control (RFC 1812 section 4.3.2.5). */
 const TOS_CONTROL = 0xc0;
 const TOS_BITS = 0x1e;
+/** Types that the kernel counts among the errors (`icmp_pointers`): router advertisement and solicitation too, and those without a meaning. */
+const NOT_ABOUT = [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12].reduce((bits, type) => bits | (1 << type), 0);
 
 /** @param rest the four bytes after the checksum: pointer, gateway, or next-hop MTU */
 export function sendError(plane: Plane, about: Packet, type: number, code: number, rest: number): void {
@@ -29,7 +31,7 @@ export function sendError(plane: Plane, about: Packet, type: number, code: numbe
   if (ipv4.protocol(b, about.l3) === ipv4.Protocol.Icmp) {
     // No error about an error, nor about a type that nobody knows (RFC 1122 section 3.2.2).
     const t = about.l4 < about.end ? icmp.type(b, about.l4) : 255;
-    if (icmp.isError(t) || t > icmp.Type.AddressMaskReply) return;
+    if (t > icmp.Type.AddressMaskReply || ((NOT_ABOUT >>> t) & 1) !== 0) return;
   }
   if (!plane.icmpLimit.allow(plane.sysctls.node, src, type, code)) {
     plane.drops.count(DropReason.IcmpRateLimit);
