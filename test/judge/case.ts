@@ -11,12 +11,16 @@ export type Step =
   | { kind: 'answer'; to: number; packet: Partial<PacketSpec> }
   /** An ICMP error from the host that got the output of step `about`, quoting it. `from` another address than that host's. */
   | { kind: 'error'; about: number; type: number; code: number; rest?: number; quote?: number; from?: string }
-  | { kind: 'sysctl'; name: string; value: number };
+  | { kind: 'sysctl'; name: string; value: number }
+  /** Nothing comes for so long: connections and fragments expire. What comes out meanwhile is the output of this step. */
+  | { kind: 'wait'; seconds: number };
 
 export interface Case {
   /** What it shows, when it stands in the corpus. */
   name?: string;
   seed?: number;
+  /** Lines as `ipset save` writes them: the sets that the rules ask for. */
+  sets?: string[];
   /** Lines of an iptables-save text; the sentinels' rules are put in front of each chain. */
   rules: string[];
   steps: Step[];

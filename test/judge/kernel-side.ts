@@ -1,12 +1,15 @@
 /** Linux, in a namespace of its own. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import type { EntryView, TupleView } from '../../src/conntrack/text/view.ts';
 import { insideNetns, openNetns } from '../../src/os/netns.ts';
 import { Ctnetlink } from './ctnetlink.ts';
 import { isThere } from './held.ts';
+import { KernelSets } from './kernel-sets.ts';
 import { Shell } from './shell.ts';
 import { buildWorld, lines, runOnce, type Side, Switches } from './sides.ts';
 import { kernelCommands, kernelSysctl, type LinkName, links, sysctl } from './topology.ts';
-import { type Output, Wires } from './wires.ts';
+import { NOBODYS, type Output, Wires } from './wires.ts';
 
 export class KernelSide implements Side {
   readonly name: string;
@@ -16,6 +19,7 @@ export class KernelSide implements Side {
   readonly #netns: number;
   readonly #switches = new Switches();
   readonly #ctnetlink: Ctnetlink;
+  readonly #sets: KernelSets;
   #save: Promise<string> | undefined;
 
   /**
@@ -35,9 +39,12 @@ export class KernelSide implements Side {
     this.#wires = new Wires(netns);
     this.#shell = new Shell(netns);
     this.#ctnetlink = insideNetns(this.#netns, () => new Ctnetlink());
+    this.#sets = insideNetns(this.#netns, () => new KernelSets());
   }
-  async load(rules: string): Promise<void> {
+  async load(rules: string, sets: readonly string[] = []): Promise<void> {
+    this.#sets.make(sets);
     await this.#shell.run(`${this.#restore}-restore`, rules);
+    this.#sets.forgetOld();
   }
   async forget(): Promise<void> {
     this.#ctnetlink.flush();
@@ -52,6 +59,10 @@ export class KernelSide implements Side {
   inject(link: LinkName, frame: Uint8Array): Output[] {
     return this.#wires.inject(link, frame);
   }
+  async wait(seconds: number): Promise<Output[]> {
+    await setTimeout(seconds * 1000);
+    return this.#wires.inject('a', NOBODYS);
+  }
   settle(): void {
     this.#wires.settle();
   }
@@ -61,6 +72,9 @@ export class KernelSide implements Side {
   /** Are these all, and as they are here? A quick look: when it says no, `connections` tells what is different, if anything is. */
   holds(others: readonly string[]): boolean {
     return others.every(line => isThere(this.#ctnetlink, line)) && this.#ctnetlink.count() === others.length;
+  }
+  connection(tuple: TupleView, protocol: number): EntryView | undefined {
+    return this.#ctnetlink.find(tuple, protocol, 0);
   }
   /** The tool begins to write them down. */
   askRules(): void {
@@ -76,6 +90,7 @@ export class KernelSide implements Side {
     this.#wires.close();
     this.#shell.close();
     this.#ctnetlink.close();
+    this.#sets.close();
   }
 
   #read(name: string): number {

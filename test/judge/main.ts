@@ -2,23 +2,20 @@
  * `scripts/judge`: random cases on the kernel and on the router until they differ or the packets are used up. It runs in namespaces of
  * its own that `scripts/judge` made. Results on stdout; exit 1 when a difference was found.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { SeededRandom } from '../../src/base/random.ts';
-import { tell } from '../router/frames.ts';
 import type { Case } from './case.ts';
-import { Chooser } from './generate/choose.ts';
-import { randomRules } from './generate/rules.ts';
-import { randomTraffic } from './generate/traffic.ts';
-import { judge, type Verdict } from './judge.ts';
+import { coverageLines } from './coverage/print.ts';
+import { judge } from './judge.ts';
 import { KernelSide } from './kernel-side.ts';
 import { runMutants } from './mutants.ts';
 import { judgeRandom } from './random/run.ts';
+import { type RunResult, runRandom } from './random-run.ts';
 import { MemoryRouter, WiredRouter } from './router-side.ts';
-import { shrink } from './shrink.ts';
+import { sideBySide } from './side-by-side.ts';
 import type { Side } from './sides.ts';
-import { sysctl } from './topology.ts';
+import { runWorkers } from './workers.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,28 +31,81 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     out: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
+    workers: { type: 'string' },
+    part: { type: 'string' },
   },
 });
 
-const STEPS_PER_CASE = 100;
-/** Enough to read at once. */
-const MOST_DIFFERENT = 8;
-const FRAGMENTS_MS = sysctl['net.ipv4.ipfrag_time']! * 1000 + 500;
+/** One of a pair waits now and then, for its router's thread or for a tool: then the processor is another pair's. */
+const PAIRS_PER_PROCESSOR = 1.5;
+/** For fewer packets a pair is not worth its making. */
+const PACKETS_PER_PAIR = 2000;
 
 async function main(): Promise<number> {
+  if (values.mutants) return Math.min(runMutants(Number(values.seed ?? 1), values.only), 1);
   const seed = values.seed === undefined ? crypto.getRandomValues(new Uint32Array(1))[0]! : Number(values.seed);
+  if (values.case) return withSides(seed, (kernel, userspace) => runFiles(kernel, userspace, values.case!));
+  if (values.random) return withSides(seed, (kernel, userspace) => runDistributions(kernel, userspace, seed));
+  const packets = Number(values.packets);
+  if (values.part !== undefined) return runPart(seed, packets, values.part);
+  const started = performance.now();
+  const count = workersFor(packets);
+  const result =
+    count > 1
+      ? await runWorkers(count, [...process.argv.slice(2), '--seed', String(seed)])
+      : await withSides(seed, (kernel, userspace) => runRandom(kernel, userspace, { ...runOptions(seed, 0, 1), packets }));
+  const seconds = (performance.now() - started) / 1000;
+  if (!values.first) console.log(coverageLines(result.hits, result.sent).join('\n'));
+  tellResult(seed, result, seconds);
+  return result.different === 0 ? 0 : 1;
+}
+
+function workersFor(packets: number): number {
+  if (values.first) return 1;
+  if (values.workers !== undefined) return Number(values.workers);
+  return Math.max(1, Math.min(Math.ceil(availableParallelism() * PAIRS_PER_PROCESSOR), Math.floor(packets / PACKETS_PER_PAIR)));
+}
+
+function tellResult(seed: number, { cases, sent, different }: RunResult, seconds: number): void {
+  const rate = Math.round(sent / seconds);
+  console.log(`seed ${seed}: ${cases} rule sets, ${sent} packets in ${seconds.toFixed(0)} s (${rate} a second), ${different} different`);
+}
+
+const runOptions = (seed: number, index: number, stride: number) => ({
+  seed: seed + index,
+  stride,
+  first: values.first,
+  keepGoing: values['keep-going'],
+  out: values.out,
+  stopped: () => false,
+});
+
+/** What a worker does. @param part its number and how many there are: `0/3` */
+async function runPart(seed: number, packets: number, part: string): Promise<number> {
+  const [index, count] = part.split('/').map(Number) as [number, number];
+  let stop = false;
+  process.on('message', () => {
+    stop = true;
+  });
+  const options = { ...runOptions(seed, index, count), packets: Math.ceil(packets / count), stopped: () => stop };
+  const result = await withSides(seed + index, (kernel, userspace) => runRandom(kernel, userspace, options));
+  await new Promise(sent => process.send!(result, sent));
+  process.disconnect();
+  return result.different === 0 ? 0 : 1;
+}
+
+async function withSides<T>(seed: number, work: (kernel: Side, userspace: Side) => Promise<T>): Promise<T> {
   const kernel = new KernelSide('kernel', values.nft);
   const userspace = await judged(seed);
   try {
-    if (values.random) return await runDistributions(kernel, userspace, seed);
-    return values.case ? await runFiles(kernel, userspace, values.case) : await runRandom(kernel, userspace, seed, Number(values.packets));
+    return await work(kernel, userspace);
   } finally {
     await kernel.close();
     await userspace.close();
   }
 }
 
-/** Who is judged: the router on wires, or in this thread (many times faster), or the kernel itself, which proves the judge. */
+/** Who is judged: the router on wires, or in this thread (faster), or the kernel itself, which proves the judge. */
 const judged = async (seed: number): Promise<Side> =>
   values.prove ? new KernelSide('again', values.nft) : values.memory ? new MemoryRouter(seed) : await WiredRouter.start('router', seed);
 
@@ -73,69 +123,10 @@ async function runFiles(kernel: Side, userspace: Side, files: readonly string[])
     console.log(`${verdict.difference ? 'DIFFERENT' : 'same     '}  ${c.name ?? file}`);
     if (!verdict.difference) continue;
     failed++;
-    report(c, verdict);
+    console.log(sideBySide(c, verdict).join('\n'));
   }
   console.log(`${files.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
 
-async function runRandom(kernel: Side, userspace: Side, seed: number, packets: number): Promise<number> {
-  const started = performance.now();
-  let sent = 0;
-  let cases = 0;
-  let different = 0;
-  while (sent < packets) {
-    const c = randomCase(seed + cases);
-    cases++;
-    const verdict = await judge(kernel, userspace, c);
-    sent += verdict.frames;
-    if (!verdict.difference) continue;
-    different++;
-    if (values.first) {
-      console.log(`different after ${sent} packets: ${verdict.difference.where}, ${verdict.difference.field}`);
-      break;
-    }
-    const { where, field, kernel: k, userspace: u } = verdict.difference;
-    console.error(`case of seed ${c.seed}: ${where}, ${field}\n    kernel:    ${k}\n    userspace: ${u}\nmaking it small`);
-    const { small, late } = await shrink(c, field, each => judge(kernel, userspace, each));
-    await quiet(kernel, userspace);
-    if (late) console.log('it could be smaller: the time was up');
-    report(small, await judge(kernel, userspace, small));
-    if (values.out) writeFileSync(`${values.out}/seed-${c.seed}.json`, `${JSON.stringify(small, null, 1)}\n`);
-    await quiet(kernel, userspace);
-    if (!values['keep-going'] || different === MOST_DIFFERENT) break;
-  }
-  const seconds = (performance.now() - started) / 1000;
-  console.log(
-    `seed ${seed}: ${cases} rule sets, ${sent} packets in ${seconds.toFixed(0)} s (${Math.round(sent / seconds)} a second), ${different} different`,
-  );
-  return different === 0 ? 0 : 1;
-}
-
-/** A case that lost steps may have left fragments that the router waits for, and tells their sender of in the end. */
-async function quiet(...sides: readonly Side[]): Promise<void> {
-  await setTimeout(FRAGMENTS_MS);
-  for (const side of sides) side.settle();
-}
-
-function randomCase(seed: number): Case {
-  const c = new Chooser(new SeededRandom(seed));
-  return { seed, rules: randomRules(c, `s${seed}`), steps: randomTraffic(c, STEPS_PER_CASE) };
-}
-
-function report(c: Case, { difference, kernel, userspace }: Verdict): void {
-  if (!difference) {
-    console.log('it does not show again: something is remembered between cases, or time decides');
-    return;
-  }
-  console.log(c.rules.join('\n'));
-  for (const [i, step] of c.steps.entries()) {
-    console.log(`step ${i}: ${JSON.stringify(step)}`);
-    if (kernel.frames[i]) console.log(`    sent      ${tell(kernel.frames[i]!)}`);
-    for (const o of kernel.outputs[i]!) console.log(`    kernel    ${o.link}: ${tell(o.frame)}`);
-    for (const o of userspace.outputs[i]!) console.log(`    userspace ${o.link}: ${tell(o.frame)}`);
-  }
-  console.log(`${difference.where}, ${difference.field}\n    kernel:    ${difference.kernel}\n    userspace: ${difference.userspace}\n`);
-}
-
-process.exitCode = values.mutants ? Math.min(runMutants(Number(values.seed ?? 1), values.only), 1) : await main();
+process.exitCode = await main();

@@ -40,7 +40,7 @@ export function fieldsOf(frame: Uint8Array, injected: Uint8Array | undefined, in
  * Could this be the injected packet, forwarded? A router answers by another protocol, another type of message, or other flags: then
  * its identification says nothing, even if by chance it is that of a packet that was sent in.
  */
-function isOfItsKind(frame: Uint8Array, injected: Uint8Array): boolean {
+export function isOfItsKind(frame: Uint8Array, injected: Uint8Array): boolean {
   const kind = (b: Uint8Array): number => {
     const protocol = ipv4.protocol(b, 14);
     const l4 = 14 + ipv4.headerLength(b, 14);

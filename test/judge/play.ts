@@ -5,6 +5,8 @@ import * as ethernet from '../../src/wire/ethernet.ts';
 import * as icmp from '../../src/wire/icmp.ts';
 import * as ipv4 from '../../src/wire/ipv4.ts';
 import type { Case, Step } from './case.ts';
+import { tcpItem, tcpTuple } from './coverage/tcp.ts';
+import { isOfItsKind } from './normalise.ts';
 import { frameOf, type PacketSpec } from './packet-spec.ts';
 import type { Side } from './sides.ts';
 import { type LinkName, links } from './topology.ts';
@@ -19,10 +21,16 @@ export interface Played {
   links: (LinkName | undefined)[];
 }
 
+/** Looks on while a side plays. */
+export interface Observer {
+  looksAtState(step: Step): boolean;
+  hit(item: string): void;
+}
+
 /**
  * @param firstId identification of the first packet. Every play has its own: fragments that wait from an earlier one are not this one's.
  */
-export async function play(side: Side, c: Case, firstId: number): Promise<Played> {
+export async function play(side: Side, c: Case, firstId: number, observer?: Observer): Promise<Played> {
   const played: Played = { outputs: [], frames: [], links: [] };
   for (const [i, step] of c.steps.entries()) {
     if (step.kind === 'sysctl') {
@@ -32,12 +40,24 @@ export async function play(side: Side, c: Case, firstId: number): Promise<Played
       played.links.push(undefined);
       continue;
     }
+    if (step.kind === 'wait') {
+      played.outputs.push(await side.wait(step.seconds));
+      played.frames.push(undefined);
+      played.links.push(undefined);
+      continue;
+    }
     const made = makeFrame(c, step, (firstId + idOf(c.steps, i)) & 0xffff, played);
     played.frames.push(made?.frame);
+    if (made && observer?.looksAtState(step)) lookAtState(side, made.frame, observer);
     played.links.push(made?.link);
     played.outputs.push(made ? side.inject(made.link, made.frame) : []);
   }
   return played;
+}
+
+function lookAtState(side: Side, frame: Uint8Array, observer: Observer): void {
+  const tuple = tcpTuple(frame);
+  if (tuple && side.connection) observer.hit(tcpItem(frame, tuple, side.connection(tuple, ipv4.Protocol.Tcp)));
 }
 
 /** Fragments of one datagram share an identification: `send` steps with `fragment` of one set and the same packet. */
@@ -56,7 +76,7 @@ function idOf(steps: readonly Step[], at: number): number {
 
 function makeFrame(
   c: Case,
-  step: Exclude<Step, { kind: 'sysctl' }>,
+  step: Exclude<Step, { kind: 'sysctl' | 'wait' }>,
   id: number,
   played: Played,
 ): { link: LinkName; frame: Uint8Array } | null {
@@ -92,11 +112,12 @@ function makeFrame(
   return { link, frame: frameOf({ protocol: base, ...turned, ...ports, ...step.packet }, link, id) };
 }
 
-/** The packet itself, not an answer of the router: it has the identification that was injected. */
+/** The packet itself, not an answer of the router, which has its identification only by chance. */
 const isForwarded = (o: Output, injected: Uint8Array | undefined): boolean =>
   injected !== undefined &&
   ethernet.type(o.frame, 0) === ethernet.EtherType.Ipv4 &&
-  ipv4.identification(o.frame, 14) === ipv4.identification(injected, 14);
+  ipv4.identification(o.frame, 14) === ipv4.identification(injected, 14) &&
+  isOfItsKind(o.frame, injected);
 
 function linkTowards(dst: number): LinkName | undefined {
   return links.find(l => dst >>> 8 === ((10 << 16) | l.net))?.name;

@@ -12,15 +12,18 @@ import { parseDescription } from '../../src/node/description.ts';
 import { type RunningNode, startNode } from '../../src/node/node.ts';
 import { NodeRules } from '../../src/node/rules.ts';
 import { Packet } from '../../src/packet/packet.ts';
+import { fragmentSweep } from '../../src/router/expired-fragments.ts';
 import { frameIn, runWaiting } from '../../src/router/path.ts';
 import { RulesEnvironment } from '../../src/router/rules-environment.ts';
 import { RulesHooks } from '../../src/router/rules-hooks.ts';
 import { buildWorld, lines, type Side, Switches } from './sides.ts';
 import { description, type LinkName, links } from './topology.ts';
-import { isSentinel, type Output, sentinels, Wires } from './wires.ts';
+import { isSentinel, NOBODYS, type Output, sentinels, Wires } from './wires.ts';
 
 const ETHERNET = 14;
 const VLAN_TAG = 4;
+
+const loadOptions = (sets: readonly string[]) => ({ file: 'rules', sets: { text: sets.join('\n'), file: 'sets' } });
 
 const described = () => parseDescription(JSON.stringify(description()), 'judge');
 
@@ -39,8 +42,8 @@ export class WiredRouter implements Side {
     this.#node = node;
     this.#wires = new Wires(netns);
   }
-  async load(rules: string): Promise<void> {
-    this.#node.loadRules(rules, { file: 'rules' });
+  async load(rules: string, sets: readonly string[] = []): Promise<void> {
+    this.#node.loadRules(rules, loadOptions(sets));
     // Answered after the rules are in force: requests are taken in order.
     await this.#node.counters();
   }
@@ -56,6 +59,10 @@ export class WiredRouter implements Side {
   }
   inject(link: LinkName, frame: Uint8Array): Output[] {
     return this.#wires.inject(link, frame);
+  }
+  async wait(seconds: number): Promise<Output[]> {
+    await this.#node.advance(seconds);
+    return this.#wires.inject('a', NOBODYS);
   }
   settle(): void {
     this.#wires.settle();
@@ -81,6 +88,7 @@ export class MemoryRouter implements Side {
   readonly #far = new Map<LinkName, MemoryDevice>();
   readonly #batch = Array.from({ length: 8 }, () => new Packet());
   readonly #switches = new Switches();
+  readonly #sweepFragments: () => void;
   #sentinel = 0;
 
   constructor(seed: number) {
@@ -96,11 +104,12 @@ export class MemoryRouter implements Side {
       },
     });
     const { plane, conntrack } = this.#built;
+    this.#sweepFragments = fragmentSweep(plane);
     this.#netfilter = new Netfilter(new RulesEnvironment(plane, conntrack));
     plane.hooks = new RulesHooks(this.#netfilter, conntrack, plane.reassembly);
   }
-  async load(rules: string): Promise<void> {
-    this.#rules.load(rules, { file: 'rules' });
+  async load(rules: string, sets: readonly string[] = []): Promise<void> {
+    this.#rules.load(rules, loadOptions(sets));
     this.#netfilter.install(this.#rules.program!, this.#rules.tracks);
   }
   async forget(): Promise<void> {
@@ -120,14 +129,25 @@ export class MemoryRouter implements Side {
   inject(link: LinkName, frame: Uint8Array): Output[] {
     this.#take(link, frame);
     for (const sentinel of sentinels(link, ++this.#sentinel)) this.#take(link, sentinel);
+    return this.#collect();
+  }
+  #collect(): Output[] {
     const outputs: Output[] = [];
     for (const [name, far] of this.#far)
       for (const out of far.take()) if (!isSentinel(out, 0, out.length)) outputs.push({ link: name, frame: out });
     return outputs;
   }
+  async wait(seconds: number): Promise<Output[]> {
+    this.#clock.advance(seconds * 1000);
+    this.#built.conntrack.sweep();
+    this.#sweepFragments();
+    runWaiting(this.#built.plane);
+    this.#built.plane.flush();
+    return this.inject('a', NOBODYS);
+  }
   settle(): void {
     this.#clock.tick();
-    this.#built.plane.reassembly.sweep();
+    this.#sweepFragments();
     runWaiting(this.#built.plane);
     this.#built.plane.flush();
     for (const far of this.#far.values()) far.take();
@@ -137,7 +157,7 @@ export class MemoryRouter implements Side {
     const { plane, conntrack, ports } = this.#built;
     this.#clock.tick();
     conntrack.sweep();
-    plane.reassembly.sweep();
+    this.#sweepFragments();
     // What is too long for the interface at the other end, veth drops: a VLAN tag more than a frame is let in (`is_skb_forwardable`).
     if (frame.length > links.find(l => l.name === link)!.mtu + ETHERNET + VLAN_TAG) return;
     if (!this.#far.get(link)!.send(frame)) throw new Error(`the wire of ${link} takes no frame`);

@@ -1,24 +1,29 @@
 /** A router under one face: load rules, forget connections, inject, and say what it remembers afterwards. */
 import { execFileSync } from 'node:child_process';
+import type { EntryView, TupleView } from '../../src/conntrack/text/view.ts';
 import { type LinkName, links, wireCommands } from './topology.ts';
 import type { Output } from './wires.ts';
 
 export interface Side {
   readonly name: string;
-  /** iptables-save text; replaces what was there. */
-  load(rules: string): Promise<void>;
+  /** @param rules iptables-save text; replaces what was there. @param sets those that it asks for, as `ipset save` writes them */
+  load(rules: string, sets?: readonly string[]): Promise<void>;
   /** Empties the connection table. */
   forget(): Promise<void>;
   sysctl(name: string, value: number): Promise<void>;
   /** What it was before `sysctl` changed it. */
   undoSysctls(): Promise<void>;
   inject(link: LinkName, frame: Uint8Array): Output[];
+  /** Time goes by, really or by the router's clock. @returns what came out meanwhile */
+  wait(seconds: number): Promise<Output[]>;
   /** What has come out by itself since is thrown away. */
   settle(): void;
   /** Lines of `conntrack -L`. */
   connections(): Promise<string[]>;
   /** Has it these connections, and no others? false: perhaps; `connections` says it for certain. */
   holds?(others: readonly string[]): boolean;
+  /** The one that a tuple belongs to, in zone 0. */
+  connection?(tuple: TupleView, protocol: number): EntryView | undefined;
   /** `rules` will be asked next: what takes time may begin. */
   askRules?(): void;
   /** Lines of `iptables-save -c`. */

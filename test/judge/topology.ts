@@ -26,7 +26,7 @@ export type LinkName = (typeof links)[number]['name'];
 /** All of them have a MAC; those whose questions the router may answer once a second only are drawn from all. */
 export const everyHost = [0, ...Array.from({ length: 248 }, (_, i) => i + 2)];
 
-/** Hosts .2 to .6 stand on each link; .5 and .6 of `c` are the gateways to 198.51.100.0/24 and the default. .250 sends sentinels. */
+/** Hosts .2 to .6 stand on each link; .5 and .6 of `c` are the gateways to 198.51.100.0/24 and to those far away. .250 sends sentinels. */
 export const hosts = [2, 3, 4, 5, 6] as const;
 export const SENTINEL_HOST = 250;
 const hostMacs = new Map(
@@ -36,7 +36,15 @@ export const hostMac = (net: number, host: number): string => hostMacs.get((net 
 export const address = (net: number, host: number): string => `10.0.${net}.${host}`;
 export const routerAddress = (link: Link): string => address(link.net, 1);
 
+/** 100.64.0.0/24 (RFC 6598) is on link `c` as well: hosts of which each is heard seldom. */
+export const MANY = 256;
+export const oneOfMany = (n: number): string => `100.64.0.${n}`;
+/** Who sends sentinels lives behind a gateway, so that no router ever tells him of a shorter way. */
+export const sentinelSource = (net: number): string => `172.20.${net}.250`;
+
 const routes = [
+  { to: '100.64.0.0/24', dev: 'c' },
+  ...links.map(l => ({ to: `172.20.${l.net}.0/24`, via: address(l.net, 6), dev: l.name })),
   { to: '198.51.100.0/24', via: '10.0.3.5', dev: 'c' },
   { to: '203.0.113.0/24', via: '10.0.2.5', dev: 'b' },
   { to: '192.0.2.0/25', type: 'unreachable' as const },
@@ -62,6 +70,11 @@ export const sysctl: Record<string, number> = {
  */
 export const kernelSysctl: Record<string, number> = { 'net.ipv4.ip_no_pmtu_disc': 2 };
 
+const neighbours = [
+  ...links.flatMap(l => [...everyHost, SENTINEL_HOST].map(h => ({ ip: address(l.net, h), mac: hostMac(l.net, h), dev: l.name }))),
+  ...Array.from({ length: MANY }, (_, n) => ({ ip: oneOfMany(n), mac: hostMac(3, 7), dev: 'c' })).slice(1, -1),
+];
+
 export const description = (): RouterDescriptionInput => ({
   ports: links.map(l => ({
     name: l.name,
@@ -69,18 +82,16 @@ export const description = (): RouterDescriptionInput => ({
     addresses: [`${routerAddress(l)}/24`],
     offload: false,
   })),
-  neighbours: links.flatMap(l => [...everyHost, SENTINEL_HOST].map(h => ({ ip: address(l.net, h), mac: hostMac(l.net, h), dev: l.name }))),
+  neighbours,
   routes,
   sysctl: { ...sysctl },
 });
 
 /** `ip -batch` lines inside the kernel router's namespace. */
 export const kernelCommands = (): string[] => [
-  ...links.flatMap(l => [
-    `address add ${routerAddress(l)}/24 brd + dev ${l.name}`,
-    ...[...everyHost, SENTINEL_HOST].map(h => `neigh add ${address(l.net, h)} lladdr ${hostMac(l.net, h)} nud permanent dev ${l.name}`),
-  ]),
-  ...routes.map(r => ('via' in r ? `route add ${r.to} via ${r.via} dev ${r.dev}` : `route add ${r.type} ${r.to}`)),
+  ...links.map(l => `address add ${routerAddress(l)}/24 brd + dev ${l.name}`),
+  ...neighbours.map(n => `neigh add ${n.ip} lladdr ${n.mac} nud permanent dev ${n.dev}`),
+  ...routes.map(r => ('type' in r ? `route add ${r.type} ${r.to}` : `route add ${r.to} ${'via' in r ? `via ${r.via} ` : ''}dev ${r.dev}`)),
 ];
 
 /** Wires from the driver's namespace into a side's: the driver's end of link `a` is `SIDE-a`. */

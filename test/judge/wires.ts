@@ -9,7 +9,7 @@ import { PollSet } from '../../src/os/poll-set.ts';
 import { Packet } from '../../src/packet/packet.ts';
 import { setU32, u16, u32 } from '../../src/wire/bytes.ts';
 import { ip } from '../router/frames.ts';
-import { address, driverEnd, hostMac, type LinkName, links, SENTINEL_HOST } from './topology.ts';
+import { address, driverEnd, hostMac, type LinkName, links, SENTINEL_HOST, sentinelSource } from './topology.ts';
 
 /** "Use for experimentation and testing" (RFC 3692). */
 export const SENTINEL_PROTOCOL = 253;
@@ -17,6 +17,9 @@ const LOST_MS = 2000;
 /** For a frame that waits to be sent, and what stands in front of it. */
 const SLOT = 10_240;
 const HEADROOM = 256;
+
+/** A frame that no router takes. */
+export const NOBODYS = new Uint8Array(60);
 
 export interface Output {
   link: LinkName;
@@ -114,7 +117,7 @@ const prepared = new Map(links.map(from => [from.name as LinkName, links.map(to 
 function sentinel({ net, mac }: (typeof links)[number], toNet: number): Uint8Array {
   const data = new Uint8Array(26);
   setU32(data, 0, MARK);
-  const ends = { srcMac: hostMac(net, SENTINEL_HOST), dstMac: mac, src: address(net, SENTINEL_HOST), dst: address(toNet, SENTINEL_HOST) };
+  const ends = { srcMac: hostMac(net, SENTINEL_HOST), dstMac: mac, src: sentinelSource(net), dst: address(toNet, SENTINEL_HOST) };
   return ip(ends, SENTINEL_PROTOCOL, data);
 }
 

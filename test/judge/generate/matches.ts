@@ -27,7 +27,7 @@ type Options = readonly (readonly [weight: number, make: () => string])[];
 export function randomMatch(c: Chooser, protocol: string, table: TableName, hook: string, name: string): string {
   const sets: Options[] = [fieldMatches(c, hook), rateMatches(c, name)];
   if (protocol === 'tcp' || protocol === 'udp') sets.push(transportMatches(c, protocol), transportMatches(c, protocol));
-  if (protocol === 'icmp') sets.push([[3, () => `-m icmp ${not(c)} --icmp-type ${c.of(['8', '0', '3', '3/3', '11', 'any', '13'])}`]]);
+  if (protocol === 'icmp') sets.push([[3, () => `-m icmp ${not(c)} --icmp-type ${c.of(['8', '0', '3', '3/3', '11', 'any', '13', '11'])}`]]);
   if (table !== 'raw') sets.push(connectionMatches(c));
   if (hook === 'PREROUTING' && (table === 'raw' || table === 'mangle'))
     sets.push([[1, () => `-m rpfilter ${c.of(['', '--loose', '--invert', '--accept-local', '--loose --invert'])}`]]);
@@ -48,12 +48,22 @@ const transportMatches = (c: Chooser, protocol: string): Options => [
     : []),
 ];
 
+const ctStates = [
+  'NEW',
+  'ESTABLISHED',
+  'RELATED,ESTABLISHED',
+  'INVALID',
+  'NEW,RELATED',
+  'DNAT',
+  'SNAT',
+  'UNTRACKED',
+  'INVALID,NEW',
+  'RELATED',
+] as const;
+
 const connectionMatches = (c: Chooser): Options => [
-  [
-    4,
-    () =>
-      `-m conntrack ${not(c)} --ctstate ${c.of(['NEW', 'ESTABLISHED', 'RELATED,ESTABLISHED', 'INVALID', 'NEW,RELATED', 'DNAT', 'SNAT', 'UNTRACKED', 'INVALID,NEW'])}`,
-  ],
+  [4, () => `-m conntrack ${not(c)} --ctstate ${c.of(ctStates)}`],
+  [1, () => `-m state ${not(c)} --state ${c.of(['NEW', 'ESTABLISHED', 'RELATED,ESTABLISHED', 'INVALID', 'UNTRACKED'])}`],
   [1, () => `-m conntrack --ctdir ${c.of(['ORIGINAL', 'REPLY'])}`],
   [1, () => `-m conntrack ${not(c)} --ctstatus ${c.of(['ASSURED', 'SEEN_REPLY', 'CONFIRMED', 'NONE', 'SEEN_REPLY,ASSURED', 'EXPECTED'])}`],
   [
@@ -75,7 +85,7 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
   [
     2,
     () =>
-      `-m addrtype ${not(c)} --dst-type ${c.of(['LOCAL', 'UNICAST', 'BROADCAST', 'MULTICAST', 'BLACKHOLE', 'UNREACHABLE', 'UNICAST,LOCAL'])}`,
+      `-m addrtype ${not(c)} --dst-type ${c.of(['LOCAL', 'UNICAST', 'BROADCAST', 'MULTICAST', 'BLACKHOLE', 'UNREACHABLE', 'UNICAST,LOCAL', 'LOCAL'])}`,
   ],
   [1, () => `-m addrtype ${not(c)} --src-type ${c.of(['LOCAL', 'UNICAST'])}`],
   [

@@ -6,33 +6,34 @@ import { address, hosts, links } from '../topology.ts';
 import type { Chooser } from './choose.ts';
 import { network, not, ports, randomMatch } from './matches.ts';
 import { serviceRules } from './service.ts';
+import { type RandomSet, setMatch } from './sets.ts';
 import { builtIn, givenTable, sentinelRules, type TableName, tableNames } from './tables.ts';
 import { randomTarget } from './targets.ts';
 
 /** @param name for what rules of this set remember by name, so that nothing is left of an earlier set */
-export function randomRules(c: Chooser, name: string): string[] {
+export function randomRules(c: Chooser, name: string, sets: readonly RandomSet[] = []): string[] {
   const lines: string[] = [];
   const services = c.oneIn(3) ? serviceRules(c, name) : null;
   // A table that is not named stays as it was (iptables-restore), so each is named, if only to be empty.
   for (const table of tableNames) {
     const given = services === null ? undefined : table === 'nat' ? services.nat : table === 'filter' ? services.filter : undefined;
-    lines.push(...(given ? givenTable(table, given) : randomTable(c, table, c.oneIn(3), name)));
+    lines.push(...(given ? givenTable(table, given) : randomTable(c, table, c.oneIn(3), name, sets)));
   }
   return lines;
 }
 
-function randomTable(c: Chooser, table: TableName, empty: boolean, name: string): string[] {
+function randomTable(c: Chooser, table: TableName, empty: boolean, name: string, sets: readonly RandomSet[]): string[] {
   const users = Array.from({ length: empty ? 0 : c.below(4) }, (_, i) => `U${i}`);
   const policy = (chain: string): string => (table === 'filter' && !empty && chain !== 'OUTPUT' && c.oneIn(6) ? 'DROP' : 'ACCEPT');
   const lines = [`*${table}`, ...builtIn[table].map(chain => `:${chain} ${policy(chain)} [0:0]`), ...users.map(u => `:${u} - [0:0]`)];
   for (const chain of builtIn[table]) {
     lines.push(...sentinelRules(table, chain));
     if (!empty && c.oneIn(5)) for (let i = 10 + c.below(40); i > 0; i--) lines.push(exactRule(c, chain));
-    for (let i = empty ? 0 : c.below(5); i > 0; i--) lines.push(randomRule(c, table, chain, chain, users, name));
+    for (let i = empty ? 0 : c.below(5); i > 0; i--) lines.push(randomRule(c, table, chain, chain, users, name, sets));
   }
   for (const [i, user] of users.entries()) {
     // A chain jumps only to later ones: no loops. NAT targets stand in chains of one hook's callers, so users get none.
-    for (let n = c.below(4); n > 0; n--) lines.push(randomRule(c, table, user, 'user', users.slice(i + 1), name));
+    for (let n = c.below(4); n > 0; n--) lines.push(randomRule(c, table, user, 'user', users.slice(i + 1), name, sets));
   }
   lines.push('COMMIT');
   return lines;
@@ -53,7 +54,15 @@ function exactRule(c: Chooser, chain: string): string {
   ].join(' ');
 }
 
-function randomRule(c: Chooser, table: TableName, chain: string, hook: string, users: readonly string[], name: string): string {
+function randomRule(
+  c: Chooser,
+  table: TableName,
+  chain: string,
+  hook: string,
+  users: readonly string[],
+  name: string,
+  sets: readonly RandomSet[],
+): string {
   const protocol = c.weighted([
     [3, 'tcp'],
     [3, 'udp'],
@@ -66,11 +75,11 @@ function randomRule(c: Chooser, table: TableName, chain: string, hook: string, u
   if (c.oneIn(5) && !['OUTPUT', 'POSTROUTING', 'user'].includes(hook)) parts.push(not(c), `-i ${c.of(links).name}`);
   if (c.oneIn(5) && ['FORWARD', 'OUTPUT', 'POSTROUTING'].includes(hook)) parts.push(not(c), `-o ${c.of(links).name}`);
   if (protocol) parts.push(`-p ${protocol}`);
-  else if (c.oneIn(20)) parts.push(not(c), '-f');
+  else if (c.oneIn(8)) parts.push(c.oneIn(2) ? `! -p ${c.of(['tcp', 'udp', 'icmp'])}` : `${not(c)} -f`);
   // A match is named once: iptables itself runs two `-m udp` together into one.
   const named = new Set<string>();
   for (let n = c.below(3); n > 0; n--) {
-    const match = randomMatch(c, protocol, table, hook, name);
+    const match = sets.length > 0 && c.oneIn(4) ? setMatch(c, sets, not(c)) : randomMatch(c, protocol, table, hook, name);
     const kind = match.split(' ')[1] ?? '';
     if (!named.has(kind)) parts.push(match);
     named.add(kind);

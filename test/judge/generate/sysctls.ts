@@ -27,6 +27,26 @@ const perInterface: readonly (readonly [name: string, values: readonly number[]]
   ['drop_unicast_in_l2_multicast', [1]],
 ];
 
+const seconds = [
+  'udp_timeout',
+  'udp_timeout_stream',
+  'icmp_timeout',
+  'generic_timeout',
+  ...['syn_sent', 'syn_recv', 'established', 'fin_wait', 'close_wait', 'last_ack', 'time_wait', 'close'].map(
+    state => `tcp_timeout_${state}`,
+  ),
+  'tcp_timeout_max_retrans',
+  'tcp_timeout_unacknowledged',
+];
+/** What decides how long a connection is remembered. */
+export const expirySwitches = seconds.map(name => `net.netfilter.nf_conntrack_${name}`);
+
+/** All of them, as a run counts them. */
+export const switches: readonly string[] = [
+  ...node.flatMap(([name, values]) => values.map(v => `sysctl ${name.replace(/^net\.(ipv4|netfilter)\./, '')} ${v}`)),
+  ...perInterface.flatMap(([name, values]) => values.flatMap(v => [`sysctl conf.all.${name} ${v}`, `sysctl conf.IF.${name} ${v}`])),
+];
+
 export function randomSysctls(c: Chooser): Step[] {
   return Array.from({ length: 1 + c.below(2) }, (): Step => {
     if (c.oneIn(2)) {

@@ -34,7 +34,7 @@ export function randomTarget(c: Chooser, table: TableName, hook: string, protoco
           3,
           protocol === 'tcp' && c.oneIn(2)
             ? '-j REJECT --reject-with tcp-reset'
-            : `-j REJECT --reject-with ${c.of(['icmp-port-unreachable', 'icmp-host-prohibited', 'icmp-net-unreachable', 'icmp-admin-prohibited', 'icmp-proto-unreachable'])}`,
+            : `-j REJECT --reject-with ${c.of(['icmp-port-unreachable', 'icmp-host-prohibited', 'icmp-net-unreachable', 'icmp-admin-prohibited', 'icmp-proto-unreachable', 'icmp-host-unreachable', 'icmp-net-prohibited'])}`,
         ],
       ]);
     case 'nat':
@@ -80,8 +80,8 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
     case 'OUTPUT':
       return c.weighted([
         ...usable,
-        [6, `-j DNAT --to-destination ${range}${c.oneIn(2) ? port : ''}${persistent}`],
-        [1, `-j REDIRECT${port ? ` --to-ports ${port.slice(1)}` : ''}`],
+        [6, `-j DNAT --to-destination ${range}${c.oneIn(2) ? port : ''}${c.oneIn(8) ? ' --random' : ''}${persistent}`],
+        [1, `-j REDIRECT${port ? ` --to-ports ${port.slice(1)}${c.oneIn(4) ? ' --random' : ''}` : ''}`],
         [1, netmap],
       ]);
     case 'POSTROUTING':

@@ -5,8 +5,9 @@ import { address, everyHost, hosts, type LinkName, links, routerAddress } from '
 import type { Chooser } from './choose.ts';
 import { ports } from './matches.ts';
 import { randomSysctls } from './sysctls.ts';
+import { tcpTour } from './tcp-tour.ts';
 
-interface Flow {
+export interface Flow {
   link: LinkName;
   protocol: 'tcp' | 'udp' | 'icmp' | 'other';
   src: string;
@@ -21,15 +22,22 @@ interface Flow {
 }
 
 export function randomTraffic(c: Chooser, length: number): Step[] {
-  const steps: Step[] = [];
-  const flows: Flow[] = [];
-  if (c.oneIn(3)) steps.push(...randomSysctls(c));
+  const steps = c.oneIn(3) ? randomSysctls(c) : [];
+  goOn(c, steps, [], length);
+  return steps;
+}
+
+/** More steps, until there are `length`, of these flows and new ones. */
+export function goOn(c: Chooser, steps: Step[], flows: Flow[], length: number): void {
   while (steps.length < length) {
+    if (c.oneIn(30)) steps.push(...behind(steps.length, tcpTour(c)));
     if (flows.length === 0 || c.oneIn(4)) flows.push(newFlow(c));
     advance(c, c.of(flows), steps);
   }
-  return steps;
 }
+
+/** Steps that count from 0, put behind `at` others. */
+const behind = (at: number, steps: readonly Step[]): Step[] => steps.map(s => (s.kind === 'answer' ? { ...s, to: s.to + at } : s));
 
 function newFlow(c: Chooser): Flow {
   const link = c.of(links);
@@ -70,7 +78,8 @@ function advance(c: Chooser, f: Flow, steps: Step[]): void {
       [3, 1, 0],
       [3, 3, 0],
       [3, 4, 1300],
-      [11, 0, 0],
+      [3, c.of([0, 2, 13]), 0],
+      [11, c.of([0, 0, 1]), 0],
       [12, 0, 0x0900_0000],
       [5, 1, 0x0a00_0105],
       [4, 0, 0],
@@ -100,10 +109,12 @@ function advance(c: Chooser, f: Flow, steps: Step[]): void {
           ...(f.protocol === 'icmp'
             ? {
                 type: c.weighted([
-                  [6, 8],
-                  [1, 13],
-                  [1, 0],
-                  [1, 3],
+                  [10, 8],
+                  [2, 13],
+                  [2, 0],
+                  [2, 3],
+                  [1, 17],
+                  [1, c.of([4, 5, 9, 10, 11, 12, 14, 15, 16, 18, 40])],
                 ]),
               }
             : {}),
@@ -124,6 +135,13 @@ const common = (c: Chooser): Partial<PacketSpec> => ({
           [1, 1, 1, 0],
           [7, 7, 4, 0, 0, 0, 0, 0],
           [148, 4, 0, 0],
+          // Not as they should be: too short, pointing into itself, a length of nothing, a full list.
+          [7, 2, 4, 0],
+          [7, 7, 3, 0, 0, 0, 0, 0],
+          [68, 8, 4, 0, 0, 0, 0, 0],
+          [148, 3, 0, 0],
+          [30, 0, 0, 0],
+          [7, 7, 8, 10, 0, 1, 9, 0],
         ]),
       }
     : {}),

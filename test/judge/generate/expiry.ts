@@ -1,0 +1,28 @@
+/** Short timeouts, and in the middle of the packets a while in which nothing comes: connections and fragments expire. */
+import type { Step } from '../case.ts';
+import { address, links, routerAddress } from '../topology.ts';
+import type { Chooser } from './choose.ts';
+import { expirySwitches } from './sysctls.ts';
+import { type Flow, goOn } from './traffic.ts';
+
+/** Long enough that nothing expires while packets are played, short enough that waiting takes little of a run. */
+export const SHORT_S = 2;
+const WAIT_S = 2.7;
+
+export function expiringTraffic(c: Chooser, length: number): Step[] {
+  const short = [...expirySwitches.filter(() => !c.oneIn(4)), 'net.ipv4.ipfrag_time'];
+  const steps = short.map((name): Step => ({ kind: 'sysctl', name, value: SHORT_S }));
+  const flows: Flow[] = [];
+  goOn(c, steps, flows, length >> 1);
+  steps.push(...unfinished(c, steps.length), { kind: 'wait', seconds: WAIT_S });
+  goOn(c, steps, flows, length);
+  return steps;
+}
+
+/** A datagram to the router of which one piece never comes: when time is up, its sender is told. */
+function unfinished(c: Chooser, set: number): Step[] {
+  const link = c.of(links);
+  const packet = { protocol: 'udp', src: address(link.net, 3), dst: routerAddress(link), sport: 1000, dport: 53, length: 1200 } as const;
+  const pieces = c.of([[0], [0, 400], [400, 0], [0, 800], [400, 800]]);
+  return pieces.map((offset): Step => ({ kind: 'send', link: link.name, packet: { ...packet, fragment: { offset, length: 400, set } } }));
+}

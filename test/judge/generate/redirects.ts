@@ -1,0 +1,27 @@
+/**
+ * Packets that leave by the link that they came in on, so that the router tells their sender of a shorter way (ICMP redirects). How often
+ * it tells one sender is a matter of time, so that each sender is heard once in a case, and seldom in others.
+ */
+import type { Step } from '../case.ts';
+import { address, hosts, links, MANY, oneOfMany } from '../topology.ts';
+import type { Chooser } from './choose.ts';
+import { ports } from './matches.ts';
+import { randomTraffic } from './traffic.ts';
+
+/** Few, so that a host is seldom heard again within the seconds in which it counts. */
+const SENDERS = 12;
+
+export function redirectedTraffic(c: Chooser, length: number): Step[] {
+  const steps = randomTraffic(c, length - SENDERS);
+  // Only now: nobody before was on a way that is too long.
+  steps.push({ kind: 'sysctl', name: `net.ipv4.conf.${c.of(['all', 'c'])}.send_redirects`, value: 1 });
+  const first = c.below(MANY);
+  for (let i = 0; i < SENDERS; i++) {
+    const link = links[2];
+    const src = oneOfMany(1 + ((first + i) % (MANY - 2)));
+    const dst = c.oneIn(3) ? '198.51.100.7' : address(c.oneIn(5) ? c.of(links).net : link.net, c.of(hosts));
+    const protocol = c.of(['tcp', 'udp', 'icmp'] as const);
+    steps.push({ kind: 'send', link: link.name, packet: { protocol, src, dst, sport: c.of([1000, 40000]), dport: c.of(ports) } });
+  }
+  return steps;
+}
