@@ -82,8 +82,9 @@ function schemaOf(field: Schema, refPrefix: string): Json {
   switch (field.type) {
     case 'object': {
       const $ref = `${refPrefix}${field.definition!.name}`;
-      // In v2 nothing may stand beside a reference but its description; in v3 they are put side by side.
-      const plain = refPrefix.startsWith('#/definitions') ? { $ref, description } : { allOf: [{ $ref }], default: {}, description };
+      // What the definition says of itself is not said twice.
+      const said = description === field.definition!.description ? {} : { description };
+      const plain = refPrefix.startsWith('#/definitions') ? { $ref, ...said } : { allOf: [{ $ref }], default: {}, ...said };
       return { ...plain, ...(field.retainKeys === true ? { 'x-kubernetes-patch-strategy': 'retainKeys' } : {}) };
     }
     case 'map':

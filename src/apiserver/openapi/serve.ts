@@ -12,7 +12,8 @@ interface Document {
   readonly hash: string;
 }
 
-const PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** With a dot where old servers had `@v1.0`, which is no media type. */
+const PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 export class OpenApi {
   readonly #types: readonly ResourceType[];
