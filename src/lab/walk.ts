@@ -45,8 +45,10 @@ function walkOf(records: readonly JourneyRecord[], names: ReadonlySet<string>, j
   const walk: WalkStep[] = [];
   let before: Sight | undefined;
   let rules: WalkStep['rules'] = [];
+  let dropped: string | undefined;
   for (const record of records) {
     rules.push(...record.events.flatMap(ruleWords));
+    dropped ??= record.dropped;
     const sight = names.has(record.hop) ? sightOf(journey.frames.get(record)!) : undefined;
     if (sight === undefined) continue; // a hook: what it did is told at the next interface
     walk.push({
@@ -54,11 +56,17 @@ function walkOf(records: readonly JourneyRecord[], names: ReadonlySet<string>, j
       packet: describeSight(sight),
       ends: `${sight.src} > ${sight.dst}`,
       ...(sight.outer === undefined ? {} : { outer: `${sight.outer.src} > ${sight.outer.dst}` }),
-      did: [...(before === undefined ? [] : changes(before, sight)), ...(record.dropped === undefined ? [] : [record.dropped])],
+      did: before === undefined ? [] : changes(before, sight),
       rules,
     });
     before = sight;
     rules = [];
+  }
+  // It ended inside a node: what happened there is told where it went in.
+  const last = walk.at(-1);
+  if (last !== undefined && dropped !== undefined) {
+    last.rules.push(...rules);
+    last.did.push(dropped);
   }
   return walk;
 }
