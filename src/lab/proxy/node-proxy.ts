@@ -16,10 +16,10 @@ import { ProxyServer } from '../../proxy/proxy-server.ts';
 import { nodeConfig } from '../../proxy/render.ts';
 import { type Listen, ServiceHealthServer } from '../../proxy/service-health.ts';
 import { type After, SyncRunner } from '../../proxy/sync-runner.ts';
-import type { DataPlane } from '../plane/data-plane.ts';
 import { netnsPath } from '../shell.ts';
 import type { ObjectChange } from './lab-objects.ts';
 import { PlaneSink } from './plane-sink.ts';
+import { runOn, type ToolPlane } from './run-tool.ts';
 
 /** kube-proxy's `--iptables-min-sync-period` and `--iptables-sync-period`: the latter between a failure and the next try. */
 const MIN_SYNC_MS = 1000;
@@ -30,7 +30,7 @@ const MAX_SYNC_MS = 3_600_000;
 export interface NodeProxyOptions {
   readonly node: string;
   readonly config: ProxyConfig;
-  readonly plane: Pick<DataPlane, 'tool'>;
+  readonly plane: ToolPlane;
   readonly log: (line: string) => void;
   readonly sink?: RuleSink;
   /** Where its servers listen; absent: in the node's namespace. */
@@ -59,14 +59,13 @@ export class NodeProxy {
     this.#after = after;
     this.#health = new ProxyHealth({ clock, epochMs: Date.now });
     const listen = options.listen ?? listenIn(netnsPath(node));
-    const run = async (args: readonly string[]) => plane.tool('conntrack', args, '', () => {}, new AbortController().signal);
     this.#serviceHealth = new ServiceHealthServer({ addresses: ['0.0.0.0'], listen, proxyHealthy: () => this.#health.isHealthy(), log });
     this.#sink = options.sink ?? new PlaneSink(plane);
     this.#proxier = new Proxier(config, {
       sink: this.#sink,
       clock,
       log,
-      conntrack: new ConntrackTool(run),
+      conntrack: new ConntrackTool(args => runOn(plane, 'conntrack', args)),
       health: this.#serviceHealth,
       syncPeriodMs: SYNC_PERIOD_MS,
       epochSeconds: () => Date.now() / 1000,

@@ -12,15 +12,15 @@ import { type Restore, restoreText } from '../../proxy/iptables/restore.ts';
 import { ruleWords } from '../../proxy/iptables/rule-text.ts';
 import { savedText } from '../../proxy/iptables/saved-text.ts';
 import type { RuleSink } from '../../proxy/iptables/sink.ts';
-import type { DataPlane } from '../plane/data-plane.ts';
+import { runOn, type ToolPlane } from './run-tool.ts';
 
 /** Somebody else may be writing: seconds to wait for the lock. */
 const WAIT = '--wait=5';
 
 export class PlaneSink implements RuleSink {
-  readonly #plane: Pick<DataPlane, 'tool'>;
+  readonly #plane: ToolPlane;
 
-  constructor(plane: Pick<DataPlane, 'tool'>) {
+  constructor(plane: ToolPlane) {
     this.#plane = plane;
   }
 
@@ -65,18 +65,14 @@ export class PlaneSink implements RuleSink {
   }
 
   async canariesStand(): Promise<boolean> {
-    const run = (table: string) => this.#run('iptables', ['-t', table, '-S', Chain.Canary], '');
-    for (const table of canaryTables) if ((await run(table)).status !== 0) return false;
+    const look = (table: string) => runOn(this.#plane, 'iptables', ['-t', table, '-S', Chain.Canary]);
+    for (const table of canaryTables) if ((await look(table)).status !== 0) return false;
     return true;
-  }
-
-  #run(tool: ToolName, args: readonly string[], input: string) {
-    return this.#plane.tool(tool, args, input, () => {}, new AbortController().signal);
   }
 
   /** @throws LabError RULES with what the tool said */
   async #must(tool: ToolName, args: readonly string[], input = ''): Promise<string> {
-    const { status, stdout, stderr } = await this.#run(tool, args, input);
+    const { status, stdout, stderr } = await runOn(this.#plane, tool, args, input);
     if (status !== 0) throw new LabError('RULES', `${[tool, ...args].join(' ')}: ${stderr.trim() || `exit ${status}`}`);
     return stdout;
   }

@@ -16,13 +16,16 @@ export class ToolPlane implements Pick<DataPlane, 'tool'> {
   /** Says why a call fails. */
   refuse: (call: string) => string | undefined = () => undefined;
 
-  async tool(name: ToolName, args: readonly string[], input: string): Promise<ToolResult> {
+  async tool(name: ToolName, args: readonly string[], input: string, onText: (text: string) => void): Promise<ToolResult> {
     const call = [name, ...args].join(' ');
     this.calls.push(call);
     const reason = this.refuse(call);
     if (reason !== undefined) return { stdout: '', stderr: `${reason}\n`, status: 4 };
     if (name !== 'conntrack') return runIptables(this.rules, name as 'iptables', args, input);
-    if (args[0] === '-L') return { stdout: this.connections.map(line => `${line}\n`).join(''), stderr: '', status: 0 };
+    if (args[0] === '-L') {
+      for (const line of this.connections) onText(`${line}\n`); // as a router lists them: piece by piece
+      return { stdout: '', stderr: '', status: 0 };
+    }
     const of = (option: string) => args[args.indexOf(option) + 1];
     const [src, sport] = [of('--orig-src'), of('--orig-port-src')];
     this.connections = this.connections.filter(line => !line.includes(`src=${src} `) || !line.includes(` sport=${sport} `));
