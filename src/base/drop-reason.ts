@@ -52,6 +52,7 @@ export const DropReason = {
   Blackhole: 46,
   IcmpRateLimit: 47,
   NoMemory: 48,
+  VxlanEntryExists: 49,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 

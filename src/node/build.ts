@@ -122,7 +122,15 @@ function addVxlan(plane: Plane, v: RouterDescription['vxlan'][number]): void {
   const mac = v.mac === undefined ? randomMac(plane.random) : parseMac(v.mac);
   const made = plane.add(v.name, Link.Vxlan, null, mac, v.mtu);
   made.addresses = v.addresses.map(parseCidr);
-  const tunnel = new Vxlan(made.id, { vni: v.vni, port: v.port, local: parseIpv4(v.local), mac, udpChecksum: v.udpChecksum });
+  const tunnel = new Vxlan(made.id, {
+    vni: v.vni,
+    port: v.port,
+    local: parseIpv4(v.local),
+    mac,
+    udpChecksum: v.udpChecksum,
+    learning: v.learning,
+    remotes: v.remotes.map(parseIpv4),
+  });
   plane.vxlan[made.id] = tunnel;
   plane.vxlanPorts.push(tunnel);
 }

@@ -57,6 +57,10 @@ const vxlan = z.strictObject({
   /** RFC 7348 wants none; Linux computes one unless the device is made with `noudpcsum`. */
   udpChecksum: z.boolean().default(false),
   addresses: z.array(cidr).default([]),
+  /** Remember behind which node the sender of a frame is. flannel's device does not, Linux's own default does. */
+  learning: z.boolean().default(false),
+  /** Nodes that get the frames for a MAC that nobody knows. */
+  remotes: z.array(ipv4).default([]),
   peers: z.array(z.strictObject({ subnet: cidr, vtep: ipv4, mac, node: ipv4 })).default([]),
 });
 

@@ -18,7 +18,7 @@ export function setNetwork(plane: Plane, before: Network, network: Network): voi
   const permanent = neighboursOf(plane, network);
   plane.setRoutes(routes);
   for (const v of network.vxlan)
-    plane.vxlan[plane.byName(v.name)!.id]!.setPeers(v.peers.map(p => ({ mac: parseMac(p.mac), node: parseIpv4(p.node) })));
+    plane.vxlan[plane.byName(v.name)!.id]!.fdb.setPeers(v.peers.map(p => ({ mac: parseMac(p.mac), node: parseIpv4(p.node) })));
   const kept = new Set(permanent.map(n => `${n.oif} ${n.address}`));
   for (const { oif, address } of neighboursOf(plane, before)) if (!kept.has(`${oif} ${address}`)) plane.neighbours.forget(oif, address);
   for (const { oif, address, mac } of permanent) plane.neighbours.setPermanent(oif, address, mac);

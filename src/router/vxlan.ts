@@ -1,5 +1,5 @@
 /**
- * VXLAN to static peers, as flannel programs it (RFC 7348; `vxlan_xmit_one` and `vxlan_rcv`, `drivers/net/vxlan/vxlan_core.c`): a
+ * VXLAN, above all as flannel programs it (RFC 7348; `vxlan_xmit_one` and `vxlan_rcv`, `drivers/net/vxlan/vxlan_core.c`): a
  * neighbour entry gives the peer's VTEP MAC, the forwarding database the node behind that MAC. The mark stays on the packet through
  * encapsulation, as an sk_buff keeps it: rules that mark must also clear, or the outer packet is masqueraded too.
  */
@@ -14,9 +14,10 @@ import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
 import * as udp from '../wire/udp.ts';
 import * as vxlan from '../wire/vxlan.ts';
-import { copyOut } from './copy-out.ts';
+import { copyOut, copyToArena } from './copy-out.ts';
 import { type Plane, Step } from './plane.ts';
 import { segment } from './segment.ts';
+import { VxlanFdb } from './vxlan-fdb.ts';
 import { fitsTogether, goesAsTrain, pieceOf, putTogether, train, trainPayload } from './vxlan-train.ts';
 
 const OUTER = ipv4.HEADER_LEN + udp.HEADER_LEN + vxlan.HEADER_LEN;
@@ -35,28 +36,19 @@ export class Vxlan {
   readonly mac: Uint8Array;
   /** UDP checksum on the outer packet. RFC 7348 wants 0; Linux computes it unless the device was made with `noudpcsum`. */
   readonly udpChecksum: boolean;
-  #macs: Uint8Array[] = [];
-  #nodes: Ipv4[] = [];
+  readonly fdb: VxlanFdb;
 
-  constructor(id: number, o: { vni: number; port: number; local: Ipv4; mac: Uint8Array; udpChecksum: boolean }) {
+  constructor(
+    id: number,
+    o: { vni: number; port: number; local: Ipv4; mac: Uint8Array; udpChecksum: boolean; learning: boolean; remotes: readonly Ipv4[] },
+  ) {
     this.id = id;
     this.vni = o.vni;
     this.port = o.port;
     this.local = o.local;
     this.mac = o.mac;
     this.udpChecksum = o.udpChecksum;
-  }
-
-  /** The forwarding database, replaced as a whole. */
-  setPeers(peers: readonly { mac: Uint8Array; node: Ipv4 }[]): void {
-    this.#macs = peers.map(p => p.mac);
-    this.#nodes = peers.map(p => p.node);
-  }
-
-  /** @returns the node behind a VTEP's MAC, 0 when nobody is. */
-  nodeOf(b: Uint8Array, macAt: number): Ipv4 {
-    for (let i = 0; i < this.#macs.length; i++) if (same(b, macAt, this.#macs[i]!, 0, 6)) return this.#nodes[i]!;
-    return 0;
+    this.fdb = new VxlanFdb(o);
   }
 }
 
@@ -67,7 +59,19 @@ export function encapsulate(plane: Plane, p: Packet, entry: number): Step {
   if (p.l3 - ethernet.HEADER_LEN - OUTER - ethernet.HEADER_LEN < p.floor) return copyOut(plane, p, Step.Resume);
   if (p.csumStart !== 0) finishChecksum(p);
   const node = writeInner(plane, p, entry, tunnel);
-  if (node === 0) return plane.drop(p, DropReason.VxlanNoPeer);
+  if (node !== 0) return wrap(plane, p, tunnel, node);
+  const { remotes } = tunnel.fdb;
+  if (remotes.length === 0) return plane.drop(p, DropReason.VxlanNoPeer);
+  for (let i = 1; i < remotes.length; i++) {
+    const copied = copyToArena(plane, p);
+    if (copied === null) break;
+    plane.later(copied, wrap(plane, copied, tunnel, remotes[i]!));
+  }
+  return wrap(plane, p, tunnel, remotes[0]!);
+}
+
+/** The outer headers around the frame at `p.start`. */
+function wrap(plane: Plane, p: Packet, tunnel: Vxlan, node: Ipv4): Step {
   const b = p.bytes;
   const inner = p.start;
   const tos = ipv4.tos(b, p.l3);
@@ -95,7 +99,7 @@ function writeInner(plane: Plane, p: Packet, entry: number, tunnel: Vxlan): numb
   ethernet.setType(b, inner, ethernet.EtherType.Ipv4);
   p.start = inner;
   if (plane.tracer !== null) plane.tracer.depart(p);
-  return tunnel.nodeOf(macs, entry * 6);
+  return tunnel.fdb.nodeOf(macs, entry * 6, plane.clock.nowMs());
 }
 
 /** IPv4 and UDP at `p.l3`. */
@@ -115,7 +119,7 @@ function writeOuter(plane: Plane, p: Packet, tunnel: Vxlan, node: number, tos: n
 
 /** A segment that is still to be cut: in datagrams of many pieces where the way leads through a device that takes such, else piece by piece. */
 function encapsulateSegments(plane: Plane, p: Packet, entry: number, tunnel: Vxlan): Step {
-  const node = tunnel.nodeOf(plane.neighbours.macs, entry * 6);
+  const node = tunnel.fdb.nodeOf(plane.neighbours.macs, entry * 6, plane.clock.nowMs());
   if (!goesAsTrain(plane, p, node)) return segment(plane, p);
   if (p.l3 - ethernet.HEADER_LEN < p.floor) return copyOut(plane, p, Step.Resume);
   writeInner(plane, p, entry, tunnel);
@@ -193,6 +197,8 @@ function strip(plane: Plane, p: Packet, listener: Vxlan, header: number, end: nu
   if (ethernet.check(inner, end) !== DropReason.None) return plane.drop(p, DropReason.PktTooSmall);
   // A frame that came from this very device was looped back by the network.
   if (same(b, ethernet.srcAt(inner), tunnel.mac, 0, 6)) return plane.drop(p, DropReason.TunnelLoop);
+  const from = ipv4.src(b, p.l3);
+  if (!tunnel.fdb.heard(b, ethernet.srcAt(inner), from, plane.clock.nowMs())) return plane.drop(p, DropReason.VxlanEntryExists);
   if (u16(b, inner + 12) !== ethernet.EtherType.Ipv4) return plane.drop(p, DropReason.UnhandledProto);
   const outerCe = (ipv4.tos(b, p.l3) & ECN_MASK) === ECN_CE;
   const { mark, id } = p;

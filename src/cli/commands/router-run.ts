@@ -14,7 +14,7 @@ import type { Io } from '../io.ts';
 const FIELDS = `
 Fields of a description (YAML):
   ports:      [{name, kind: packet|tap|tun, interface, mac, mtu, offload, addresses: [a.b.c.d/n], bridge: {nfCall, hairpin}}]
-  vxlan:      [{name, vni, port, local, mac, mtu, udpChecksum, addresses, peers: [{subnet, vtep, mac, node}]}]
+  vxlan:      [{name, vni, port, local, mac, mtu, udpChecksum, addresses, learning, remotes, peers: [{subnet, vtep, mac, node}]}]
   routes:     [{to, via, dev, src, type, metric}]
   neighbours: [{ip, mac, dev}]
   rules:      FILE, iptables-save text, relative to the description

@@ -44,6 +44,8 @@ const flannel = (node: Node): RouterDescription['vxlan'][number] => ({
   mtu: POD_MTU,
   udpChecksum: true, // what the kernel does over IPv4 unless it is told otherwise, and flannel does not
   addresses: [`${vtepAddress(node.number)}/32`],
+  learning: false,
+  remotes: [],
   peers: node.peers
     .filter(peer => peer.way === 'tunnel')
     .map(({ number: n, address }) => ({ subnet: podCidr(n), vtep: vtepAddress(n), mac: vtepMac(n), node: address })),

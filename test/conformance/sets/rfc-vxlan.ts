@@ -5,7 +5,7 @@ import * as udp from '../../../src/wire/udp.ts';
 import * as vxlan from '../../../src/wire/vxlan.ts';
 import { text, udpFrame } from '../../router/frames.ts';
 import { type World, world } from '../../router/world.ts';
-import { defineSet, expectSame, failed, passed, unsupported, type Verdict } from '../set.ts';
+import { defineSet, expectSame, failed, passed, type Verdict } from '../set.ts';
 
 interface Case {
   readonly id: string;
@@ -26,9 +26,12 @@ const CNI = '02:00:00:00:01:01';
 const POD = '02:00:00:00:01:05';
 const VTEP = '02:00:00:00:f1:01';
 const PEER_VTEP = '02:00:00:00:f1:02';
+/** A node whose VTEP is in the neighbour table and in no forwarding entry. */
+const THIRD = '02:00:00:00:00:13';
+const THIRD_VTEP = '02:00:00:00:f1:03';
 
 /** A node with a pod behind cni0 and a peer node behind a VXLAN device of this network identifier. */
-const node = (vni: number): World =>
+const node = (vni: number, unknown: { learning?: boolean; remotes?: string[] } = {}): World =>
   world({
     ports: [
       { name: 'eth0', kind: 'packet', mac: ETH0, addresses: ['192.168.56.11/24'] },
@@ -42,11 +45,15 @@ const node = (vni: number): World =>
         local: '192.168.56.11',
         mac: VTEP,
         addresses: ['10.244.1.0/32'],
+        ...unknown,
         peers: [{ subnet: '10.244.2.0/24', vtep: '10.244.2.0', mac: PEER_VTEP, node: '192.168.56.12' }],
       },
     ],
+    routes: [{ to: '10.244.3.0/24', via: '10.244.3.0', dev: 'flannel.1' }],
     neighbours: [
       { ip: '192.168.56.12', mac: PEER, dev: 'eth0' },
+      { ip: '192.168.56.13', mac: THIRD, dev: 'eth0' },
+      { ip: '10.244.3.0', mac: THIRD_VTEP, dev: 'flannel.1' },
       { ip: '10.244.1.5', mac: POD, dev: 'cni0' },
     ],
     sysctl: { 'net.ipv4.ip_forward': 1 },
@@ -60,6 +67,14 @@ function sent(w: World, sport: number, data = 'hello'): { frame: Uint8Array; out
   const out = w.last.find(f => f.port === 'eth0');
   if (!out) throw new Error('nothing left eth0');
   return { frame, outer: out.bytes };
+}
+
+/** A frame of another node's with a datagram for a pod in it. */
+function tunnelled(outer: { src: string; srcMac: string }, inner: { srcMac: string; src: string; dst: string }): Uint8Array {
+  const frame = udpFrame({ dstMac: VTEP, sport: 9, dport: 9, ...inner });
+  const data = new Uint8Array(vxlan.HEADER_LEN + frame.length);
+  data.set(frame, vxlan.encode({ vni: 1 }, data));
+  return udpFrame({ dstMac: ETH0, dst: '192.168.56.11', sport: 50_000, dport: vxlan.IANA_PORT, data, ...outer });
 }
 
 /** Is a frame with this VXLAN header handed to the pod? */
@@ -131,7 +146,30 @@ const facts: Record<string, (c: Case) => Verdict> = {
       expectSame('a right one is accepted', true, received(1, '0800000000000100', 'right')),
       expectSame('a wrong one is accepted', false, received(1, '0800000000000100', 'wrong')),
     ]),
-  learning: () => unsupported('peers are static, as flannel programs them (learning off)'),
+  learning: () => {
+    const w = node(1, { learning: true, remotes: ['192.168.56.12', '192.168.56.13'] });
+    const from = { srcMac: POD, dstMac: CNI, src: '10.244.1.5', dst: '10.244.3.7', sport: 9, dport: 9 };
+    const goesTo = (of = w, afterMs = 0) => {
+      of.advance(afterMs);
+      of.send('cni0', udpFrame(from));
+      return of.last.filter(f => f.port === 'eth0').map(f => f.bytes.subarray(30, 34).join('.'));
+    };
+    const hear = (innerMac: string, outerSrc: string, outerMac: string) => {
+      w.send('eth0', tunnelled({ src: outerSrc, srcMac: outerMac }, { srcMac: innerMac, src: '10.244.3.7', dst: '10.244.1.5' }));
+      return w.last.some(f => f.port === 'cni0');
+    };
+    return firstFailure([
+      expectSame('nobody knows it', ['192.168.56.12', '192.168.56.13'], goesTo().toSorted()),
+      expectSame('its frame arrives', true, hear(THIRD_VTEP, '192.168.56.13', THIRD)),
+      expectSame('and it is known', ['192.168.56.13'], goesTo()),
+      expectSame('it has moved', true, hear(THIRD_VTEP, '192.168.56.12', PEER)),
+      expectSame('and is found there', ['192.168.56.12'], goesTo()),
+      expectSame('a permanent entry does not move', false, hear(PEER_VTEP, '192.168.56.13', THIRD)),
+      expectSame('and the reason has a name', 1, w.drops().VXLAN_ENTRY_EXISTS),
+      expectSame('what is not heard for 300 s is forgotten', 2, goesTo(w, 300_001).length),
+      expectSame('without learning nothing is sent', [], goesTo(node(1))),
+    ]);
+  },
 };
 
 export const rfcVxlan = defineSet<Case>('rfc/vxlan', c => {
