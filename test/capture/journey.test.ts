@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { buildJourney } from '../../src/capture/journey/journey.ts';
 import { journeyLines, writeJourneyCapture } from '../../src/capture/journey/write.ts';
 import { readCapture } from '../../src/capture/pcapng/reader.ts';
 import type { TraceLine } from '../../src/capture/trace-text.ts';
 import { captured, type Described, packetBytes, text } from './support/frames.ts';
+import { journeyFaults } from './support/journey-schema.ts';
 import { chosenByUserspace, runOf, type Sent } from './support/node-port-path.ts';
 
 const names = new Map([
@@ -143,65 +143,20 @@ describe("a journey with a router's trace", () => {
 });
 
 describe('the schema of journey.jsonl', () => {
-  interface Schema {
-    type?: string | string[];
-    const?: unknown;
-    enum?: unknown[];
-    required?: string[];
-    properties?: Record<string, Schema>;
-    additionalProperties?: boolean | Schema;
-    items?: Schema;
-    oneOf?: Schema[];
-    $ref?: string;
-    $defs?: Record<string, Schema>;
-    pattern?: string;
-    minimum?: number;
-  }
-  const schema = JSON.parse(readFileSync(new URL('../../docs/journey.schema.json', import.meta.url), 'utf8')) as Schema;
-
-  /** The part of JSON Schema that the file uses. @returns what is wrong, empty when nothing is. */
-  function faults(s: Schema, v: unknown, at = '$'): string[] {
-    if (s.$ref) return faults(schema.$defs![s.$ref.replace('#/$defs/', '')]!, v, at);
-    if (s.oneOf) {
-      const each = s.oneOf.map(o => faults(o, v, at));
-      return each.filter(f => f.length === 0).length === 1
-        ? []
-        : [`${at}: fits not exactly one: ${each.map(f => f[0] ?? 'fits').join(' / ')}`];
-    }
-    const type = v === null ? 'null' : Array.isArray(v) ? 'array' : Number.isInteger(v) ? 'integer' : typeof v;
-    if (s.type !== undefined && ![s.type].flat().includes(type)) return [`${at}: ${type}, not ${s.type}`];
-    if (s.const !== undefined && v !== s.const) return [`${at}: not ${s.const}`];
-    if (s.enum && !s.enum.includes(v)) return [`${at}: ${String(v)} not in ${s.enum.join(' ')}`];
-    if (s.pattern && !new RegExp(s.pattern).test(String(v))) return [`${at}: ${String(v)} not like ${s.pattern}`];
-    if (s.minimum !== undefined && Number(v) < s.minimum) return [`${at}: ${String(v)} below ${s.minimum}`];
-    if (type === 'array') return (v as unknown[]).flatMap((item, i) => (s.items ? faults(s.items, item, `${at}[${i}]`) : []));
-    if (type !== 'object') return [];
-    const o = v as Record<string, unknown>;
-    const missing = (s.required ?? []).filter(key => !(key in o)).map(key => `${at}.${key}: missing`);
-    return missing.concat(
-      Object.entries(o).flatMap(([key, value]) => {
-        const known = s.properties?.[key];
-        if (known) return faults(known, value, `${at}.${key}`);
-        if (s.additionalProperties === false) return [`${at}.${key}: unknown`];
-        return typeof s.additionalProperties === 'object' ? faults(s.additionalProperties, value, `${at}.${key}`) : [];
-      }),
-    );
-  }
-
   const lines = journeyLines(buildJourney({ hops: runOf(sent, chosenByUserspace).hops, names }))
     .trimEnd()
     .split('\n')
     .map(line => JSON.parse(line) as Record<string, unknown>);
 
   test('fits every line', () => {
-    expect(lines.flatMap(line => faults(schema, line))).toEqual([]);
+    expect(lines.flatMap(line => journeyFaults(line))).toEqual([]);
   });
 
   test('does not fit a line that is wrong', () => {
-    expect(faults(schema, { ...lines[0], schema: 'kubehop-journey/2' })).not.toEqual([]);
-    expect(faults(schema, { ...lines[3], packet: 'three' })).not.toEqual([]);
-    expect(faults(schema, { ...lines[3], layers: [{ layer: 'gre' }] })).not.toEqual([]);
+    expect(journeyFaults({ ...lines[0], schema: 'kubehop-journey/2' })).not.toEqual([]);
+    expect(journeyFaults({ ...lines[3], packet: 'three' })).not.toEqual([]);
+    expect(journeyFaults({ ...lines[3], layers: [{ layer: 'gre' }] })).not.toEqual([]);
     const { hop: _, ...withoutHop } = lines[3]!;
-    expect(faults(schema, withoutHop)).not.toEqual([]);
+    expect(journeyFaults(withoutHop)).not.toEqual([]);
   });
 });

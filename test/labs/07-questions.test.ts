@@ -1,7 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readHopFiles } from '../../src/capture/captured-frame.ts';
+import { readCaptureFile } from '../../src/capture/pcapng/reader.ts';
+import { sectionsOf } from '../../src/lab/evidence.ts';
+import { journeyFaults } from '../capture/support/journey-schema.ts';
 import { Kubehop, lacking, title } from './support.ts';
 
 const hasTshark = spawnSync('sh', ['-c', 'command -v tshark && command -v capinfos && command -v tcpdump']).status === 0;
@@ -127,12 +131,15 @@ describe.skipIf(lacking !== '')(title('the journey of exercise 07'), () => {
           errors: '',
         });
         expect(info.stdout).toContain('nanoseconds (9)');
-        expect(info.stdout).toMatch(/Capture hardware: +\S/);
+        for (const word of ['hardware', 'oper-sys', 'application']) expect(info.stdout).toMatch(new RegExp(`Capture ${word}: +\\S`));
         expect(info.stdout).toMatch(/Description = \S/);
         expect(spawnSync('tshark', ['-r', path], { encoding: 'utf8' }).status).toBe(0);
         const dump = spawnSync('tcpdump', ['-nr', path], { encoding: 'utf8' });
         expect({ file, status: dump.status }).toEqual({ file, status: 0 });
       }
+      const all = spawnSync('capinfos', ['-M', join(out, plane, 'journey.pcapng')], { encoding: 'utf8' }).stdout;
+      expect(all).toMatch(/Strict time order: +True/);
+      expect(all).toMatch(/Number of resolved IPv4 addresses in file: [1-9]/);
       const rows = tshark(
         plane,
         'frame.packet_id == 1',
@@ -142,6 +149,61 @@ describe.skipIf(lacking !== '')(title('the journey of exercise 07'), () => {
       );
       expect(rows[0]!.split('\t')).toEqual(['client/eth0', '0x00000002', 'client, eth0']);
     });
+  });
+
+  test.each(['userspace', 'kernel'])(
+    'every file of the %s run says of each interface what it is and what it counted, and of each frame what it must',
+    plane => {
+      const hops = readHopFiles(join(out, plane, 'hops'));
+      const whole = readCaptureFile(join(out, plane, 'journey.pcapng'));
+      expect(whole.interfaces.map(i => i.name).sort()).toEqual([...hops.interfaces.keys()].sort());
+      for (const i of [...hops.interfaces.values(), ...whole.interfaces]) {
+        const { name, ticksPerSecond, statistics, hardware, description } = i;
+        expect({ name, ticksPerSecond }).toEqual({ name, ticksPerSecond: 1_000_000_000n });
+        expect({ name, told: hardware !== '' && description !== '' }).toEqual({ name, told: true });
+        expect({ name, dropped: statistics!.dropped, counted: statistics!.received }).toEqual({
+          name,
+          dropped: 0,
+          counted: hops.frames.get(name)!.length,
+        });
+        const isDevice = hardware !== 'kubehop router';
+        expect([name, isDevice, isDevice]).toEqual([name, i.mac !== undefined, (i.speedBps ?? (hardware === 'vxlan' ? 1 : 0)) > 0]);
+      }
+      for (const [address, name] of [
+        [0x0af40202, 'pod-b'],
+        [0xc0a8380b | 0, 'node1'],
+        [0x0a60000a, 'service/web'],
+      ] as const)
+        expect(whole.names.get(address)).toEqual([name]);
+      for (const [i, p] of whole.packets.entries()) {
+        const { name, hardware } = whole.interfaces[p.interfaceId]!;
+        const isHook = hardware === 'kubehop router' && !/\/(cni0|flannel\.1)$/.test(name);
+        expect([name, p.direction !== undefined]).toEqual([name, !isHook]);
+        expect([name, p.packetId !== undefined, p.comments.length]).toEqual([name, true, 1]);
+        expect(i === 0 || p.timeNs >= whole.packets[i - 1]!.timeNs).toBe(true);
+      }
+    },
+  );
+
+  test.each(['userspace', 'kernel'])('journey.jsonl of the %s run fits its schema', plane => {
+    const lines = readFileSync(join(out, plane, 'journey.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n');
+    expect(JSON.parse(lines[0]!).schema).toBe('kubehop-journey/1');
+    expect(lines.flatMap(line => journeyFaults(JSON.parse(line)))).toEqual([]);
+  });
+
+  test('the packets that came into node 1 can be walked through its rules, and go where they went', async () => {
+    const rules = join(kubehop.home, 'node1.rules');
+    writeFileSync(rules, sectionsOf(readFileSync(join(out, 'kernel', 'rules.txt'), 'utf8'), ['node1', 'node2']).get('node1')!);
+    const around = ['--address', 'eth0=192.168.56.11/24', '--address', 'flannel.1=10.244.1.0/32', '--address', 'cni0=10.244.1.1/24'];
+    const routes = ['--route', '10.244.2.0/24 via 10.244.2.0 dev flannel.1', '--route', 'default via 192.168.56.1 dev eth0'];
+    const capture = join(out, 'kernel', 'journey.pcapng');
+    const { code, stdout } = await kubehop.run('walk', '--rules', rules, '--pcap', capture, '--in', 'node1/eth0', ...around, ...routes);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /eth0 +tcp 203\.0\.113\.9:40001 > 192\.168\.56\.11:30080 SYN +NEW +ACCEPT forwarded by flannel\.1, 10\.244\.1\.0, a random port > 10\.244\.2\.2:8080\n/,
+    );
   });
 
   test.each(['userspace', 'kernel'])('has every packet of the probe at every hop of the %s run, none a guess', plane => {
