@@ -18,8 +18,8 @@ export interface ApiServerOptions {
   readonly tls?: { readonly certificate: string; readonly key: string };
   readonly pods?: PodStreams;
   readonly random?: Random;
-  /** Told of what went wrong inside; standard error otherwise. */
-  readonly report?: (error: unknown) => void;
+  /** Told of what went wrong inside. */
+  readonly report: (error: unknown) => void;
   readonly stallMs?: number;
   /** Until the head and the body of a request must be there. */
   readonly requestMs?: number;
@@ -44,7 +44,7 @@ export class ApiServer {
     tls,
     pods,
     random = systemRandom(),
-    report = error => console.error(error),
+    report,
     stallMs,
     requestMs = REQUEST_MS,
   }: ApiServerOptions) {

@@ -17,6 +17,7 @@ export const hints = {
   ROUTER_UNKNOWN: 'is it running, and yours? `kubehop router run FILE` prints its process id',
   RULES: 'the rules that were in force stay in force; mend the line and load it again',
   RULES_UNSUPPORTED: 'leave the rule out, or load with `--lenient`: the rule is kept and never matches',
+  STATE: 'what is on the disk was not changed; move the file away to begin anew',
   TOOL_MISSING: 'run `sudo scripts/setup`: it installs what is missing',
   TUN_MISSING: 'run `sudo scripts/setup`: it loads the module and opens /dev/net/tun by a udev rule',
 } as const;

@@ -4,6 +4,7 @@ import { NAMESPACE_FINALIZER } from './resources/cluster.ts';
 import { ConfigMaps, Namespaces, resourceTypes, ServiceAccounts } from './resources/index.ts';
 import type { Namespace } from './schema/cluster.ts';
 import { Collector } from './store/collector.ts';
+import { FileJournal, type FileJournalOptions } from './store/file-journal.ts';
 import type { ApiObject } from './store/object.ts';
 import type { ResourceType } from './store/resource-type.ts';
 import { isReason } from './store/status.ts';
@@ -11,6 +12,19 @@ import { Store, type StoreOptions } from './store/store.ts';
 
 export const newClusterStore = (options: Omit<StoreOptions, 'types' | 'namespaces'>): Store =>
   new Store({ ...options, types: resourceTypes, namespaces: Namespaces as unknown as ResourceType });
+
+/** The same, kept in a file: what was there when the last process ended is there again, and those who watched go on where they were. */
+export function openClusterStore(
+  path: string,
+  options: Omit<StoreOptions, 'types' | 'namespaces' | 'journal'>,
+  file: FileJournalOptions = {},
+): { store: Store; close: () => void } {
+  const journal = new FileJournal(path, file);
+  const store = newClusterStore({ ...options, journal });
+  store.restore(journal.content);
+  journal.compactFrom(() => store.state());
+  return { store, close: () => journal.close() };
+}
 
 export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const;
 

@@ -19,6 +19,13 @@ export function randomSuffix(random: Random, length = SUFFIX_LENGTH): string {
   return text;
 }
 
+/** Version 4 (RFC 9562). */
+export function newUid(random: Random): string {
+  const words = [random.u32(), (random.u32() & 0xffff0fff) | 0x4000, (random.u32() & 0x3fffffff) | 0x80000000, random.u32()];
+  const hex = words.map(word => (word >>> 0).toString(16).padStart(8, '0')).join('');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
 /** A namespaced object without a namespace is in `default`. */
 export const objectNamespace = ({ namespace }: Metadata, type: ResourceType): string =>
   type.scope === 'cluster' ? '' : namespace === undefined || namespace === '' ? 'default' : namespace;

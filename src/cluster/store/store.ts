@@ -7,91 +7,40 @@
  * - Errors are `ApiError`, each with a Kubernetes Status.
  * - Nobody is called back from inside a write: watchers are woken in the next turn of the loop (`schedule`).
  */
-import type { Clock } from '../../base/clock.ts';
-import type { Random } from '../../base/random.ts';
 import { FieldErrors } from '../objects/field-errors.ts';
-import type { Journal } from './journal.ts';
+import { addPropagationFinalizer, isHeld, keepField, prefixOf, requirePreconditions, sameDesire, selection, throwLater } from './draft.ts';
+import { Expiry } from './expiry.ts';
+import type { JournalContent } from './file-journal.ts';
+import { Followers } from './followers.ts';
 import { type List, listPage } from './list.ts';
-import { clearIdentity, keepIdentity, objectNamespace, setName, validateMetadata, validateMetadataUpdate } from './metadata.ts';
+import { clearIdentity, keepIdentity, newUid, objectNamespace, setName, validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { type ApiObject, type Draft, deepFreeze, draftOf, sameJson, timeText } from './object.ts';
+import type { DeleteOptions, ListOptions, Selection, StoreOptions, UpdateOptions, WriteOptions } from './options.ts';
 import { type Admission, apiVersionOf, type Operation, type Reservation, type ResourceType, typeName } from './resource-type.ts';
-import { type Matches, parseFieldSelector, parseLabelSelector } from './selectors.ts';
-import { ApiError, alreadyExists, badRequest, conflict, expired, forbidden, invalid, modified, notFound } from './status.ts';
+import { ApiError, alreadyExists, conflict, expired, forbidden, invalid, modified, notFound } from './status.ts';
 import { type Change, keyOf, Table } from './table.ts';
 import { type WatchEvent, Watcher } from './watch.ts';
 
-export interface StoreOptions {
-  readonly types: readonly ResourceType[];
-  /** In the order in which they are asked. */
-  readonly admissions?: readonly Admission[];
-  /** Milliseconds since 1970. */
-  readonly clock: Clock;
-  /** For uids and generated names. */
-  readonly random: Random;
-  /** A namespaced object can only be created in a namespace of this type that is not about to go. Absent: namespaces are just words. */
-  readonly namespaces?: ResourceType;
-  /** Changes that are kept of each type. */
-  readonly history?: number;
-  /** Runs it soon, outside of the caller. */
-  readonly schedule?: (run: () => void) => void;
-  readonly journal?: Journal;
-  /** What to do with what a listener threw; the others go on. */
-  readonly onListenerError?: (error: unknown) => void;
-}
+export { FOREGROUND_FINALIZER, ORPHAN_FINALIZER, propagationPolicies } from './options.ts';
+export type { DeleteOptions, ListOptions, Selection, StoreOptions, UpdateOptions, WriteOptions };
 
-export interface Selection {
-  readonly namespace?: string | undefined;
-  readonly labelSelector?: string | undefined;
-  readonly fieldSelector?: string | undefined;
-}
-export interface ListOptions extends Selection {
-  readonly limit?: number | undefined;
-  readonly continue?: string | undefined;
-  /** As it was at this revision; undefined: as it is. */
-  readonly at?: number | undefined;
-}
-export interface WriteOptions {
-  /** Everything but the write itself. */
-  readonly dryRun?: boolean | undefined;
-}
-export interface UpdateOptions extends WriteOptions {
-  /** `status`: only the status is taken. Absent: all but the status. */
-  readonly subresource?: 'status' | undefined;
-}
-export const propagationPolicies = ['Orphan', 'Background', 'Foreground'] as const;
-export interface DeleteOptions extends WriteOptions {
-  readonly gracePeriodSeconds?: number | undefined;
-  readonly preconditions?: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined } | undefined;
-  readonly propagationPolicy?: (typeof propagationPolicies)[number] | undefined;
-}
-
+/** Changes that are kept of each type, unless told otherwise. */
 const DEFAULT_HISTORY = 8192;
-/** Finalizers by which the collector of dependents is told what to do. */
-export const ORPHAN_FINALIZER = 'orphan';
-export const FOREGROUND_FINALIZER = 'foregroundDeletion';
-
-type AnyFields = Record<string, unknown>;
 
 export class Store {
   readonly types: readonly ResourceType[];
   readonly #options: StoreOptions;
   readonly #tables = new Map<string, Table>();
-  readonly #watchers = new Map<string, Set<Watcher>>();
-  readonly #woken: Watcher[] = [];
-  readonly #schedule: (run: () => void) => void;
-  /** Of kinds that expire: the oldest first. */
-  readonly #ages = new Map<ResourceType, Age[]>();
+  readonly #followers: Followers;
+  readonly #expiry = new Expiry();
   #revision = 1;
 
   constructor(options: StoreOptions) {
     this.#options = options;
     this.types = options.types;
-    this.#schedule = options.schedule ?? (run => void setImmediate(run));
-    for (const type of options.types) {
-      const watchers = new Set<Watcher>();
-      this.#watchers.set(typeName(type), watchers);
-      this.#tables.set(typeName(type), new Table(options.history ?? DEFAULT_HISTORY, 1, () => lowestPlace(watchers)));
-    }
+    this.#followers = new Followers(options.schedule ?? (run => void setImmediate(run)), options.onListenerError ?? throwLater);
+    for (const name of options.types.map(typeName))
+      this.#tables.set(name, new Table(options.history ?? DEFAULT_HISTORY, this.#revision, () => this.#followers.lowestPlace(name)));
   }
 
   /** Of the newest write. */
@@ -138,7 +87,7 @@ export class Store {
     const meta = draft.metadata;
     clearIdentity(meta);
     setName(meta, this.#options.random);
-    meta.uid = this.#uid();
+    meta.uid = newUid(this.#options.random);
     meta.creationTimestamp = timeText(this.nowMs);
     if (type.hasGeneration === true) meta.generation = 1;
     type.prepareForCreate?.(draft);
@@ -244,7 +193,7 @@ export class Store {
     options: DeleteOptions = {},
   ): { object: T; gone: boolean } {
     const old = this.get(type, namespace, name);
-    this.#requirePreconditions(type, old, options);
+    requirePreconditions(type, old, options);
     const refused = type.mayDelete?.(old);
     if (refused !== undefined) throw forbidden(type, name, refused);
     const draft = draftOf(old);
@@ -284,8 +233,7 @@ export class Store {
   }
 
   stop(type: ResourceType, watcher: Watcher): void {
-    watcher.isStopped = true;
-    this.#watchers.get(typeName(type))?.delete(watcher);
+    this.#followers.remove(typeName(type), watcher);
   }
 
   /**
@@ -294,22 +242,13 @@ export class Store {
    * @returns stops it
    */
   follow<T extends ApiObject>(type: ResourceType<T>, options: Selection, listener: (event: WatchEvent<T>) => void): () => void {
-    const watcher: Watcher<T> = this.#watch(
-      type,
-      options,
-      undefined,
-      () => {
-        for (const event of watcher.take()) {
-          if (watcher.isStopped) return;
-          try {
-            listener(event);
-          } catch (error) {
-            this.#report(error);
-          }
-        }
-      },
-      true,
-    );
+    const tell = (): void => {
+      for (const event of watcher.take()) {
+        if (watcher.isStopped) return;
+        this.#followers.guard(() => listener(event));
+      }
+    };
+    const watcher: Watcher<T> = this.#watch(type, options, undefined, tell, true);
     return () => this.stop(type, watcher);
   }
 
@@ -332,44 +271,35 @@ export class Store {
       initial: from === undefined ? this.list(type, options).items : undefined,
     };
     const watcher = new Watcher<T>(table, start, wanted, wake, pinned);
-    this.#watchers.get(typeName(type))!.add(watcher as unknown as Watcher);
-    this.#wake(watcher as unknown as Watcher);
+    this.#followers.add(typeName(type), watcher);
     return watcher;
   }
 
-  #wake(watcher: Watcher): void {
-    if (watcher.isWoken) return;
-    watcher.isWoken = true;
-    this.#woken.push(watcher);
-    if (this.#woken.length === 1) this.#schedule(() => this.#runWoken());
-  }
-
-  #runWoken(): void {
-    for (const watcher of this.#woken.splice(0)) {
-      if (watcher.isStopped) continue;
-      try {
-        watcher.wake();
-      } catch (error) {
-        this.#report(error);
-      }
+  /** Puts back what a journal kept. Only for a store in which nothing was written yet. */
+  restore({ floor, records }: JournalContent): void {
+    for (const table of this.#tables.values()) table.forgetUpTo(floor);
+    this.#revision = Math.max(this.#revision, floor);
+    for (const { type, key, revision, operation, object } of records) {
+      const table = this.#tables.get(type);
+      const old = table?.get(key);
+      const change = operation === 'delete' ? 'DELETED' : old === undefined ? 'ADDED' : 'MODIFIED';
+      table?.apply({ type: change, revision, key, object: deepFreeze(object), old });
+      this.#revision = Math.max(this.#revision, revision);
     }
   }
 
-  #report(error: unknown): void {
-    const { onListenerError } = this.#options;
-    if (onListenerError !== undefined) onListenerError(error);
-    else
-      queueMicrotask(() => {
-        throw error;
-      });
-  }
-
-  /** Puts back what a journal kept: the last state, and the changes that led there. */
-  restore(changes: Iterable<{ type: string; change: Change }>): void {
-    for (const { type, change } of changes) {
-      this.#tables.get(type)?.apply(change);
-      this.#revision = Math.max(this.#revision, change.revision);
-    }
+  /** All that is there, for a journal that begins anew. */
+  state(): JournalContent {
+    const records = [...this.#tables].flatMap(([type, table]) =>
+      [...table.entries()].map(([key, object]) => ({
+        type,
+        key,
+        object,
+        revision: Number(object.metadata.resourceVersion),
+        operation: 'put' as const,
+      })),
+    );
+    return { floor: this.#revision, records };
   }
 
   #table(type: ResourceType): Table {
@@ -381,7 +311,7 @@ export class Store {
   #draft<T extends ApiObject>(type: ResourceType<T>, object: T): Draft<T> {
     const draft = draftOf(object);
     // The order in which fields are shown.
-    const { apiVersion: _, kind: __, metadata = {}, ...rest } = draft as AnyFields;
+    const { apiVersion: _, kind: __, metadata = {}, ...rest } = draft as Record<string, unknown>;
     const whole = { apiVersion: apiVersionOf(type), kind: type.kind, metadata, ...rest } as unknown as Draft<T>;
     const namespace = objectNamespace(whole.metadata, type);
     if (namespace === '') delete whole.metadata.namespace;
@@ -395,21 +325,6 @@ export class Store {
     const found = this.get(namespaces, '', namespace);
     if (found.metadata.deletionTimestamp !== undefined)
       throw forbidden(type, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
-  }
-
-  #requirePreconditions(type: ResourceType, { metadata }: ApiObject, { preconditions }: DeleteOptions): void {
-    if (preconditions?.uid !== undefined && preconditions.uid !== metadata.uid)
-      throw conflict(
-        type,
-        metadata.name!,
-        `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${metadata.uid}`,
-      );
-    if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== metadata.resourceVersion)
-      throw conflict(
-        type,
-        metadata.name!,
-        `Precondition failed: ResourceVersion in precondition: ${preconditions.resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
-      );
   }
 
   /** Asks those who admit, then `write`; ends their reservations by how it went. */
@@ -468,80 +383,16 @@ export class Store {
     this.#options.journal?.append({ type: name, key, revision, operation: change === 'DELETED' ? 'delete' : 'put', object });
     this.#revision = revision;
     this.#table(type).apply({ type: change, revision, key, object, old });
-    if (change === 'ADDED') this.#ages.get(type)?.push(placeOf(object));
-    for (const watcher of this.#watchers.get(name)!) this.#wake(watcher);
+    if (change === 'ADDED') this.#expiry.created(type, object);
+    this.#followers.wake(name);
     return object;
   }
 
-  /** Removes what is too old, or one too many, of a kind that is not kept for ever. Names of these are not used twice. */
+  /** Removes what is too old, or one too many, of a kind that is not kept for ever. */
   #expire(type: ResourceType): void {
-    if (type.expires === undefined) return;
-    const ages = this.#ages.get(type) ?? [...this.list(type).items].sort((a, b) => age(a) - age(b)).map(placeOf);
-    this.#ages.set(type, ages);
-    const { afterMs, most } = type.expires;
-    while (ages.length > 0 && (ages[0]!.createdMs < this.nowMs - afterMs || ages.length >= most)) {
-      const { namespace, name, uid } = ages.shift()!;
+    for (const { namespace, name, uid } of this.#expiry.due(type, this.nowMs, () => this.list(type).items)) {
       const object = this.find(type, namespace, name);
       if (object?.metadata.uid === uid) this.#remove(type, draftOf(object), object, {});
     }
   }
-
-  /** Version 4 (RFC 9562). */
-  #uid(): string {
-    const { random } = this.#options;
-    const words = [random.u32(), (random.u32() & 0xffff0fff) | 0x4000, (random.u32() & 0x3fffffff) | 0x80000000, random.u32()];
-    const hex = words.map(word => (word >>> 0).toString(16).padStart(8, '0')).join('');
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-  }
-}
-
-interface Age {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly createdMs: number;
-}
-const age = ({ metadata }: ApiObject): number => Date.parse(metadata.creationTimestamp ?? '');
-const placeOf = (object: ApiObject): Age => {
-  const { namespace = '', name = '', uid = '' } = object.metadata;
-  return { namespace, name, uid, createdMs: age(object) };
-};
-
-const prefixOf = (namespace: string | undefined): string => (namespace === undefined || namespace === '' ? '' : `${namespace}/`);
-
-function lowestPlace(watchers: ReadonlySet<Watcher>): number {
-  let lowest = Number.POSITIVE_INFINITY;
-  for (const watcher of watchers) if (watcher.pinned && watcher.sequence < lowest) lowest = watcher.sequence;
-  return lowest;
-}
-
-/** Undefined: everything. */
-function selection(type: ResourceType, { labelSelector = '', fieldSelector = '' }: Selection): Matches | undefined {
-  const [byLabel, byField] = [parseLabelSelector(labelSelector), parseFieldSelector(fieldSelector, type)];
-  if (labelSelector === '' && fieldSelector === '') return undefined;
-  return object => byLabel(object) && byField(object);
-}
-
-function keepField<T extends ApiObject>(draft: Draft<T>, from: T | Draft<T>, field: string): void {
-  const value = (from as unknown as AnyFields)[field];
-  if (value === undefined) delete (draft as unknown as AnyFields)[field];
-  else (draft as unknown as AnyFields)[field] = draftOf(value);
-}
-
-/** Do two objects differ in metadata and status at most? */
-function sameDesire(a: ApiObject, b: ApiObject): boolean {
-  const wish = ({ metadata: _, status: __, ...rest }: AnyFields) => rest;
-  return sameJson(wish(a as unknown as AnyFields), wish(b as unknown as AnyFields));
-}
-
-const isHeld = <T extends ApiObject>(type: ResourceType<T>, object: T): boolean =>
-  (object.metadata.finalizers?.length ?? 0) > 0 || type.isHeld?.(object) === true;
-
-function addPropagationFinalizer(draft: Draft<ApiObject>, policy: DeleteOptions['propagationPolicy']): void {
-  if (policy === undefined) return;
-  if (!propagationPolicies.includes(policy)) throw badRequest(`invalid propagationPolicy ${JSON.stringify(policy)}`);
-  const kept = (draft.metadata.finalizers ?? []).filter(name => name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER);
-  if (policy !== 'Background') kept.push(policy === 'Orphan' ? ORPHAN_FINALIZER : FOREGROUND_FINALIZER);
-  if (kept.length > 0) draft.metadata.finalizers = kept;
-  else delete draft.metadata.finalizers;
 }

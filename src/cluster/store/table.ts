@@ -76,6 +76,14 @@ export class Table {
     if (this.end - this.#first > this.#most) this.#forget();
   }
 
+  /** The past up to a revision is not known: what is there came from elsewhere. */
+  forgetUpTo(revision: number): void {
+    this.#lost = Math.max(this.#lost, revision);
+  }
+  *entries(): Generator<[key: string, object: ApiObject]> {
+    for (const key of this.#keys) yield [key, this.#objects.get(key)!];
+  }
+
   #forget(): void {
     const keep = Math.min(this.end - this.#most, this.#pinned());
     while (this.#first < keep) {
