@@ -70,6 +70,7 @@ export class KernelHost implements RuledHost {
   readonly spec: HostSpec;
   readonly stack = new Stack();
   hooks: HookSight[] = [];
+  complaints: string[] = [];
   readonly #sockets: boolean;
   readonly #netns = `host${++worlds}`;
   readonly #fd: number;
@@ -196,6 +197,9 @@ export class KernelHost implements RuledHost {
       throw new LabError('BAD_INPUT', `sysctl ${name}: ${(error as Error).message}`);
     }
   }
+  tool(name: string, args: readonly string[]): string {
+    return this.#inside(() => tool(name, args));
+  }
   readSysctl(name: string): number {
     return this.#inside(() => Number(readFileSync(procFile(name), 'utf8')));
   }
@@ -280,6 +284,10 @@ export class KernelHost implements RuledHost {
       for (const logged of this.#log.take()) {
         if (logged.bytes[9] === BARRIER) {
           if (new DataView(logged.bytes.buffer).getUint32(20) === number) return;
+          continue;
+        }
+        if (logged.prefix.startsWith('nf_ct')) {
+          this.complaints.push(logged.prefix);
           continue;
         }
         if (logged.iif === this.#lo) finishChecksum(logged.bytes);

@@ -1,6 +1,8 @@
 /** Every set by name, as it is tried on the kernel: as on the router, in a way of its own, or not at all, and why. */
 import { type ConformanceCase, type ConformanceFile, type ConformanceSet, unsupported, type Verdict } from '../set.ts';
 import { sets } from '../sets/index.ts';
+import { constantOnKernel, rulesOnKernel } from './other-sets.ts';
+import { sequenceOnKernel, trackerOnKernel, transitionOnKernel, windowOnKernel } from './tcp-sets.ts';
 
 type How = 'as on the router' | ((c: never, file: never) => Verdict | Promise<Verdict>) | { readonly not: string };
 
@@ -14,6 +16,13 @@ const how: Readonly<Record<string, How>> = {
   'gvisor/router-nat': 'as on the router',
   'netfilter/nat-scenarios': 'as on the router',
   'rfc/nat-behaviour': 'as on the router',
+  'gvisor/tcp-tracker': trackerOnKernel,
+  'netfilter/tcp-sequences': sequenceOnKernel,
+  'netfilter/tcp-transitions': transitionOnKernel,
+  'netfilter/tcp-window-rules': windowOnKernel,
+  'netfilter/constants': constantOnKernel,
+  'iptables/rules': rulesOnKernel(false),
+  'iptables/rules-extra': rulesOnKernel(true),
   'kubeproxy/chain-names': computed,
   'kubeproxy/topology': computed,
   'kubeproxy/endpoints-map': computed,

@@ -81,6 +81,9 @@ export class RouterHost implements RuledHost {
   sysctl(name: string, value: number): void {
     setSysctl(this.world.plane, this.world.conntrack, name, value);
   }
+  tool(name: string): string {
+    throw new Error(`${this.name} has no command ${name}`);
+  }
   readSysctl(name: string): number {
     return this.world.conntrack.sysctl.get(name);
   }

@@ -26,6 +26,8 @@ export interface HookSight {
 export interface RuledHost extends Host {
   /** What passed the hooks since it was emptied. */
   hooks: HookSight[];
+  /** What a kernel that was told to (`nf_conntrack_log_invalid`) said of packets that do not fit their connection. */
+  complaints?: string[];
   /**
    * `iptables ARGS`; in force after `commit`.
    * @throws LabError as the command line does
@@ -45,6 +47,8 @@ export interface RuledHost extends Host {
   flush(): void;
   /** @throws LabError for a name that is not known */
   sysctl(name: string, value: number): void;
+  /** A command of the system on this host; what it writes. Only a kernel has any. @throws Error when it fails */
+  tool(name: string, args: readonly string[]): string;
   /** Value of a sysctl. */
   readSysctl(name: string): number;
   close(): void;

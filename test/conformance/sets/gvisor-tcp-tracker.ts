@@ -5,7 +5,7 @@ import { Hook } from '../../../src/packet/verdict.ts';
 import { reverse, type Tcp, tcpPacket, world } from '../../conntrack/packets.ts';
 import { defineSet, failed, passed, unsupported, type Verdict } from '../set.ts';
 
-interface PacketCase {
+export interface TrackerPacket {
   readonly dir: 'orig' | 'reply';
   readonly flags: string;
   readonly seq: number;
@@ -15,9 +15,9 @@ interface PacketCase {
   readonly wscale?: number;
   readonly expect: string;
 }
-interface Case {
+export interface TrackerCase {
   readonly id: string;
-  readonly packets?: readonly PacketCase[];
+  readonly packets?: readonly TrackerPacket[];
   readonly timeline?: readonly { readonly atS: number; readonly packet?: string; readonly expectTracked?: boolean }[];
   readonly linuxExpect?: readonly {
     readonly ctinfo?: string;
@@ -27,7 +27,7 @@ interface Case {
   }[];
 }
 
-const states: Record<string, readonly string[]> = {
+export const allowedStates: Record<string, readonly string[]> = {
   connecting: ['SYN_SENT'],
   alive: ['SYN_SENT2', 'SYN_RECV', 'ESTABLISHED', 'FIN_WAIT', 'CLOSE_WAIT', 'LAST_ACK'],
   reset: ['CLOSE'],
@@ -37,7 +37,7 @@ const states: Record<string, readonly string[]> = {
 const original: Tcp = { src: '10.244.1.5', sport: 40_000, dst: '10.244.2.7', dport: 80 };
 const find = (w: ReturnType<typeof world>): number => w.ct.findEntry(0x0af40105, 0x0af40207, (40_000 << 16) | 80, 6);
 
-function send(w: ReturnType<typeof world>, s: Omit<PacketCase, 'expect'>): { state: string | null; ctinfo: string } {
+function send(w: ReturnType<typeof world>, s: Omit<TrackerPacket, 'expect'>): { state: string | null; ctinfo: string } {
   const p = tcpPacket({
     ...(s.dir === 'orig' ? original : reverse(original)),
     flags: s.flags,
@@ -53,7 +53,7 @@ function send(w: ReturnType<typeof world>, s: Omit<PacketCase, 'expect'>): { sta
   return { state: i < 0 ? null : tcpStateNames[w.ct.tcpState(i)]!, ctinfo: p.ctinfo === CtInfo.None ? 'invalid' : 'valid' };
 }
 
-function conversation(c: Case): Verdict {
+function conversation(c: TrackerCase): Verdict {
   const w = world();
   for (const [n, s] of c.packets!.entries()) {
     const got = send(w, s);
@@ -64,20 +64,24 @@ function conversation(c: Case): Verdict {
       }
       continue;
     }
-    const allowed = states[s.expect];
+    const allowed = allowedStates[s.expect];
     if (allowed === undefined) return unsupported(`no expectation "${s.expect}"`);
     if (got.state === null || !allowed.includes(got.state)) return failed(`packet ${n}: expected ${s.expect}, got ${got.state}`);
   }
   return passed;
 }
 
-const handshake: readonly Omit<PacketCase, 'expect'>[] = [
+export const handshake: readonly Omit<TrackerPacket, 'expect'>[] = [
   { dir: 'orig', flags: 'S', seq: 999, ack: 0, win: 30_000, len: 0 },
   { dir: 'reply', flags: 'SA', seq: 4999, ack: 1000, win: 30_000, len: 0 },
   { dir: 'orig', flags: 'A', seq: 1000, ack: 5000, win: 30_000, len: 0 },
 ];
 
-function timeline(c: Case): Verdict {
+/** `SYN`, `syn-ack`. */
+export const packetNamed = (words: string): Omit<TrackerPacket, 'expect'> | undefined =>
+  handshake.find(h => h.flags.toLowerCase() === words.toLowerCase().replace('syn', 's').replace('-ack', 'a').replace('ack', 'a'));
+
+function timeline(c: TrackerCase): Verdict {
   const w = world();
   let now = 0;
   for (const step of c.timeline!) {
@@ -85,9 +89,7 @@ function timeline(c: Case): Verdict {
     now = step.atS;
     if (step.packet === 'handshake') for (const s of handshake) send(w, s);
     else if (step.packet !== undefined) {
-      const s = handshake.find(
-        h => h.flags.toLowerCase() === step.packet!.toLowerCase().replace('syn', 's').replace('-ack', 'a').replace('ack', 'a'),
-      );
+      const s = packetNamed(step.packet);
       if (s === undefined) return unsupported(`no packet "${step.packet}"`);
       send(w, s);
     }
@@ -98,7 +100,7 @@ function timeline(c: Case): Verdict {
   return passed;
 }
 
-export const tcpTracker = defineSet<Case>('gvisor/tcp-tracker', c => {
+export const tcpTracker = defineSet<TrackerCase>('gvisor/tcp-tracker', c => {
   if (c.packets) return conversation(c);
   return c.timeline ? timeline(c) : unsupported('neither packets nor a timeline');
 });

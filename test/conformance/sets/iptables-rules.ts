@@ -9,11 +9,11 @@ import { runCommandLine } from '../../../src/netfilter/text/command-line.ts';
 import type { NamedObjects } from '../../../src/netfilter/text/words.ts';
 import { defineSet, failed, passed, unsupported, type Verdict } from '../set.ts';
 
-interface Result {
+export interface Result {
   readonly accepted: boolean;
   readonly saved?: string;
 }
-interface Case {
+export interface RuleCase {
   readonly id: string;
   /** Name of the match or target. */
   readonly topic: string;
@@ -26,14 +26,14 @@ interface Case {
 }
 
 /** @param missingModules the machine on which 1.8.9 was observed lacked kernel modules: what it refused says nothing about the text */
-function wanted(c: Case, missingModules: boolean): Result {
+export function wanted(c: RuleCase, missingModules: boolean): Result {
   const seen = c.observed189?.legacy;
   if (seen === undefined || (missingModules && !seen.accepted && c.expect.accepted)) return c.expect;
   return seen;
 }
 
 /** Makes what the case needs: a command of iptables, or an object by its name. */
-function prepare(c: Case): { objects: NamedObjects; ruleSet: RuleSet } | string {
+function prepare(c: RuleCase): { objects: NamedObjects; ruleSet: RuleSet } | string {
   const objects = { nfacct: new Set<string>(), set: new Set<string>(), rateest: new Set<string>() };
   let ruleSet: RuleSet = { tables: new Map() };
   for (const step of c.setup ?? []) {
@@ -50,7 +50,7 @@ function prepare(c: Case): { objects: NamedObjects; ruleSet: RuleSet } | string 
   return { objects, ruleSet };
 }
 
-function tryChain(c: Case, chain: string, want: Result, before: RuleSet, objects: NamedObjects): Verdict {
+function tryChain(c: RuleCase, chain: string, want: Result, before: RuleSet, objects: NamedObjects): Verdict {
   let saved: string;
   try {
     const { ruleSet } = runCommandLine(['-t', c.table, '-A', chain, ...shellWords(c.args)], before, { objects });
@@ -68,7 +68,7 @@ function tryChain(c: Case, chain: string, want: Result, before: RuleSet, objects
   return saved === expected ? passed : failed(`${chain}: expected: ${expected}\n    got: ${saved}`);
 }
 
-function check(c: Case, missingModules: boolean): Verdict {
+function check(c: RuleCase, missingModules: boolean): Verdict {
   const prepared = prepare(c);
   if (typeof prepared === 'string') return unsupported(prepared);
   for (const chain of c.chains) {
@@ -99,5 +99,5 @@ export function shellWords(text: string): string[] {
   return words;
 }
 
-export const iptablesRules = defineSet<Case>('iptables/rules', c => check(c, false));
-export const iptablesRulesExtra = defineSet<Case>('iptables/rules-extra', c => check(c, true));
+export const iptablesRules = defineSet<RuleCase>('iptables/rules', c => check(c, false));
+export const iptablesRulesExtra = defineSet<RuleCase>('iptables/rules-extra', c => check(c, true));

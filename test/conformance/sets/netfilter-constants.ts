@@ -8,13 +8,13 @@ import { udpPacket, world } from '../../conntrack/packets.ts';
 import { defineSet, expectSame, unsupported } from '../set.ts';
 import { tcpWindowRules } from './netfilter-tcp-window-rules.ts';
 
-interface Case {
+export interface ConstantCase {
   readonly id: string;
   readonly value: number | readonly [number, number];
 }
 
 /** Sysctls by case; the rest of a name follows nf_conntrack_. */
-const sysctls: Record<string, string> = {
+export const sysctls: Record<string, string> = {
   'tcp-loose-default': 'tcp_loose',
   'tcp-be-liberal-default': 'tcp_be_liberal',
   'tcp-max-retrans': 'tcp_max_retrans',
@@ -44,7 +44,7 @@ function portClass(port: number): [number, number] {
   return [Math.min(...seen), Math.max(...seen)];
 }
 
-export const constants = defineSet<Case>('netfilter/constants', async c => {
+export const constants = defineSet<ConstantCase>('netfilter/constants', async c => {
   const sysctl = sysctls[c.id];
   if (sysctl !== undefined) return expectSame(c.id, c.value, world().ct.sysctl.get(`nf_conntrack_${sysctl}`));
   switch (c.id) {

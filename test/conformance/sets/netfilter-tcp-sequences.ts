@@ -19,7 +19,7 @@ export interface SegmentCase {
     readonly ts?: readonly [number, number];
   };
 }
-interface Case {
+export interface SequenceCase {
   readonly id: string;
   readonly initiator: 'in' | 'out';
   readonly port: number;
@@ -46,7 +46,7 @@ export function optionsOf(o: SegmentCase['opts']): number[] {
 const HOST = { src: '192.168.56.11', sport: 40_000 };
 const PEER = '203.0.113.9';
 
-export const tcpSequences = defineSet<Case>('netfilter/tcp-sequences', c => {
+export const tcpSequences = defineSet<SequenceCase>('netfilter/tcp-sequences', c => {
   const w = world();
   const [hostPort, peerPort] = c.initiator === 'out' ? [40_000, c.port] : [c.port, 40_000];
   const invalid = { in: 0, out: 0 };

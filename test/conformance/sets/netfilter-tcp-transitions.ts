@@ -2,7 +2,7 @@
 import { nextState, TcpPacket, TcpState, tcpStateNames } from '../../../src/conntrack/tcp/states.ts';
 import { defineSet, expectSame, failed } from '../set.ts';
 
-interface Case {
+export interface TransitionCase {
   readonly id: string;
   readonly dir: 'original' | 'reply';
   readonly packet: string;
@@ -21,7 +21,7 @@ const packets: Record<string, number> = {
 const nameOf = (state: number): string =>
   state === TcpState.Invalid ? 'INVALID' : state === TcpState.Ignore ? 'IGNORE' : tcpStateNames[state]!;
 
-export const tcpTransitions = defineSet<Case>('netfilter/tcp-transitions', c => {
+export const tcpTransitions = defineSet<TransitionCase>('netfilter/tcp-transitions', c => {
   const from = (tcpStateNames as readonly string[]).indexOf(c.from);
   const packet = packets[c.packet];
   if (from < 0 || packet === undefined) return failed(`no such state or packet: ${c.from}, ${c.packet}`);

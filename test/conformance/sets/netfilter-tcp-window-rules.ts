@@ -5,13 +5,13 @@ import { Hook } from '../../../src/packet/verdict.ts';
 import { reverse, type Tcp, tcpPacket, world } from '../../conntrack/packets.ts';
 import { defineSet, expectSame, unsupported, type Verdict } from '../set.ts';
 
-interface Case {
+export interface BoundCase {
   readonly id: string;
   readonly bound: string;
 }
 
-const WINDOW = 8000;
-const MAX_ACK_WINDOW = 66_000;
+export const WINDOW = 8000;
+export const MAX_ACK_WINDOW = 66_000;
 const client: Tcp = { src: '10.244.1.5', sport: 40_000, dst: '10.244.2.7', dport: 80, window: WINDOW };
 const server = reverse(client);
 
@@ -48,7 +48,7 @@ const bounds: Record<string, (off: number) => boolean> = {
   'ack-lower': off => valid(n => ({ seq: n.clientNext, ack: n.serverNext - MAX_ACK_WINDOW - off })),
 };
 
-export const tcpWindowRules = defineSet<Case>('netfilter/tcp-window-rules', (c): Verdict => {
+export const tcpWindowRules = defineSet<BoundCase>('netfilter/tcp-window-rules', (c): Verdict => {
   const bound = bounds[c.bound];
   if (bound === undefined) return unsupported(`no bound "${c.bound}"`);
   return expectSame('valid before, at and past the bound', [true, true, false], [bound(-1), bound(0), bound(1)]);
