@@ -13,7 +13,15 @@ export type Step =
   | { kind: 'error'; about: number; type: number; code: number; rest?: number; quote?: number; from?: string }
   | { kind: 'sysctl'; name: string; value: number }
   /** Nothing comes for so long: connections and fragments expire. What comes out meanwhile is the output of this step. */
-  | { kind: 'wait'; seconds: number };
+  | { kind: 'wait'; seconds: number }
+  /** Other rules in place of those that are there, as a whole. Connections stay. */
+  | { kind: 'load'; rules: string[] }
+  /** What `conntrack` is told, which need not succeed: `-D -p udp --orig-dst 10.96.0.10`. */
+  | { kind: 'conntrack'; args: string[] };
+
+/** What puts a frame on a wire. */
+export type Sending = Extract<Step, { kind: 'send' | 'answer' | 'error' }>;
+export const isSending = (step: Step): step is Sending => step.kind === 'send' || step.kind === 'answer' || step.kind === 'error';
 
 export interface Case {
   /** What it shows, when it stands in the corpus. */

@@ -49,6 +49,9 @@ export class KernelSide implements Side {
   async forget(): Promise<void> {
     this.#ctnetlink.flush();
   }
+  async conntrack(args: readonly string[]): Promise<void> {
+    await this.#shell.say(`conntrack ${args.join(' ')} 2>&1`);
+  }
   async sysctl(name: string, value: number): Promise<void> {
     if (!this.#switches.has(name)) this.#switches.note(name, this.#read(name));
     this.#write(name, value);

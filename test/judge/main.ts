@@ -13,6 +13,7 @@ import { runMutants } from './mutants.ts';
 import { judgeRandom } from './random/run.ts';
 import { type RunResult, runRandom } from './random-run.ts';
 import { MemoryRouter, WiredRouter } from './router-side.ts';
+import { serviceCase } from './services/service-case.ts';
 import { sideBySide } from './side-by-side.ts';
 import type { Side } from './sides.ts';
 import { runWorkers } from './workers.ts';
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     first: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
     random: { type: 'boolean', default: false },
+    services: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     out: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
@@ -55,7 +57,7 @@ async function main(): Promise<number> {
       ? await runWorkers(count, [...process.argv.slice(2), '--seed', String(seed)])
       : await withSides(seed, (kernel, userspace) => runRandom(kernel, userspace, { ...runOptions(seed, 0, 1), packets }));
   const seconds = (performance.now() - started) / 1000;
-  if (!values.first) console.log(coverageLines(result.hits, result.sent).join('\n'));
+  if (!values.first && !values.services) console.log(coverageLines(result.hits, result.sent).join('\n'));
   tellResult(seed, result, seconds);
   return result.different === 0 ? 0 : 1;
 }
@@ -78,6 +80,7 @@ const runOptions = (seed: number, index: number, stride: number) => ({
   keepGoing: values['keep-going'],
   out: values.out,
   stopped: () => false,
+  ...(values.services ? { generate: serviceCase } : {}),
 });
 
 /** What a worker does. @param part its number and how many there are: `0/3` */

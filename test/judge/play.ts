@@ -4,7 +4,7 @@ import { u16 } from '../../src/wire/bytes.ts';
 import * as ethernet from '../../src/wire/ethernet.ts';
 import * as icmp from '../../src/wire/icmp.ts';
 import * as ipv4 from '../../src/wire/ipv4.ts';
-import type { Case, Step } from './case.ts';
+import { type Case, isSending, type Sending, type Step } from './case.ts';
 import { tcpItem, tcpTuple } from './coverage/tcp.ts';
 import { isOfItsKind } from './normalise.ts';
 import { frameOf, type PacketSpec } from './packet-spec.ts';
@@ -33,15 +33,8 @@ export interface Observer {
 export async function play(side: Side, c: Case, firstId: number, observer?: Observer): Promise<Played> {
   const played: Played = { outputs: [], frames: [], links: [] };
   for (const [i, step] of c.steps.entries()) {
-    if (step.kind === 'sysctl') {
-      await side.sysctl(step.name, step.value);
-      played.outputs.push([]);
-      played.frames.push(undefined);
-      played.links.push(undefined);
-      continue;
-    }
-    if (step.kind === 'wait') {
-      played.outputs.push(await side.wait(step.seconds));
+    if (!isSending(step)) {
+      played.outputs.push(await turn(side, c, step));
       played.frames.push(undefined);
       played.links.push(undefined);
       continue;
@@ -53,6 +46,23 @@ export async function play(side: Side, c: Case, firstId: number, observer?: Obse
     played.outputs.push(made ? side.inject(made.link, made.frame) : []);
   }
   return played;
+}
+
+/** What is done between packets. @returns what came out meanwhile */
+async function turn(side: Side, c: Case, step: Exclude<Step, Sending>): Promise<Output[]> {
+  switch (step.kind) {
+    case 'wait':
+      return side.wait(step.seconds);
+    case 'sysctl':
+      await side.sysctl(step.name, step.value);
+      return [];
+    case 'load':
+      await side.load(`${step.rules.join('\n')}\n`, c.sets ?? []);
+      return [];
+    case 'conntrack':
+      await side.conntrack(step.args);
+      return [];
+  }
 }
 
 function lookAtState(side: Side, frame: Uint8Array, observer: Observer): void {
@@ -74,12 +84,7 @@ function idOf(steps: readonly Step[], at: number): number {
   return at;
 }
 
-function makeFrame(
-  c: Case,
-  step: Exclude<Step, { kind: 'sysctl' | 'wait' }>,
-  id: number,
-  played: Played,
-): { link: LinkName; frame: Uint8Array } | null {
+function makeFrame(c: Case, step: Sending, id: number, played: Played): { link: LinkName; frame: Uint8Array } | null {
   if (step.kind === 'send') return { link: step.link, frame: frameOf(step.packet, step.link, id) };
   const target = step.kind === 'answer' ? step.to : step.about;
   const output = played.outputs[target]?.find(o => isForwarded(o, played.frames[target]));

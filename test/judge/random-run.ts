@@ -25,6 +25,8 @@ export interface RunOptions {
   /** Where cases that differ are written. */
   out: string | undefined;
   stopped: () => boolean;
+  /** Makes the cases; those of `generate/` without it. */
+  generate?: (c: Chooser, name: string) => Case;
 }
 
 export interface RunResult {
@@ -42,7 +44,7 @@ export async function runRandom(kernel: Side, userspace: Side, options: RunOptio
   const coverage = new Coverage();
   const result: RunResult = { cases: 0, sent: 0, different: 0, hits: [] };
   while (result.sent < options.packets && !options.stopped()) {
-    const c = caseOf(options.seed + result.cases * options.stride);
+    const c = caseOf(options.seed + result.cases * options.stride, options.generate);
     result.cases++;
     const verdict = await judge(kernel, userspace, c, coverage);
     result.sent += verdict.frames;
@@ -59,7 +61,10 @@ export async function runRandom(kernel: Side, userspace: Side, options: RunOptio
   return result;
 }
 
-export const caseOf = (seed: number): Case => ({ seed, ...randomCase(new Chooser(new SeededRandom(seed)), `s${seed}`) });
+export const caseOf = (seed: number, generate = randomCase): Case => ({
+  seed,
+  ...generate(new Chooser(new SeededRandom(seed)), `s${seed}`),
+});
 
 async function tellSmall(kernel: Side, userspace: Side, c: Case, found: Difference, out: string | undefined): Promise<void> {
   const { where, field } = found;

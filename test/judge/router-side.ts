@@ -50,6 +50,9 @@ export class WiredRouter implements Side {
   async forget(): Promise<void> {
     await this.#node.conntrack(['-F']);
   }
+  async conntrack(args: readonly string[]): Promise<void> {
+    await this.#node.conntrack(args);
+  }
   async sysctl(name: string, value: number): Promise<void> {
     if (!this.#switches.has(name)) this.#switches.note(name, await this.#node.sysctl(name));
     await this.#node.sysctl(name, value);
@@ -114,6 +117,9 @@ export class MemoryRouter implements Side {
   }
   async forget(): Promise<void> {
     conntrackCommand(this.#built.conntrack, ['-F']);
+  }
+  async conntrack(args: readonly string[]): Promise<void> {
+    conntrackCommand(this.#built.conntrack, args);
   }
   async sysctl(name: string, value: number): Promise<void> {
     if (!this.#switches.has(name)) this.#switches.note(name, this.#read(name));

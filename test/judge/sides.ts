@@ -10,6 +10,8 @@ export interface Side {
   load(rules: string, sets?: readonly string[]): Promise<void>;
   /** Empties the connection table. */
   forget(): Promise<void>;
+  /** The tool of that name, which may fail. */
+  conntrack(args: readonly string[]): Promise<void>;
   sysctl(name: string, value: number): Promise<void>;
   /** What it was before `sysctl` changed it. */
   undoSysctls(): Promise<void>;

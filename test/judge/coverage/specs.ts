@@ -10,6 +10,7 @@ export function* specItems(step: Step): Generator<string> {
     yield 'packet nothing for a while';
     return;
   }
+  if (step.kind === 'load' || step.kind === 'conntrack') return;
   if (step.kind === 'error') {
     yield `icmp in ${step.type}/${step.code} with a quote`;
     if (step.quote !== undefined) yield 'packet error with a quote that is cut short';

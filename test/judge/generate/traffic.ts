@@ -68,7 +68,7 @@ function newFlow(c: Chooser): Flow {
   };
 }
 
-function advance(c: Chooser, f: Flow, steps: Step[]): void {
+export function advance(c: Chooser, f: Flow, steps: Step[]): void {
   if (c.oneIn(25)) {
     steps.push({ kind: 'send', link: c.of(links).name, packet: rubbish(c, f) });
     return;
