@@ -1,8 +1,19 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { readCaptureFile } from '../../src/capture/pcapng/reader.ts';
+import { type CaptureFile, readCapture, readCaptureFile } from '../../src/capture/pcapng/reader.ts';
 import { Kubehop, lacking, title } from './support.ts';
+
+// Live, tshark lets dumpcap read.
+const hasTshark = spawnSync('sh', ['-c', 'command -v tshark && dumpcap -v']).status === 0;
+
+/** What has come out of a pipe up to now; undefined while that is less than a first block. */
+function readSoFar(pieces: readonly Buffer[]): CaptureFile | undefined {
+  const bytes = Buffer.concat(pieces);
+  return bytes.length < 12 ? undefined : readCapture(bytes);
+}
 
 describe.skipIf(lacking !== '')(title('kubehop capture'), () => {
   const kubehop = new Kubehop();
@@ -43,6 +54,60 @@ describe.skipIf(lacking !== '')(title('kubehop capture'), () => {
       }
     },
   );
+
+  test('comes out of a pipe while the lab goes on, and tshark reads along', { timeout: 60_000 }, async () => {
+    expect(await kubehop.run('lab', 'up', '07', '--on', 'userspace')).toMatchObject({ code: 0 });
+    const running = kubehop.start('capture', 'client/eth0', 'lan0', 'node1/prerouting', '-w', '-');
+    const pieces: Buffer[] = [];
+    const along = hasTshark
+      ? spawn('tshark', ['-i', '-', '-l', '-n', '-Y', 'tcp', '-T', 'fields', '-e', 'frame.interface_name'])
+      : undefined;
+    let read = '';
+    along?.stdout.on('data', piece => {
+      read += piece;
+    });
+    running.process.stdout!.on('data', piece => {
+      pieces.push(piece);
+      along?.stdin.write(piece);
+    });
+    await expect.poll(() => readSoFar(pieces)?.interfaces.length, { timeout: 10_000 }).toBe(3);
+    expect(await ask()).toMatchObject({ code: 0 });
+    const seen = (): string[] => {
+      const file = readSoFar(pieces);
+      return [...new Set(file?.packets.map(p => file.interfaces[p.interfaceId]!.name))].sort();
+    };
+    await expect.poll(seen, { timeout: 10_000 }).toEqual(['client/eth0', 'lan0', 'node1/prerouting']);
+    if (along !== undefined) await expect.poll(() => new Set(read.trim().split('\n')).size, { timeout: 10_000 }).toBe(3);
+    expect(running.process.exitCode).toBe(null);
+    running.process.kill('SIGINT');
+    expect(await running.done).toMatchObject({ code: 0 });
+    along?.stdin.end();
+    const whole = readSoFar(pieces)!;
+    expect(whole.truncated).toBe(false);
+    expect(whole.interfaces.every(i => i.statistics !== undefined)).toBe(true);
+  });
+
+  test('begins another file when one has its size: each can be read by itself, and none has too much', { timeout: 60_000 }, async () => {
+    expect(await kubehop.run('lab', 'up', '07', '--on', 'kernel')).toMatchObject({ code: 0 });
+    const running = await capture('client/eth0', '-w', join(kubehop.home, 'cut.pcapng'), '--file-size', '0.05');
+    expect(await kubehop.run('exec', 'client', '--', 'curl', '-sf', '-o', '/dev/null', 'http://192.168.56.11:30080/1MiB')).toMatchObject({
+      code: 0,
+    });
+    running.process.kill('SIGINT');
+    const { code, stderr } = await running.done;
+    expect(code).toBe(0);
+    const files = readdirSync(kubehop.home)
+      .filter(name => name.startsWith('cut_'))
+      .sort()
+      .map(name => join(kubehop.home, name));
+    expect(files.length).toBeGreaterThan(5);
+    expect(files[0]).toContain('cut_00001.pcapng');
+    const read = files.map(readCaptureFile);
+    expect(read.every(file => !file.truncated && file.interfaces[0]!.name === 'client/eth0')).toBe(true);
+    expect(stderr).toContain(`client/eth0: ${read.reduce((n, file) => n + file.packets.length, 0)} frames`);
+    // A frame that is larger than a file has one of its own.
+    for (const [i, path] of files.entries()) expect(statSync(path).size <= 50_000 || read[i]!.packets.length === 1).toBe(true);
+  });
 
   test('goes on beside the checks of the same lab, whose evidence is whole', { timeout: 60_000 }, async () => {
     expect(await kubehop.run('lab', 'up', '07')).toMatchObject({ code: 0 });
