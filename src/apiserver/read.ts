@@ -5,6 +5,7 @@ import type { ApiObject } from '../cluster/store/object.ts';
 import { ApiError, badRequest } from '../cluster/store/status.ts';
 import type { Selection, Store } from '../cluster/store/store.ts';
 import { type Accepted, accepted } from './accept.ts';
+import { Pace } from './pace.ts';
 import { sendText } from './reply.ts';
 import { integer, isTrue, type ResourceRequest, revisionOf } from './request.ts';
 import { includeOf, type TableFormat, tableText } from './table/table.ts';
@@ -19,6 +20,7 @@ export class Reader {
   readonly #store: Store;
   readonly #random: Random;
   readonly #streams = new Set<WatchStream>();
+  readonly #pace = new Pace();
   readonly #bookmarks: NodeJS.Timeout;
   readonly #stallMs: number | undefined;
 
@@ -103,8 +105,7 @@ export class Reader {
         marksInitialEnd: initial && bookmarks,
         form: this.#eventForm(type, form, query),
       },
-      ended => void this.#streams.delete(ended),
-      this.#stallMs,
+      { pace: this.#pace, stallMs: this.#stallMs, onEnd: ended => void this.#streams.delete(ended) },
     );
     this.#streams.add(stream);
   }

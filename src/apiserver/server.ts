@@ -38,16 +38,7 @@ export class ApiServer {
   readonly #sockets = new Set<Socket>();
   readonly #isTls: boolean;
 
-  constructor({
-    store,
-    token,
-    tls,
-    pods,
-    random = systemRandom(),
-    report,
-    stallMs,
-    requestMs = REQUEST_MS,
-  }: ApiServerOptions) {
+  constructor({ store, token, tls, pods, random = systemRandom(), report, stallMs, requestMs = REQUEST_MS }: ApiServerOptions) {
     this.#isTls = tls !== undefined;
     const limits = {
       headersTimeout: Math.min(HEAD_MS, requestMs),

@@ -8,6 +8,7 @@ import { apiVersionOf, type ResourceType } from '../cluster/store/resource-type.
 import { ApiError } from '../cluster/store/status.ts';
 import type { Selection, Store } from '../cluster/store/store.ts';
 import type { WatchEvent, Watcher } from '../cluster/store/watch.ts';
+import type { Pace, Paced } from './pace.ts';
 import { eventBytes, eventLine } from './text.ts';
 
 export interface WatchOptions {
@@ -23,19 +24,27 @@ export interface WatchOptions {
   readonly form: ((object: ApiObject, isFirst: boolean) => string) | undefined;
 }
 
-/** Events that are put together before the next one is let in. */
-const BATCH = 500;
+/** Events that are put together before the others have their turn: what a client has not taken is never more than these. */
+const BATCH = 64;
 /** A client that takes nothing for so long is not there. */
 export const STALL_MS = 60_000;
 export const BOOKMARK_MS = 30_000;
 
-export class WatchStream {
+export interface WatchSurroundings {
+  readonly pace: Pace;
+  readonly onEnd: (stream: WatchStream) => void;
+  readonly stallMs?: number | undefined;
+}
+
+export class WatchStream implements Paced {
   readonly #store: Store;
   readonly #type: ResourceType;
   readonly #response: ServerResponse;
   readonly #options: WatchOptions;
   readonly #watcher: Watcher;
   readonly #end: NodeJS.Timeout;
+  readonly #pace: Pace;
+  readonly #stallMs: number;
   #stall: NodeJS.Timeout | undefined;
   #isBlocked = false;
   #isFirst = true;
@@ -47,22 +56,23 @@ export class WatchStream {
     type: ResourceType,
     response: ServerResponse,
     options: WatchOptions,
-    onEnd: (stream: WatchStream) => void,
-    stallMs = STALL_MS,
+    { pace, onEnd, stallMs = STALL_MS }: WatchSurroundings,
   ) {
     this.#store = store;
     this.#type = type;
     this.#response = response;
     this.#options = options;
     this.#initialEndIsDue = options.marksInitialEnd;
-    this.#watcher = store.watch(type, options.selection, options.from, () => this.#pump());
+    this.#pace = pace;
+    this.#stallMs = stallMs;
+    this.#watcher = store.watch(type, options.selection, options.from, () => pace.want(this));
     response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
     response.flushHeaders();
     this.#end = setTimeout(() => response.end(), options.timeoutSeconds * 1000);
     response.on('drain', () => {
       clearTimeout(this.#stall);
       this.#isBlocked = false;
-      this.#pump();
+      this.pump();
     });
     response.on('close', () => {
       store.stop(type, this.#watcher);
@@ -70,9 +80,7 @@ export class WatchStream {
       clearTimeout(this.#stall);
       onEnd(this);
     });
-    this.#stallMs = stallMs;
   }
-  readonly #stallMs: number;
 
   /** Says up to where the client has seen everything, so that it can go on from there. */
   bookmark(): void {
@@ -90,7 +98,8 @@ export class WatchStream {
     return eventLine('BOOKMARK', this.#options.form?.(object, this.#isFirst) ?? JSON.stringify(object));
   }
 
-  #pump(): void {
+  /** Writes what has come; called by the pace, and when the client has taken what was sent. */
+  pump(): void {
     if (this.#isBlocked || this.#watcher.isStopped) return;
     let events: WatchEvent[];
     try {
@@ -108,7 +117,7 @@ export class WatchStream {
     }
     if (lines.length > 0) this.#write(lines.length === 1 ? lines[0]! : Buffer.concat(lines));
     // The others come first before the next batch.
-    if (!isIdle && !this.#isBlocked) setImmediate(() => this.#pump());
+    if (!isIdle && !this.#isBlocked) this.#pace.want(this);
   }
 
   #line(event: WatchEvent): Buffer {
