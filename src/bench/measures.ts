@@ -4,11 +4,12 @@
  */
 
 /** Who carries the packets. `kernelNft` is what everything is compared with. */
-export const PLANES = ['router', 'kernelNft', 'kernelLegacy', 'kernelNftMaps', 'ovs'] as const;
+export const PLANES = ['router', 'routerLinear', 'kernelNft', 'kernelLegacy', 'kernelNftMaps', 'ovs'] as const;
 export type PlaneName = (typeof PLANES)[number];
 
 export const planeTitles: Record<PlaneName, string> = {
   router: 'router',
+  routerLinear: 'router, no index',
   kernelNft: 'iptables-nft',
   kernelLegacy: 'iptables-legacy',
   kernelNftMaps: 'nft maps',
@@ -38,6 +39,9 @@ const atLeast = (floor: number, aim: number): Target => ({ of: 'value', sense: '
 const atMost = (floor: number, aim: number): Target => ({ of: 'value', sense: 'at most', floor, aim });
 
 const OVS = { timesOvs: 2 };
+
+/** Numbers of Services of row k. */
+export const FIRST_PACKET_AT = [10, 30, 100, 300, 1000, 3000, 10_000] as const;
 
 export const measures = [
   { id: 'a.1', name: '64-byte UDP through DNAT, 1 flow', unit: 'packets/s', target: ratioAtLeast(1.1, 1.25), ...OVS },
@@ -70,6 +74,11 @@ export const measures = [
   { id: 'i.machine', name: 'busy CPU of the machine per million packets, sender included', unit: 's' },
   { id: 'j.packets', name: 'as a.1000, every hop captured', unit: 'packets/s' },
   { id: 'j.kept', name: 'with every hop captured, of those without', unit: 'share', target: atLeast(0.5, 0.7) },
+  ...FIRST_PACKET_AT.map(count => ({
+    id: `k.${count}` as const,
+    name: `first packet of a connection, last of ${count.toLocaleString('en')} Services`,
+    unit: 'us',
+  })),
 ] as const satisfies readonly Measure[];
 
 export type MeasureId = (typeof measures)[number]['id'];

@@ -85,6 +85,8 @@ const schema = z.strictObject({
   /** What `ipset save` wrote, for rules with `-m set`; path relative to the description. */
   sets: z.string().min(1).optional(),
   sysctl: z.record(z.string(), z.int()).default({}),
+  /** False: long chains are walked rule by rule, as the kernel does. The meaning is the same. */
+  index: z.boolean().optional(),
   /** Differences made on purpose, so that a test can see the comparison find them. */
   faults: z.array(z.enum(['wrong-ttl', 'skip-masquerade'])).default([]),
 });

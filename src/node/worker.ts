@@ -57,7 +57,7 @@ class Node {
     });
     const { plane, conntrack } = this.#built;
     const environment = new RulesEnvironment(plane, conntrack);
-    const netfilter = new Netfilter(environment);
+    const netfilter = new Netfilter(environment, { indexed: start.description.index ?? true });
     this.#netfilter = netfilter;
     this.#followers = new EventFollowers(
       conntrack,

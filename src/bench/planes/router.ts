@@ -9,14 +9,17 @@ import { type RouterOptions, RouterProcess } from './router-process.ts';
 
 export interface RouterPlaneOptions extends RouterOptions {
   readonly sysctl?: Record<string, number>;
+  /** False: the rules are walked one by one. */
+  readonly index?: boolean;
 }
 
 export class RouterPlane implements Plane {
-  readonly name = 'router';
+  readonly name: 'router' | 'routerLinear';
   readonly bed: Bed;
   readonly process: RouterProcess;
 
-  private constructor(bed: Bed, process: RouterProcess) {
+  private constructor(name: RouterPlane['name'], bed: Bed, process: RouterProcess) {
+    this.name = name;
     this.bed = bed;
     this.process = process;
   }
@@ -25,7 +28,8 @@ export class RouterPlane implements Plane {
     sysctl(bed.node, { 'net.ipv4.ip_forward': 0 });
     if (bed.kind === 'bridge') addTaps(bed.node);
     const description = describeRouter(bed, options);
-    return new RouterPlane(bed, await RouterProcess.start(bed.node, description, kubeProxyRules(services, transport), options));
+    const process = await RouterProcess.start(bed.node, description, kubeProxyRules(services, transport), options);
+    return new RouterPlane(options.index === false ? 'routerLinear' : 'router', bed, process);
   }
 
   async delta(text: string): Promise<void> {
@@ -46,7 +50,7 @@ export class RouterPlane implements Plane {
   }
 }
 
-export function describeRouter(bed: Bed, { sysctl: values }: RouterPlaneOptions = {}): RouterDescriptionInput {
+export function describeRouter(bed: Bed, { sysctl: values, index = true }: RouterPlaneOptions = {}): RouterDescriptionInput {
   const side = (name: 'west' | 'east', { gateway, gatewayMac }: typeof CLIENT): RouterDescriptionInput['ports'][number] =>
     bed.kind === 'veth'
       ? { name, kind: 'packet', addresses: [`${gateway}/24`] }
@@ -58,6 +62,7 @@ export function describeRouter(bed: Bed, { sysctl: values }: RouterPlaneOptions 
       { ip: SERVER.address, mac: SERVER.mac, dev: 'east' },
     ],
     sysctl: { 'net.ipv4.ip_forward': 1, ...values },
+    index,
   };
 }
 

@@ -13,8 +13,9 @@ const LEAST = 1 / 8;
 const MOST = 64;
 const TICKS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
 
-const colours: Record<PlaneName, string> = {
+export const colours: Record<PlaneName, string> = {
   router: '#1f6feb',
+  routerLinear: '#8250df',
   kernelNft: '#57606a',
   kernelLegacy: '#bf8700',
   kernelNftMaps: '#1a7f37',
@@ -79,4 +80,4 @@ function legend(rows: readonly RowResult[], y: number): string[] {
   );
 }
 
-const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+export const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

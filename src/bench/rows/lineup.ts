@@ -16,7 +16,14 @@ export interface LineupOptions extends RouterPlaneOptions {
   readonly planes?: readonly PlaneName[];
 }
 
-const shortNames: Record<PlaneName, string> = { router: 'ts', kernelNft: 'nft', kernelLegacy: 'legacy', kernelNftMaps: 'maps', ovs: 'ovs' };
+const shortNames: Record<PlaneName, string> = {
+  router: 'ts',
+  routerLinear: 'tsl',
+  kernelNft: 'nft',
+  kernelLegacy: 'legacy',
+  kernelNftMaps: 'maps',
+  ovs: 'ovs',
+};
 let lineups = 0;
 
 /** Planes that this machine has, and that a run of this length can have. */
@@ -34,6 +41,7 @@ export function available({ options }: Context): PlaneName[] {
 /** Builds and starts them all. What was started is stopped again when one fails. */
 export async function lineUp(context: Context, options: LineupOptions): Promise<Plane[]> {
   const names = available(context).filter(name => options.planes?.includes(name) ?? true);
+  if (options.planes?.includes('routerLinear')) names.push('routerLinear');
   const rules = { services: services(options.services), transport: options.transport };
   const series = ++lineups;
   const planes: Plane[] = [];
@@ -41,7 +49,9 @@ export async function lineUp(context: Context, options: LineupOptions): Promise<
     for (const name of names) {
       if (name === 'ovs' && options.kind === 'bridge') continue;
       const bed = buildBed(`${shortNames[name]}${series}`, options.kind);
-      if (name === 'router') planes.push(await RouterPlane.start(bed, rules, { ...options, profile: context.options.profile }));
+      const profile = context.options.profile;
+      if (name === 'router') planes.push(await RouterPlane.start(bed, rules, { ...options, profile }));
+      else if (name === 'routerLinear') planes.push(await RouterPlane.start(bed, rules, { ...options, profile, index: false }));
       else if (name === 'ovs') planes.push(await OvsPlane.start(bed, rules));
       else planes.push(new KernelPlane(name, bed, rules));
     }

@@ -11,6 +11,7 @@ import { rowG } from './g-conntrack.ts';
 import { rowH } from './h-rule-change.ts';
 import { rowI } from './i-cpu.ts';
 import { rowJ } from './j-capture.ts';
+import { rowK } from './k-first-packet.ts';
 
 export const rows: Record<string, (context: Context) => Promise<RowResult[]>> = {
   a: rowA,
@@ -23,4 +24,5 @@ export const rows: Record<string, (context: Context) => Promise<RowResult[]>> = 
   h: rowH,
   i: rowI,
   j: rowJ,
+  k: rowK,
 };

@@ -5,6 +5,7 @@ import { LabError } from '../../base/errors.ts';
 import { runBench } from '../../bench/launch.ts';
 import { measures, unknownRows } from '../../bench/measures.ts';
 import { DEFAULT_ROUNDS, QUICK_ROUNDS } from '../../bench/options.ts';
+import { curve, isCurve } from '../../bench/report/curve.ts';
 import { plot } from '../../bench/report/plot.ts';
 import { markdown, tableLines } from '../../bench/report/table.ts';
 import type { Define } from '../commands.ts';
@@ -26,13 +27,13 @@ export const define: Define = (command, io) => {
     .option('--quick', 'under a minute: short windows, the router and iptables-nft alone')
     .option('--json', 'the result as data')
     .option('--markdown', 'the table as Markdown')
-    .option('--plot <FILE>', 'an SVG plot')
+    .option('--plot <FILE>', 'an SVG plot; of row k its curve')
     .option('--profile <DIR>', "processor profiles of the router (node's --cpu-prof)")
     .addHelpText('after', `\nMeasures:\n${measures.map(m => `  ${m.id.padEnd(18)}${m.name}, ${m.unit}`).join('\n')}`)
     .action(async (options: Options) => {
       const unknown = unknownRows(options.row);
       if (unknown.length > 0)
-        throw new LabError('BAD_INPUT', `--row ${unknown.join(' ')}: expected a to i, or a measure of \`kubehop bench --help\``);
+        throw new LabError('BAD_INPUT', `--row ${unknown.join(' ')}: expected a to k, or a measure of \`kubehop bench --help\``);
       const quick = options.quick ?? false;
       const rounds = Number(options.rounds ?? (quick ? QUICK_ROUNDS : DEFAULT_ROUNDS));
       if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
@@ -46,7 +47,7 @@ export const define: Define = (command, io) => {
       });
       if (options.plot !== undefined) {
         mkdirSync(dirname(resolve(options.plot)), { recursive: true });
-        writeFileSync(options.plot, plot(result));
+        writeFileSync(options.plot, isCurve(result) ? curve(result) : plot(result));
       }
       if (options.json) io.printJson(result);
       else if (options.markdown) io.print(markdown(result));

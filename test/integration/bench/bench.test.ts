@@ -44,6 +44,6 @@ describe.skipIf(missing)(`kubehop bench${missing ? ` (skipped: ${missing})` : ''
   test('a row that is not there is bad input', () => {
     const run = spawnSync(KUBEHOP, ['bench', '--row', 'z'], { encoding: 'utf8' });
     expect(run.status).toBe(2);
-    expect(run.stderr).toContain('--row z: expected a to i');
+    expect(run.stderr).toContain('--row z: expected a to k');
   });
 });
