@@ -2,12 +2,14 @@
  * `scripts/judge`: random cases on the kernel and on the router until they differ or the packets are used up. It runs in namespaces of
  * its own that `scripts/judge` made. Results on stdout; exit 1 when a difference was found.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeCaptures } from './capture.ts';
 import type { Case } from './case.ts';
 import { coverageLines } from './coverage/print.ts';
-import { judge } from './judge.ts';
+import { judge, type Verdict } from './judge.ts';
 import { KernelSide } from './kernel-side.ts';
 import { runMutants } from './mutants.ts';
 import { judgeRandom } from './random/run.ts';
@@ -124,12 +126,19 @@ async function runFiles(kernel: Side, userspace: Side, files: readonly string[])
     const c = JSON.parse(readFileSync(file, 'utf8')) as Case;
     const verdict = await judge(kernel, userspace, c);
     console.log(`${verdict.difference ? 'DIFFERENT' : 'same     '}  ${c.name ?? file}`);
+    if (values.out) writeOutcome(join(values.out, basename(file, '.json')), c, verdict);
     if (!verdict.difference) continue;
     failed++;
     console.log(sideBySide(c, verdict).join('\n'));
   }
   console.log(`${files.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+/** Both outcomes in words and as captures, whether they differ or not. */
+function writeOutcome(path: string, c: Case, verdict: Verdict): void {
+  writeCaptures(path, c, verdict.kernel, verdict.userspace);
+  writeFileSync(`${path}.txt`, `${sideBySide(c, verdict).join('\n')}\n`);
 }
 
 process.exitCode = await main();

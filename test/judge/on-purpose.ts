@@ -13,6 +13,12 @@ export const onPurpose: readonly OnPurpose[] = [
     kernel: 'icmp_err, net/ipv4/icmp.c; ipv4_update_pmtu, net/ipv4/route.c',
   },
   {
+    difference: 'nothing is said to a broadcast address, and what is sent to one does not come back to the router itself',
+    reason:
+      'a packet from a broadcast address is a forgery, and no error is to answer it (RFC 1122 sections 3.2.1.3 and 3.2.2); the kernel looks at where it went only, answers to everybody, and hears itself in INPUT',
+    kernel: '__icmp_send, net/ipv4/icmp.c; ip_mc_output, net/ipv4/ip_output.c',
+  },
+  {
     difference: 'source routes are not followed and not turned round in answers',
     reason: 'off by default everywhere (RFC 7126 section 4.3); with accept_source_route on, the destination decides',
     kernel: 'ip_options_rcv_srr and __ip_options_echo, net/ipv4/ip_options.c',

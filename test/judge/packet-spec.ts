@@ -32,12 +32,14 @@ export interface PacketSpec {
   options?: number[];
   /** What is wrong with it. */
   fault?: 'transport-sum' | 'ip-sum' | 'short' | 'no-udp-sum' | 'version' | 'udp-length';
-  /** Layer 2: `broadcast`, `other`: not the router's MAC. */
-  to?: 'broadcast' | 'other';
+  /** Layer 2: not the router's MAC; `multicast`: the group's own (RFC 1112 section 6.4). */
+  to?: 'broadcast' | 'multicast' | 'other';
 }
 
 const endless = Uint8Array.from({ length: 16_384 }, (_, i) => (i * 31 + 7) & 0xff);
 const pattern = (length: number): Uint8Array => endless.subarray(0, length);
+
+const otherMacs = { broadcast: 'ff:ff:ff:ff:ff:ff', multicast: '01:00:5e:01:02:03', other: '02:99:99:99:99:99' } as const;
 
 /** @param id IP identification: every injected packet has its own, so that what the router made is told from what it forwarded */
 export function frameOf(spec: PacketSpec, link: LinkName, id: number, quoted?: Uint8Array): Uint8Array {
@@ -45,7 +47,7 @@ export function frameOf(spec: PacketSpec, link: LinkName, id: number, quoted?: U
   const host = /^10\.0\.(\d+)\.(\d+)$/.exec(spec.src);
   const ends: Ends = {
     srcMac: hostMac(net, host && Number(host[1]) === net ? Number(host[2]) : 5),
-    dstMac: spec.to === 'broadcast' ? 'ff:ff:ff:ff:ff:ff' : spec.to === 'other' ? '02:99:99:99:99:99' : mac,
+    dstMac: spec.to ? otherMacs[spec.to] : mac,
     src: spec.src,
     dst: spec.dst,
     id,

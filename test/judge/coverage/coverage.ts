@@ -28,7 +28,7 @@ export class Coverage implements Observer {
     for (const [i, step] of c.steps.entries()) {
       const times = step.kind === 'sysctl' ? played.frames.slice(i).filter(Boolean).length : 1;
       for (const item of specItems(step)) this.hit(item, times);
-      if (played.frames[i]) for (const item of frameItems(step, played.frames[i], played.outputs[i]!)) this.hit(item);
+      for (const item of frameItems(step, played.frames[i], played.outputs[i]!)) this.hit(item);
     }
     if (renamed > 0) this.hit('nat port or id drawn', renamed);
   }

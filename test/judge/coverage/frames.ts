@@ -10,10 +10,10 @@ import type { Output } from '../wires.ts';
 const IP = 14;
 const protocols: Record<number, string> = { 1: 'icmp', 6: 'tcp', 17: 'udp' };
 
-export function* frameItems(step: Step, injected: Uint8Array, outputs: readonly Output[]): Generator<string> {
+export function* frameItems(step: Step, injected: Uint8Array | undefined, outputs: readonly Output[]): Generator<string> {
   for (const { link, frame } of outputs) {
     if (ethernet.type(frame, 0) !== ethernet.EtherType.Ipv4) continue;
-    if (isForwarded(frame, injected)) yield* rewritten(step, injected, frame, link);
+    if (injected && isForwarded(frame, injected)) yield* rewritten(step, injected, frame, link);
     else yield* made(frame);
   }
 }

@@ -20,7 +20,7 @@ export function* specItems(step: Step): Generator<string> {
   const p = step.packet;
   if (p.fault) yield `packet fault ${p.fault}`;
   if (p.to) yield `packet to ${p.to}`;
-  if (p.options) yield `packet ip option ${p.options.find(o => o !== 1) ?? 1}`;
+  if (p.options) yield `packet ip option ${p.options[0]}`;
   if (p.tcpOptions) yield 'packet tcp options';
   if (p.ttl === 1) yield 'packet ttl 1';
   if (p.dontFragment && (p.length ?? 0) > 1372) yield 'packet too long for c, not to be cut';
@@ -43,7 +43,7 @@ function oddAddress(address: string): string | undefined {
   if (/^10\.0\.[123]\.255$/.test(address)) return "a network's broadcast address";
   if (address === '255.255.255.255') return 'everybody';
   if (address.startsWith('127.')) return 'loopback';
-  if (/^2(2[4-9]|3\d)\./.test(address)) return 'multicast';
+  if (/^2(2[4-9]|3\d)\./.test(address)) return 'a group';
   if (address.startsWith('0.')) return 'network 0';
   if (address.startsWith('192.0.2.')) return 'an unreachable or blackhole route';
   if (address.startsWith('172.31.')) return 'nowhere';

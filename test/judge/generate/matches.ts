@@ -6,7 +6,7 @@ import type { TableName } from './tables.ts';
 export const ports = [53, 80, 443, 600, 1000, 8080, 30080, 40000] as const;
 const ranges = ['1:511', '512:1023', '1:1023', '512:65535', '1024:65535', ':511', '1024:'] as const;
 
-export const not = (c: Chooser): string => (c.oneIn(6) ? '!' : '');
+export const not = (c: Chooser): string => (c.oneIn(4) ? '!' : '');
 
 export function network(c: Chooser): string {
   const link = c.of(links);
@@ -27,7 +27,8 @@ type Options = readonly (readonly [weight: number, make: () => string])[];
 export function randomMatch(c: Chooser, protocol: string, table: TableName, hook: string, name: string): string {
   const sets: Options[] = [fieldMatches(c, hook), rateMatches(c, name)];
   if (protocol === 'tcp' || protocol === 'udp') sets.push(transportMatches(c, protocol), transportMatches(c, protocol));
-  if (protocol === 'icmp') sets.push([[3, () => `-m icmp ${not(c)} --icmp-type ${c.of(['8', '0', '3', '3/3', '11', 'any', '13', '11'])}`]]);
+  if (protocol === '') sets.push(fieldMatches(c, hook));
+  if (protocol === 'icmp') sets.push([[8, () => `-m icmp ${not(c)} --icmp-type ${c.of(['8', '0', '3', '3/3', '11', 'any', '13', '11'])}`]]);
   if (table !== 'raw') sets.push(connectionMatches(c));
   if (hook === 'PREROUTING' && (table === 'raw' || table === 'mangle'))
     sets.push([[1, () => `-m rpfilter ${c.of(['', '--loose', '--invert', '--accept-local', '--loose --invert'])}`]]);
@@ -41,7 +42,7 @@ const transportMatches = (c: Chooser, protocol: string): Options => [
   ...(protocol === 'tcp'
     ? ([
         [1, () => `-m tcp ${not(c)} --tcp-flags ${c.of(['SYN,RST,ACK', 'FIN,SYN', 'ALL'])} ${c.of(['SYN', 'ACK', 'NONE'])}`],
-        [1, () => `-m tcp ${not(c)} --tcp-option ${c.of([2, 3, 4, 5])}`],
+        [2, () => `-m tcp ${not(c)} --tcp-option ${c.of([2, 3, 4, 5])}`],
         [1, () => `-m tcp ${not(c)} --syn`],
         [1, () => `-m tcpmss ${not(c)} --mss ${c.of(['536', '1000:1460', '1:65535'])}`],
       ] as const)
@@ -77,10 +78,11 @@ const connectionMatches = (c: Chooser): Options => [
   ],
   [1, () => `-m conntrack ${not(c)} --ctproto ${c.of(['tcp', 'udp', 'icmp'])}`],
   [1, () => `-m conntrack ${not(c)} --ctexpire ${c.of(['0:20', '100:100000', '50:70'])}`],
-  [1, () => `-m connmark ${not(c)} --mark ${c.of(['0x1', '0x10/0xf0'])}`],
+  [2, () => `-m connmark ${not(c)} --mark ${c.of(['0x1', '0x10/0xf0'])}`],
 ];
 
 const fieldMatches = (c: Chooser, hook: string): Options => [
+  [2, () => `-m addrtype --dst-type ${c.of(['BROADCAST', 'MULTICAST', 'BLACKHOLE', 'UNREACHABLE'])}`],
   [3, () => `-m mark ${not(c)} --mark ${c.of(['0x1', '0x4000/0x4000', '0x2/0x3', '0x0'])}`],
   [
     2,
@@ -95,6 +97,7 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
   [hook === 'OUTPUT' || hook === 'POSTROUTING' ? 1 : 0, () => `-m addrtype --dst-type ${c.of(['LOCAL', 'UNICAST'])} --limit-iface-out`],
   [1, () => `-m length ${not(c)} --length ${c.of(['0:60', '61:1500', '40'])}`],
   [1, () => `-m ttl --ttl-${c.of(['eq', 'lt', 'gt'])} ${c.of([1, 2, 63, 64])}`],
+  [1, () => `-m ttl ${not(c)} --ttl-eq ${c.of([2, 64])}`],
   [1, () => `-m tos ${not(c)} --tos ${c.of(['0x10/0xff', '0x00/0x3f'])}`],
   [1, () => `-m dscp ${not(c)} --dscp ${c.of(['0x00', '0x04', '0x2e'])}`],
   [
@@ -107,7 +110,7 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
   ],
   [1, () => '-m comment --comment "a comment"'],
   [
-    ['PREROUTING', 'INPUT', 'FORWARD'].includes(hook) ? 1 : 0,
+    ['PREROUTING', 'INPUT', 'FORWARD'].includes(hook) ? 3 : 0,
     () => `-m pkttype ${not(c)} --pkt-type ${c.of(['unicast', 'broadcast', 'multicast'])}`,
   ],
   [
@@ -118,7 +121,7 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
 
 /** Nothing is given back within the hour, so that counts do not depend on the time. */
 const rateMatches = (c: Chooser, name: string): Options => [
-  [1, () => `-m statistic --mode nth ${not(c)} --every ${c.of([2, 3])} --packet 0`],
+  [2, () => `-m statistic --mode nth ${not(c)} --every ${c.of([2, 3])} --packet 0`],
   [1, () => `-m limit --limit 1/hour --limit-burst ${c.of([1, 3, 10])}`],
   [
     1,
@@ -126,7 +129,7 @@ const rateMatches = (c: Chooser, name: string): Options => [
       `-m hashlimit --hashlimit-${c.of(['upto', 'above'])} 1/hour --hashlimit-burst ${c.of([1, 2, 4])} --hashlimit-mode ${c.of(['srcip', 'dstip', 'srcip,dstip', 'srcip,srcport', 'dstip,dstport'])} ${c.oneIn(3) ? '--hashlimit-srcmask 24' : ''} --hashlimit-htable-expire 600000 --hashlimit-name ${name}h${c.below(1000)}`,
   ],
   [
-    2,
+    4,
     () =>
       `-m recent ${c.of(['--set', '--rcheck', '--update', '--rcheck --seconds 3600', '--update --seconds 3600 --hitcount 2', '--rcheck --hitcount 3', '--remove', '! --rcheck', '--rcheck --rttl'])} --name ${name}r${c.below(2)} ${c.of(['--rsource', '--rsource', '--rdest'])} ${c.oneIn(4) ? '--mask 255.255.255.0' : ''}`,
   ],

@@ -12,16 +12,17 @@ import { randomTraffic } from './traffic.ts';
 const SENDERS = 12;
 
 export function redirectedTraffic(c: Chooser, length: number): Step[] {
-  const steps = randomTraffic(c, length - SENDERS);
-  // Only now: nobody before was on a way that is too long.
-  steps.push({ kind: 'sysctl', name: `net.ipv4.conf.${c.of(['all', 'c'])}.send_redirects`, value: 1 });
+  const steps = randomTraffic(c, length - 2 * SENDERS);
   const first = c.below(MANY);
-  for (let i = 0; i < SENDERS; i++) {
-    const link = links[2];
+  const packets = Array.from({ length: SENDERS }, (_, i): Step => {
     const src = oneOfMany(1 + ((first + i) % (MANY - 2)));
-    const dst = c.oneIn(3) ? '198.51.100.7' : address(c.oneIn(5) ? c.of(links).net : link.net, c.of(hosts));
+    const dst = c.oneIn(3) ? '198.51.100.7' : address(c.oneIn(5) ? c.of(links).net : 3, c.of(hosts));
     const protocol = c.of(['tcp', 'udp', 'icmp'] as const);
-    steps.push({ kind: 'send', link: link.name, packet: { protocol, src, dst, sport: c.of([1000, 40000]), dport: c.of(ports) } });
-  }
+    return { kind: 'send', link: 'c', packet: { protocol, src, dst, sport: c.of([1000, 40000]), dport: c.of(ports) } };
+  });
+  // Nobody hears of a first packet: NAT has not decided about the connection yet, and what it may
+  // change is not told (`nf_nat_icmp_reply_translation`).
+  if (!c.oneIn(4)) steps.push(...packets);
+  steps.push({ kind: 'sysctl', name: `net.ipv4.conf.${c.of(['all', 'c'])}.send_redirects`, value: 1 }, ...packets);
   return steps;
 }

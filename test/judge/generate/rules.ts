@@ -24,11 +24,14 @@ export function randomRules(c: Chooser, name: string, sets: readonly RandomSet[]
 
 function randomTable(c: Chooser, table: TableName, empty: boolean, name: string, sets: readonly RandomSet[]): string[] {
   const users = Array.from({ length: empty ? 0 : c.below(4) }, (_, i) => `U${i}`);
-  const policy = (chain: string): string => (table === 'filter' && !empty && chain !== 'OUTPUT' && c.oneIn(6) ? 'DROP' : 'ACCEPT');
+  const policy = (chain: string): string => (table === 'filter' && !empty && c.oneIn(chain === 'OUTPUT' ? 25 : 6) ? 'DROP' : 'ACCEPT');
   const lines = [`*${table}`, ...builtIn[table].map(chain => `:${chain} ${policy(chain)} [0:0]`), ...users.map(u => `:${u} - [0:0]`)];
+  const turned = table === 'nat' && !empty && c.oneIn(4);
   for (const chain of builtIn[table]) {
     lines.push(...sentinelRules(table, chain));
+    if (turned) lines.push(...turnedBothWays(c, chain));
     if (!empty && c.oneIn(5)) for (let i = 10 + c.below(40); i > 0; i--) lines.push(exactRule(c, chain));
+    for (let i = empty || c.oneIn(2) ? 0 : c.below(4); i > 0; i--) lines.push(askingRule(c, table, chain, name, sets));
     for (let i = empty ? 0 : c.below(5); i > 0; i--) lines.push(randomRule(c, table, chain, chain, users, name, sets));
   }
   for (const [i, user] of users.entries()) {
@@ -37,6 +40,16 @@ function randomTable(c: Chooser, table: TableName, empty: boolean, name: string,
   }
   lines.push('COMMIT');
   return lines;
+}
+
+/** Whatever its protocol, a packet to some host gets both its ends rewritten: also where it goes back over the link that it came by. */
+function turnedBothWays(c: Chooser, chain: string): string[] {
+  const host = () => address(c.of(links).net, c.of(hosts));
+  if (chain === 'PREROUTING')
+    return [`-A ${chain} -d ${c.oneIn(3) ? '10.0.0.0/8' : `10.0.${c.of(links).net}.0/24`} -j DNAT --to-destination ${host()}`];
+  return chain === 'POSTROUTING'
+    ? [`-A ${chain} ${c.oneIn(2) ? '' : `-o ${c.of(links).name} `}-j ${c.of(['MASQUERADE', `SNAT --to-source ${host()}`])}`]
+    : [];
 }
 
 /** One of many that want header fields exactly, as a long chain of services has them: most of them only count. */
@@ -52,6 +65,13 @@ function exactRule(c: Chooser, chain: string): string {
       : [`-p ${protocol} -m ${protocol}${c.oneIn(6) ? ' !' : ''} --${c.of(['dport', 'dport', 'sport'])} ${c.of(ports)}`]),
     ...(c.oneIn(25) ? [`-j ${c.of(['ACCEPT', 'RETURN'])}`] : []),
   ].join(' ');
+}
+
+/** Looks and does nothing: one match, of all packets. */
+function askingRule(c: Chooser, table: TableName, chain: string, name: string, sets: readonly RandomSet[]): string {
+  const protocol = c.of(['tcp', 'udp', 'icmp', '', '']);
+  const match = sets.length > 0 && c.oneIn(4) ? setMatch(c, sets, not(c)) : randomMatch(c, protocol, table, chain, name);
+  return `-A ${chain} ${protocol ? `-p ${protocol} ` : ''}${match}`;
 }
 
 function randomRule(

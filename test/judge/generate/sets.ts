@@ -44,7 +44,7 @@ export function randomSets(c: Chooser, name: string): RandomSet[] {
     make(
       'p',
       'hash:ip,port family inet',
-      some(c, () => `${host(c)},${c.of(['tcp', 'udp'])}:${c.of(ports)}`).concat(`${host(c)},icmp:8/0`),
+      some(c, () => `${host(c)},${c.of(['tcp', 'udp'])}:${c.of(ports)}`).concat(`${host(c)},icmp:8/0`, `${host(c)},99:0`),
       ['src,src', 'src,dst', 'dst,src', 'dst,dst'],
     ),
     make(

@@ -72,7 +72,7 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
   // In POSTROUTING Linux draws a port: from so many that two flows hardly get the same.
   const portRange = c.of(hook === 'POSTROUTING' ? ['30000-40000', '2000-9000'] : ['8000-8010', '600-610', '30000-40000']);
   const port = transport ? `:${c.oneIn(4) ? portRange : c.of(ports)}` : '';
-  const random = c.oneIn(6) ? c.of([' --random', ' --random-fully']) : '';
+  const random = c.oneIn(4) ? c.of([' --random', ' --random-fully']) : '';
   const own = address(c.of(links).net, 1);
   const netmap = `-j NETMAP --to 10.0.${c.of(links).net}.0/29`;
   switch (hook) {

@@ -32,7 +32,7 @@ const ways: readonly (readonly Move[])[] = [
   [...established, ['c', 'R']], // CLOSE
   [...established, ['s', 'R']],
 ];
-const lasts = ['S', 'SA', 'FA', 'A', 'R', 'RA', 'PA'] as const;
+const lasts = ['S', 'S', 'SA', 'SA', 'FA', 'FA', 'A', 'PA', 'R', 'RA'] as const;
 /** Beside what the other end waits for. */
 const offsets = [0, 0, 0, 0, -1, 1, 1000, -1000, 100_000] as const;
 

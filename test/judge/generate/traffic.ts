@@ -30,7 +30,7 @@ export function randomTraffic(c: Chooser, length: number): Step[] {
 /** More steps, until there are `length`, of these flows and new ones. */
 export function goOn(c: Chooser, steps: Step[], flows: Flow[], length: number): void {
   while (steps.length < length) {
-    if (c.oneIn(30)) steps.push(...behind(steps.length, tcpTour(c)));
+    if (c.oneIn(20)) steps.push(...behind(steps.length, tcpTour(c)));
     if (flows.length === 0 || c.oneIn(4)) flows.push(newFlow(c));
     advance(c, c.of(flows), steps);
   }
@@ -48,14 +48,15 @@ function newFlow(c: Chooser): Flow {
     [2, routerAddress(c.of(links))],
     [1, '198.51.100.7'],
     [1, '203.0.113.9'],
+    [1, c.of(['198.51.100.7', '192.0.2.200'])],
   ]);
   return {
     link: link.name,
     protocol: c.weighted([
       [5, 'tcp'],
       [5, 'udp'],
-      [2, 'icmp'],
-      [1, 'other'],
+      [3, 'icmp'],
+      [2, 'other'],
     ] as const),
     src,
     dst,
@@ -69,7 +70,7 @@ function newFlow(c: Chooser): Flow {
 }
 
 export function advance(c: Chooser, f: Flow, steps: Step[]): void {
-  if (c.oneIn(25)) {
+  if (c.oneIn(18)) {
     steps.push({ kind: 'send', link: c.of(links).name, packet: rubbish(c, f) });
     return;
   }
@@ -300,17 +301,20 @@ function rubbish(c: Chooser, f: Flow): PacketSpec {
     { ...base, src: '127.0.0.1' },
     { ...base, dst: '127.0.0.1' },
     { ...base, src: '224.0.0.1' },
+    { ...base, to: 'multicast' },
     { ...base, src: '255.255.255.255' },
     { ...base, src: '0.0.0.0' },
     { ...base, dst: '0.0.0.0' },
     { ...base, dst: '255.255.255.255', to: 'broadcast' },
     { ...base, dst: '10.0.2.255', to: 'broadcast' },
+    { ...base, dst: c.of(['239.1.2.3', '224.0.0.1']), to: 'multicast' },
     { ...base, dst: '239.1.2.3' },
     { ...base, src: '10.0.1.1' },
     { ...base, to: 'other' },
     { ...base, to: 'broadcast' },
     { ...base, src: anybody, dst: c.of(['192.0.2.5', '172.31.0.1', '0.1.2.3']) },
     { ...base, dst: '192.0.2.200' },
+    { ...base, src: anybody, dst: '192.0.2.5' },
     { ...base, src: '172.31.0.9' },
     { ...base, options: [131, 7, 4, 10, 0, 1, 2, 0] },
     { ...base, options: [68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0] },

@@ -1,5 +1,6 @@
 /** `-m set`: `set_match_v4`, `net/netfilter/xt_set.c`. */
 import type { Packet } from '../../../packet/packet.ts';
+import * as icmp from '../../../wire/icmp.ts';
 import { dimensions } from '../../ipset/ip-set.ts';
 import { Found, Kind, lookupIpSet } from '../../ipset/table.ts';
 import type { Execution } from '../execution.ts';
@@ -12,6 +13,8 @@ const RETURN_NOMATCH = 4;
 const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
+const SCTP = 132;
+const UDPLITE = 136;
 
 /** Operands: the set in `data`, options. */
 export function setTest(x: Execution, p: Packet, code: Int32Array, at: number): boolean {
@@ -22,12 +25,18 @@ export function setTest(x: Execution, p: Packet, code: Int32Array, at: number): 
   return (found === ((options & RETURN_NOMATCH) !== 0 ? Found.Nomatch : Found.Member)) !== ((code[at]! & NOT) !== 0);
 }
 
-/** `ip_set_get_ip4_port`, `ip_set_get_ip_port`: only TCP and UDP count in a bitmap. */
+/**
+ * `ip_set_get_ip4_port`, `ip_set_get_ip_port`: only TCP and UDP count in a bitmap; elsewhere a protocol without ports has port 0. Of a header
+ * that is cut short nothing is read, be it further on.
+ */
 function portOf(x: Execution, p: Packet, kind: number, dst: boolean): number {
-  if (kind === Kind.BitmapPort && x.protocol !== TCP && x.protocol !== UDP) return -1;
-  if (kind === Kind.HashIpPort && x.protocol === ICMP) {
-    return x.fragment === 0 && x.transport >= 2 ? (p.bytes[x.l4]! << 8) | p.bytes[x.l4 + 1]! : -1;
+  const { protocol } = x;
+  if (kind === Kind.BitmapPort && protocol !== TCP && protocol !== UDP) return -1;
+  if (protocol === ICMP) {
+    return x.fragment === 0 && x.transport >= icmp.HEADER_LEN ? (p.bytes[x.l4]! << 8) | p.bytes[x.l4 + 1]! : -1;
   }
+  if (protocol !== TCP && protocol !== UDP && protocol !== SCTP && protocol !== UDPLITE) return 0;
+  if (!x.whole) return -1;
   return dst ? x.dstPort : x.srcPort;
 }
 
