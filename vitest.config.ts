@@ -5,7 +5,7 @@ const long = [
   'test/labs/{03,04,05,06,08,09,13,14}-*.test.ts',
   'test/labs/readme.test.ts',
   'test/labs/run.test.ts',
-  'test/labs/{overlay,membership}.test.ts',
+  'test/labs/{overlay,membership,neighbours}.test.ts',
   'test/integration/bench/**',
   'test/integration/load/**',
   'test/integration/judge/random.test.ts',

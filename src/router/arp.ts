@@ -8,7 +8,7 @@ import { isLoopback, isMulticast } from '../base/address.ts';
 import { DropReason } from '../base/drop-reason.ts';
 import { type Packet, PacketType } from '../packet/packet.ts';
 import * as arp from '../wire/arp.ts';
-import { copy } from '../wire/bytes.ts';
+import { copy, same } from '../wire/bytes.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { RouteType } from './fib.ts';
@@ -34,7 +34,8 @@ export function arrive(plane: Plane, p: Packet): Step {
     return Step.Done;
   }
   // A unicast reply confirms; one that was broadcast only tells (NUD_STALE).
-  plane.neighbours.learn(iif.id, spa, b, arp.shaAt(p.l3), p.type === PacketType.Host, iif.sysctl.arp_accept !== 0);
+  const ofHimself = spa === tpa && same(b, arp.shaAt(p.l3), b, arp.thaAt(p.l3), 6);
+  plane.neighbours.learn(iif.id, spa, b, arp.shaAt(p.l3), p.type === PacketType.Host, iif.sysctl.arp_accept !== 0, ofHimself);
   return Step.Done;
 }
 
@@ -47,18 +48,18 @@ function answerRequest(plane: Plane, p: Packet, iif: Interface, spa: Ipv4, tpa: 
     return;
   }
   if (ownsForArp(plane, iif, tpa)) {
-    plane.neighbours.learn(iif.id, spa, b, sha, false, true);
+    plane.neighbours.learn(iif.id, spa, b, sha, false, true, true);
     sendReply(plane, iif, tpa, b, sha, spa);
     return;
   }
   if (answersForOther(plane, iif, spa, tpa)) {
-    plane.neighbours.learn(iif.id, spa, b, sha, false, true);
+    plane.neighbours.learn(iif.id, spa, b, sha, false, true, true);
     sendReply(plane, iif, tpa, b, sha, spa);
     return;
   }
   const port = plane.bridge[iif.id]!;
   if (port?.nfCall && spa !== tpa && iif.onLink(tpa)) answerForPod(plane, iif, b, sha, spa, tpa);
-  else plane.neighbours.learn(iif.id, spa, b, sha, false, false);
+  else plane.neighbours.learn(iif.id, spa, b, sha, false, false, spa === tpa);
 }
 
 /** arp_ignore 0: any address of the node; 1: one of this interface; 2: and on the sender's network; 8: none. */
@@ -79,7 +80,7 @@ function answersForOther(plane: Plane, iif: Interface, spa: Ipv4, tpa: Ipv4): bo
 
 /** Pods of an isolated bridge cannot hear each other: answer when the other pod is known, else when it has answered us. */
 function answerForPod(plane: Plane, iif: Interface, b: Uint8Array, sha: number, spa: Ipv4, tpa: Ipv4): void {
-  plane.neighbours.learn(iif.id, spa, b, sha, false, true);
+  plane.neighbours.learn(iif.id, spa, b, sha, false, true, true);
   const entry = plane.neighbours.use(iif.id, tpa);
   if (entry === -1) return;
   const reply = plane.arena.take(FRAME_LEN);

@@ -18,6 +18,8 @@ export const neighbourDefaults = {
   baseReachableMs: 30_000,
   delayFirstProbeMs: 5_000,
   retransMs: 1_000,
+  /** `locktime`: of several answers that come back to back the first is believed. */
+  lockMs: 1_000,
   unicastSolicit: 3,
   multicastSolicit: 3,
   /** `unres_qlen_bytes`, with about what a small sk_buff costs. */
@@ -43,6 +45,8 @@ export class Neighbours {
   readonly #dueMs = new Float64Array(neighbourDefaults.entries);
   readonly #confirmedMs = new Float64Array(neighbourDefaults.entries);
   readonly #usedMs = new Float64Array(neighbourDefaults.entries);
+  /** When state or address changed last. */
+  readonly #updatedMs = new Float64Array(neighbourDefaults.entries);
   readonly #probes = new Uint8Array(neighbourDefaults.entries);
   readonly #queues: Packet[][] = [];
   readonly #queued = new Int32Array(neighbourDefaults.entries);
@@ -130,8 +134,9 @@ export class Neighbours {
    *
    * @param solicited a unicast reply to us: the entry becomes REACHABLE; a request only makes it STALE
    * @param create make the entry when it is not known: a request to us does, a reply does not
+   * @param override another address is taken although one was told a moment ago: a request to us, and one who says it of himself
    */
-  learn(oif: number, address: Ipv4, b: Uint8Array, macAt: number, solicited: boolean, create: boolean): void {
+  learn(oif: number, address: Ipv4, b: Uint8Array, macAt: number, solicited: boolean, create: boolean, override: boolean): void {
     let entry = this.find(oif, address);
     if (entry === -1) {
       if (!create) return;
@@ -140,19 +145,18 @@ export class Neighbours {
     }
     const state = this.#state[entry]!;
     if (state === Nud.Permanent) return;
-    const changed = (state & VALID) === 0 || !same(this.macs, entry * 6, b, macAt, 6);
-    // A request that tells the address that is already known leaves a live state alone.
-    if (!solicited && !changed) return;
-    if (changed) copy(b, macAt, this.macs, entry * 6, 6);
+    const valid = (state & VALID) !== 0;
+    const other = !same(this.macs, entry * 6, b, macAt, 6);
     const now = this.#clock.nowMs();
-    if (solicited) {
-      this.#state[entry] = Nud.Reachable;
-      this.#confirmedMs[entry] = now;
-      this.#dueMs[entry] = now + this.#reachableMs;
-    } else {
-      this.#state[entry] = Nud.Stale;
-      this.#dueMs[entry] = Number.POSITIVE_INFINITY;
-    }
+    if (valid && other && !override && now <= this.#updatedMs[entry]! + neighbourDefaults.lockMs) return;
+    // A request that tells the address that is already known leaves a live state alone.
+    if (!solicited && valid && !other) return;
+    if (other) copy(b, macAt, this.macs, entry * 6, 6);
+    const next = solicited ? Nud.Reachable : Nud.Stale;
+    if (other || state !== next) this.#updatedMs[entry] = now;
+    this.#state[entry] = next;
+    if (solicited) this.#confirmedMs[entry] = now;
+    this.#dueMs[entry] = solicited ? now + this.#reachableMs : Number.POSITIVE_INFINITY;
     this.#probes[entry] = 0;
     this.#flush(entry);
   }
@@ -197,9 +201,11 @@ export class Neighbours {
       // neigh_timer_handler: in use lately, so check it soon; otherwise let it go stale.
       const usedLately = now <= this.#usedMs[entry]! + neighbourDefaults.delayFirstProbeMs;
       this.#state[entry] = usedLately ? Nud.Delay : Nud.Stale;
+      this.#updatedMs[entry] = now;
       this.#dueMs[entry] = usedLately ? now + neighbourDefaults.delayFirstProbeMs : Number.POSITIVE_INFINITY;
     } else if (state === Nud.Delay) {
       this.#state[entry] = Nud.Probe;
+      this.#updatedMs[entry] = now;
       this.#probes[entry] = 0;
       this.#ask(entry, false);
     } else if (state === Nud.Probe) {
@@ -246,6 +252,7 @@ export class Neighbours {
     this.#oif[entry] = oif;
     // A fresh entry is not valid, not incomplete yet: the first packet that waits asks.
     this.#state[entry] = Nud.Failed;
+    this.#updatedMs[entry] = Number.NEGATIVE_INFINITY;
     this.#dueMs[entry] = Number.POSITIVE_INFINITY;
     this.#usedMs[entry] = this.#clock.nowMs();
     this.#probes[entry] = 0;
