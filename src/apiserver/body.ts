@@ -21,8 +21,9 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
       } else chunks.push(chunk);
     });
     request.on('end', () => resolve(Buffer.concat(chunks)));
-    request.on('error', reject);
-    request.on('close', () => reject(badRequest('the request ended before its body did')));
+    const ended = (): void => reject(badRequest('the request ended before its body did'));
+    request.on('error', ended);
+    request.on('close', ended);
     return undefined;
   });
 }

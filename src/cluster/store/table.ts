@@ -73,7 +73,7 @@ export class Table {
       this.#objects.set(key, object);
     }
     this.#changes.push(change);
-    if (this.end - this.#first > this.#most) this.#forget();
+    this.trim();
   }
 
   /** The past up to a revision is not known: what is there came from elsewhere. */
@@ -84,6 +84,10 @@ export class Table {
     for (const key of this.#keys) yield [key, this.#objects.get(key)!];
   }
 
+  /** Lets the oldest changes go; called again when those who hold them have read them. */
+  trim(): void {
+    if (this.end - this.#first > this.#most) this.#forget();
+  }
   #forget(): void {
     const keep = Math.min(this.end - this.#most, this.#pinned());
     while (this.#first < keep) {

@@ -68,6 +68,7 @@ export class Watcher<T extends ApiObject = ApiObject> {
       const event = this.#seen(this.#table.change(this.#sequence++)! as Change<T>);
       if (event !== undefined) events.push(event);
     }
+    if (this.pinned) this.#table.trim();
     return events;
   }
 
