@@ -1,8 +1,16 @@
 import type { RuleName, TraceLine } from '../../capture/trace-text.ts';
+import type { RuleSet } from '../../netfilter/ruleset.ts';
 import type { Network } from '../../node/network.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
 import type { Plane } from '../topology/model.ts';
+
+/** Rules as data. What is installed as the same object as before goes on counting. */
+export interface RuleHolder {
+  readonly ruleSet: RuleSet;
+  /** In force when it returns, between two batches. @throws LabError RULES, and the old rules stay */
+  install(ruleSet: RuleSet): void;
+}
 
 /** What carries the packets of one node, from outside: the same questions, whoever answers. */
 export interface DataPlane {
@@ -18,6 +26,8 @@ export interface DataPlane {
   rulesText(counters: boolean): Promise<string>;
   /** iptables-save text, in place of all that was there; connections go on. @throws LabError RULES, and the old rules stay */
   loadRules(text: string): Promise<void>;
+  /** Of a router; a kernel takes text alone. */
+  readonly ruleHolder?: RuleHolder;
   /** Other ways to other nodes. A kernel node's are set by `ip` and `bridge`, so there is nothing left to do. */
   setNetwork(network: Network): Promise<void>;
   /** The node's clock jumps. @throws LabError BAD_INPUT on a kernel node: its clock is the machine's */

@@ -2,6 +2,7 @@
 
 import type { RuleName } from '../../capture/trace-text.ts';
 import type { ProgramText } from '../../netfilter/execute/program-text.ts';
+import { EMPTY_RULE_SET } from '../../netfilter/ruleset.ts';
 import { printRule } from '../../netfilter/text/rule-printer.ts';
 import type { RouterDescription } from '../../node/description.ts';
 import type { Network } from '../../node/network.ts';
@@ -10,7 +11,7 @@ import { runTool } from '../../node/node-commands.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
 import { netnsPath } from '../shell.ts';
-import type { DataPlane } from './data-plane.ts';
+import type { DataPlane, RuleHolder } from './data-plane.ts';
 
 /** Sets of rules whose words are kept: far more than the steps of an exercise load. */
 const MOST_PROGRAMS = 200;
@@ -29,6 +30,7 @@ export class UserspacePlane implements DataPlane {
   readonly kind = 'userspace';
   readonly failed: Promise<Error | undefined>;
   readonly running: RunningNode;
+  readonly ruleHolder: RuleHolder;
   readonly #node: string;
   readonly #traceRing: SharedArrayBuffer;
   #endTrace: (() => void) | undefined;
@@ -39,6 +41,15 @@ export class UserspacePlane implements DataPlane {
     this.#node = node;
     this.#traceRing = traceRing;
     this.running = running;
+    this.ruleHolder = {
+      get ruleSet() {
+        return running.programText?.ruleSet ?? EMPTY_RULE_SET;
+      },
+      install: ruleSet => {
+        running.installRules(ruleSet);
+        this.#note();
+      },
+    };
     this.failed = running.exited;
     this.#programs = [{ sinceNs: 0n, text: running.programText }];
   }

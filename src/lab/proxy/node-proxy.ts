@@ -16,9 +16,11 @@ import { ProxyServer } from '../../proxy/proxy-server.ts';
 import { nodeConfig } from '../../proxy/render.ts';
 import { type Listen, ServiceHealthServer } from '../../proxy/service-health.ts';
 import { type After, SyncRunner } from '../../proxy/sync-runner.ts';
+import type { DataPlane } from '../plane/data-plane.ts';
 import { netnsPath } from '../shell.ts';
 import type { ObjectChange } from './lab-objects.ts';
 import { PlaneSink } from './plane-sink.ts';
+import { RouterSink } from './router-sink.ts';
 import { runOn, type ToolPlane } from './run-tool.ts';
 
 /** kube-proxy's `--iptables-min-sync-period` and `--iptables-sync-period`: the latter between a failure and the next try. */
@@ -30,7 +32,7 @@ const MAX_SYNC_MS = 3_600_000;
 export interface NodeProxyOptions {
   readonly node: string;
   readonly config: ProxyConfig;
-  readonly plane: ToolPlane;
+  readonly plane: ToolPlane & Pick<DataPlane, 'ruleHolder'>;
   readonly log: (line: string) => void;
   readonly sink?: RuleSink;
   /** Where its servers listen; absent: in the node's namespace. */
@@ -60,7 +62,7 @@ export class NodeProxy {
     this.#health = new ProxyHealth({ clock, epochMs: Date.now });
     const listen = options.listen ?? listenIn(netnsPath(node));
     this.#serviceHealth = new ServiceHealthServer({ addresses: ['0.0.0.0'], listen, proxyHealthy: () => this.#health.isHealthy(), log });
-    this.#sink = options.sink ?? new PlaneSink(plane);
+    this.#sink = options.sink ?? sinkOf(plane);
     this.#proxier = new Proxier(config, {
       sink: this.#sink,
       clock,
@@ -143,6 +145,9 @@ export class NodeProxy {
     return { zone: nodeConfig(node, this.#options.config.family).zone };
   }
 }
+
+const sinkOf = (plane: NodeProxyOptions['plane']): RuleSink =>
+  plane.ruleHolder === undefined ? new PlaneSink(plane) : new RouterSink(plane, plane.ruleHolder);
 
 const placeOf = ({ metadata, addressType }: EndpointSlice): string => `${metadata.labels?.[SERVICE_NAME_LABEL]} ${addressType}`;
 

@@ -19,6 +19,8 @@ const WAIT = '--wait=5';
 
 export class PlaneSink implements RuleSink {
   readonly #plane: ToolPlane;
+  /** What table filter was last given. */
+  #filter: string | undefined;
 
   constructor(plane: ToolPlane) {
     this.#plane = plane;
@@ -26,7 +28,7 @@ export class PlaneSink implements RuleSink {
 
   /** What is missing is written in one go, each jump in front of its chain. */
   async ensureBase(jumps: readonly BaseJump[], tables: readonly StateTable[]): Promise<void> {
-    const saved = savedTables(await this.#must('iptables-save', []));
+    const saved = await this.saved();
     const missing = new Map<string, { chains: Set<string>; rules: string[] }>();
     const of = (table: string) => {
       const lines = missing.get(table) ?? { chains: new Set(), rules: [] };
@@ -48,6 +50,10 @@ export class PlaneSink implements RuleSink {
     await this.#must('iptables-restore', [WAIT, '--noflush'], text.join(''));
   }
 
+  protected async saved(): Promise<Map<string, SavedTable>> {
+    return savedTables(await this.#must('iptables-save', []));
+  }
+
   /** Accounting objects are made by another tool (nfacct): without it rules go uncounted, as with kube-proxy. */
   ensureCounter(): boolean {
     return false;
@@ -57,11 +63,21 @@ export class PlaneSink implements RuleSink {
     return savedTables(await this.#must('iptables-save', ['-t', 'nat'])).get('nat')?.chains ?? [];
   }
 
-  /** Tried first: iptables-restore commits table by table, and a text that is refused half way would leave half of it in force. */
+  /**
+   * iptables-restore commits table by table, and half a text is worse than the old one: so it is tried first, and when the kernel refuses
+   * it all the same behind the first table, that table gets back what it had. It is written whole with every sync.
+   */
   async restore(restore: Restore): Promise<void> {
     const text = restoreText(restore);
-    await this.#must('iptables-restore', ['--test', WAIT, '--noflush', '--counters'], text);
-    await this.#must('iptables-restore', [WAIT, '--noflush', '--counters'], text);
+    const options = [WAIT, '--noflush', '--counters'];
+    await this.#must('iptables-restore', ['--test', ...options], text);
+    try {
+      await this.#must('iptables-restore', options, text);
+    } catch (error) {
+      if (this.#filter !== undefined) await runOn(this.#plane, 'iptables-restore', options, this.#filter);
+      throw error;
+    }
+    this.#filter = text.slice(0, text.indexOf('*nat\n'));
   }
 
   async canariesStand(): Promise<boolean> {
@@ -82,7 +98,7 @@ export class PlaneSink implements RuleSink {
 const quoted = (words: readonly string[]): string =>
   words.map(w => (/^[\w./:,!-]+$/.test(w) ? w : `"${w.replaceAll('"', '\\"')}"`)).join(' ');
 
-interface SavedTable {
+export interface SavedTable {
   readonly chains: Set<string>;
   /** Lines of the built-in chains: jumps are looked for there alone. */
   readonly rules: Set<string>;

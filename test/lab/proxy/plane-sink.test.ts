@@ -39,6 +39,18 @@ describe('a sink on the tools of a node', () => {
     expect(plane.text()).toBe(before);
   });
 
+  test('a kernel that stops behind the first table has the old rules again', async () => {
+    const plane = new ToolPlane();
+    const sink = new PlaneSink(plane);
+    await sink.ensureBase(baseJumps, canaryTables);
+    await sink.restore(restore);
+    const before = plane.text();
+    plane.stopsAfterFilter = true;
+    const other = renderRules([service('web'), service('nobody', { clusterIP: '10.96.0.11' })], nodeConfig).restore;
+    await expect(sink.restore(other)).rejects.toThrow('iptables-restore: line 20 failed: No such file or directory.');
+    expect(plane.text()).toBe(before);
+  });
+
   test('knows the chains of table nat, and whether the canaries are there', async () => {
     const plane = new ToolPlane();
     const sink = new PlaneSink(plane);
