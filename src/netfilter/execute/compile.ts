@@ -10,6 +10,7 @@ import { planSegment } from './index/build.ts';
 import { LinkedChain } from './linked-chain.ts';
 import { HOOKS, type Program, RULE_BYTES, RULE_PACKETS, RULE_SEGMENT, sharedInt32, TABLES } from './program.ts';
 import { type LiveChains, ProgramText } from './program-text.ts';
+import { firstMask } from './state/recent-mask.ts';
 import type { StateSpec } from './state/spec.ts';
 import { Words } from './words.ts';
 
@@ -61,7 +62,7 @@ class Compiler {
   constructor(ruleSet: RuleSet, options: CompileOptions) {
     this.#ruleSet = ruleSet;
     this.#options = options;
-    this.#out = new Emitter(options.sets ?? new Map());
+    this.#out = new Emitter(options.sets ?? new Map(), list => firstMask(ruleSet, list));
     this.#writer = new ChainWriter(this.#out, options);
     this.#index.push(0);
   }

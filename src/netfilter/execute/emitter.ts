@@ -34,8 +34,12 @@ export class Emitter {
   readonly sets: IpSets;
   readonly #setOffsets = new Map<string, number>();
 
-  constructor(sets: IpSets) {
+  /** The mask of a list of `recent`, where rules do not agree about it; undefined: that of the rule that came first. */
+  readonly recentMask: (list: string) => number | undefined;
+
+  constructor(sets: IpSets, recentMask: (list: string) => number | undefined = () => undefined) {
     this.sets = sets;
+    this.recentMask = recentMask;
   }
 
   get at(): number {

@@ -150,6 +150,20 @@ describe('recent', () => {
     expect(knock()).toBe(1);
   });
 
+  test('has the mask of the rule that the kernel looks at first, where rules do not agree', () => {
+    const n = node(
+      rulesOf(
+        '*filter',
+        '-N U0',
+        '-A INPUT -p udp -j U0',
+        '-A INPUT -p tcp -m recent --set --name a -j ACCEPT',
+        '-A U0 -m recent --rcheck --name a --mask 255.255.255.0 -j DROP',
+      ),
+    );
+    const knock = (protocol: number, src: string): number => n.netfilter.run('filter', Hook.Input, packet({ src, protocol }));
+    expect([knock(6, '10.1.0.1'), knock(17, '10.1.0.2'), knock(17, '10.1.0.1')]).toEqual([1, 1, 0]);
+  });
+
   test('holds 100 addresses; the one least recently seen gives way', () => {
     const n = node(rulesOf('*filter', '-A INPUT -m recent --rcheck --name a -j ACCEPT', '-A INPUT -m recent --set --name a -j DROP'));
     const seen = (i: number): boolean => n.netfilter.run('filter', Hook.Input, from(i)) === Verdict.Accept;

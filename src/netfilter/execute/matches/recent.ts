@@ -54,9 +54,6 @@ export function recentTest(x: Execution, p: Packet, code: Int32Array, at: number
 /** Times that a list must keep for a rule: a power of two. */
 const ringOf = (hits: number | undefined): number => (hits ? 1 << (32 - Math.clz32(hits - 1)) : DEFAULT_RING);
 
-/** The list has the mask of the first rule that names it, and the ring of the one that counts furthest. */
-const widest = (a: readonly number[], b: readonly number[]): readonly number[] => [a[0]!, Math.max(a[1]!, b[1]!)];
-
 export const recent: MatchExtension<MatchOf<'recent'>> = {
   tests: [recentTest],
   stateful: true,
@@ -66,7 +63,11 @@ export const recent: MatchExtension<MatchOf<'recent'>> = {
     return undefined;
   },
   emit(m, out) {
-    const list = out.namedState('recent', m.name, [m.mask, ringOf(m.hitcount)], widest);
+    // The ring is that of the rule that counts furthest.
+    const list = out.namedState('recent', m.name, [m.mask, ringOf(m.hitcount)], (a, b) => [
+      a[0] === b[0] ? a[0]! : (out.recentMask(m.name) ?? a[0]!),
+      Math.max(a[1]!, b[1]!),
+    ]);
     out.test(recentTest, m.not, list, Op[m.op] | (m.reap ? REAP : 0) | (m.rttl ? RTTL : 0) | (m.side === 'destination' ? DESTINATION : 0));
     out.operand(m.seconds ?? 0);
     out.operand(m.hitcount ?? 0);
