@@ -75,15 +75,25 @@ function maskByte(prefix: number, i: number): number {
 }
 
 function v4Bytes(text: string): number[] | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
   const bytes: number[] = [];
-  for (const part of parts) {
-    if (!/^\d+$/.test(part) || Number(part) > 255) return undefined;
-    bytes.push(Number(part));
+  let value = -1;
+  for (let i = 0; i <= text.length; i++) {
+    const digit = i === text.length ? DOT : text.charCodeAt(i) - ZERO;
+    if (digit >= 0 && digit <= 9) {
+      value = value < 0 ? digit : 10 * value + digit;
+      if (value > 255) return undefined;
+    } else if (digit === DOT && value >= 0) {
+      bytes.push(value);
+      value = -1;
+    } else {
+      return undefined;
+    }
   }
-  return bytes;
+  return bytes.length === 4 ? bytes : undefined;
 }
+const ZERO = 0x30;
+/** Counted from ZERO. */
+const DOT = 0x2e - ZERO;
 
 /** Sixteen octets, after RFC 4291, section 2.2. */
 function v6Bytes(text: string): number[] | undefined {

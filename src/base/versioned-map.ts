@@ -20,6 +20,11 @@ export class VersionedMap<K, V extends {}> implements ReadonlyMap<K, V> {
     return entries instanceof VersionedMap ? entries : new VersionedMap(new Map(entries));
   }
 
+  /** @param map is taken over: nobody else may change it */
+  static owning<K, V extends {}>(map: Map<K, V>): VersionedMap<K, V> {
+    return new VersionedMap(map);
+  }
+
   /** @param changes new values; undefined takes an entry out */
   with(changes: Iterable<readonly [K, V | undefined]>): VersionedMap<K, V> {
     const map = this.#entries();

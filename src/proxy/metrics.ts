@@ -51,9 +51,13 @@ interface Histogram {
   count: number;
 }
 
+const NO_LABELS: Labels = {};
+
 export class ProxyMetrics {
   readonly #family: IpFamily;
   readonly #values = new Map<string, number>();
+  /** Names of series without labels of their own: asked for with every change. */
+  readonly #plain = new Map<Metric, string>();
   readonly #histograms = new Map<string, Histogram>();
 
   constructor(family: IpFamily) {
@@ -61,17 +65,17 @@ export class ProxyMetrics {
     for (const metric of ['restoreFailures', 'partialFailures', 'conntrackDeleted'] as const) this.set(metric, 0);
   }
 
-  set(metric: Metric, value: number, labels: Labels = {}): void {
+  set(metric: Metric, value: number, labels: Labels = NO_LABELS): void {
     this.#values.set(this.#series(metric, labels), value);
   }
-  add(metric: Metric, value = 1, labels: Labels = {}): void {
+  add(metric: Metric, value = 1, labels: Labels = NO_LABELS): void {
     this.set(metric, this.get(metric, labels) + value, labels);
   }
-  get(metric: Metric, labels: Labels = {}): number {
+  get(metric: Metric, labels: Labels = NO_LABELS): number {
     return this.#values.get(this.#series(metric, labels)) ?? 0;
   }
   observe(metric: 'duration' | 'fullDuration' | 'partialDuration', seconds: number): void {
-    const series = this.#series(metric, {});
+    const series = this.#series(metric, NO_LABELS);
     const histogram = this.#histograms.get(series) ?? { counts: buckets.map(() => 0), sum: 0, count: 0 };
     this.#histograms.set(series, histogram);
     for (const [i, most] of buckets.entries()) if (seconds <= most) histogram.counts[i]!++;
@@ -111,6 +115,15 @@ export class ProxyMetrics {
   }
 
   #series(metric: Metric, labels: Labels): string {
+    if (labels !== NO_LABELS) return this.#newSeries(metric, labels);
+    let series = this.#plain.get(metric);
+    if (series === undefined) {
+      series = this.#newSeries(metric, labels);
+      this.#plain.set(metric, series);
+    }
+    return series;
+  }
+  #newSeries(metric: Metric, labels: Labels): string {
     const family = ofBothFamilies.has(metric) ? {} : { ip_family: this.#family };
     const all = Object.entries({ ...family, ...labels }).sort(([a], [b]) => (a < b ? -1 : 1));
     return `kubeproxy_${families[metric][0]}{${all.map(([name, value]) => `${name}="${value}"`).join(',')}}`;

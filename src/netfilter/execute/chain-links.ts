@@ -21,10 +21,13 @@ export class ChainLinks {
   keep: number[] = [];
   restart: number[] = [];
 
-  /** @param chains all of the program */
-  constructor(memory: Memory, chains: Iterable<LinkedChain>) {
+  constructor(memory: Memory) {
     this.#memory = memory;
-    for (const { states } of chains) this.#use(states, 1);
+  }
+
+  /** @param chains that the program came with */
+  know(chains: Iterable<LinkedChain>): void {
+    for (const { states } of chains) if (states.length > 0) this.#use(states, 1);
   }
 
   /** @param number of the patch that is being made */

@@ -1,7 +1,8 @@
 /** Compiles a rule set: checks what the kernel checks when rules are loaded, and writes the program that the node's thread runs. */
 import { hookNames } from '../../packet/verdict.ts';
-import { builtinChains, type Counters, type RuleSet, type Table, type TableName, tableNames } from '../ruleset.ts';
-import { checkTable, describeProblem } from '../text/table-check.ts';
+import { type Counters, type RuleSet, type Table, type TableName, tableNames } from '../ruleset.ts';
+import { byCalls, reachable } from '../text/call-graph.ts';
+import { checkTable, describeProblem, graphOf } from '../text/table-check.ts';
 import { Arena } from './arena.ts';
 import { ChainWriter } from './chain-writer.ts';
 import { Emitter } from './emitter.ts';
@@ -9,7 +10,7 @@ import type { IpSets } from './extension.ts';
 import { planSegment } from './index/build.ts';
 import { LinkedChain } from './linked-chain.ts';
 import { HOOKS, type Program, RULE_BYTES, RULE_PACKETS, RULE_SEGMENT, sharedInt32, TABLES } from './program.ts';
-import { type LiveChains, ProgramText } from './program-text.ts';
+import { ProgramText } from './program-text.ts';
 import { firstMask } from './state/recent-mask.ts';
 import type { StateSpec } from './state/spec.ts';
 import { Words } from './words.ts';
@@ -109,24 +110,24 @@ class Compiler {
     if (problem) throw this.#writer.error('RULES', problem.rule, `table ${table.name}: ${describeProblem(problem)}`);
     // No chain calls itself, so none stands twice among the return addresses (`xt_jumpstack_alloc`, `net/netfilter/x_tables.c`).
     this.#depth = Math.max(this.#depth, table.chains.size);
-    const live = new Map<string, LinkedChain>();
-    for (const chain of table.chains.values()) live.set(chain.name, new LinkedChain({ table: table.name, chain, first: 0 }));
-    this.#live.set(table.name, live);
-    const firstJump = this.#writer.jumps.length;
-    const order = byCalls(live);
-    for (const linked of order) this.#chain(linked);
+    const graph = graphOf(table);
+    const hooks = reachable(table, graph);
+    const linked = graph.chains.map((chain, i) => new LinkedChain({ table: table.name, chain, first: 0 }, hooks[i]!));
+    this.#live.set(table.name, new Map(linked.map(l => [l.text.chain.name, l])));
     const { jumps } = this.#writer;
+    let jump = jumps.length;
+    const order = byCalls(graph);
+    for (const i of order) this.#chain(linked[i]!);
     const { code } = this.#out;
     // Both in the order of the rules.
-    let i = firstJump;
-    for (const linked of order) {
-      for (const callee of linked.callees) {
-        code[jumps[i++]!] = callee.start;
+    const { start, to } = graph;
+    for (const i of order) {
+      for (let e = start[i]!; e < start[i + 1]!; e++) {
+        const callee = linked[to[e]!]!;
+        code[jumps[jump++]!] = callee.start;
         callee.jumps++;
       }
     }
-    noteHooks(table, live);
-    for (const linked of order) linked.callees = NONE;
   }
 
   #chain(linked: LinkedChain): void {
@@ -199,45 +200,5 @@ class Compiler {
       carry[i++] = restarts ? -1 : (policies.get(`${table} ${chain.name}`) ?? -1);
     }
     return carry;
-  }
-}
-
-const NONE: never[] = [];
-
-/** Chains with what they call next to them: a packet's way through them then stays close together in memory. */
-function byCalls(live: ReadonlyMap<string, LinkedChain>): readonly LinkedChain[] {
-  const order: LinkedChain[] = [];
-  const seen = new Set<LinkedChain>();
-  const waiting: LinkedChain[] = [];
-  for (const first of live.values()) {
-    waiting.push(first);
-    for (let caller = waiting.pop(); caller; caller = waiting.pop()) {
-      if (seen.has(caller)) continue;
-      seen.add(caller);
-      order.push(caller);
-      const callees: LinkedChain[] = [];
-      for (const { target } of caller.text.chain.rules) {
-        if (target?.kind === 'jump' || target?.kind === 'goto') callees.push(live.get(target.chain)!);
-      }
-      caller.callees = callees;
-      for (let i = callees.length - 1; i >= 0; i--) if (!seen.has(callees[i]!)) waiting.push(callees[i]!);
-    }
-  }
-  return order;
-}
-
-function noteHooks({ name }: Table, live: LiveChains): void {
-  for (const [i, hook] of builtinChains[name].entries()) {
-    const bit = 1 << i;
-    const first = live.get(hook)!;
-    first.hooks |= bit;
-    const queue = [first];
-    for (let chain = queue.pop(); chain; chain = queue.pop()) {
-      for (const callee of chain.callees) {
-        if ((callee.hooks & bit) !== 0) continue;
-        callee.hooks |= bit;
-        queue.push(callee);
-      }
-    }
   }
 }

@@ -28,14 +28,13 @@ export class LinkedChain {
   segment = -1;
   segmentLength = 0;
   /** At least the table's built-in chains from which it can be reached, a bit for each (`builtinChains`). */
-  hooks = 0;
+  hooks: number;
   /** Pairs: place of a rule in the chain, a state that it uses. */
   states: readonly number[] = NONE;
-  /** While a whole program is compiled: the chains that its rules jump or go to, in their order. */
-  callees: LinkedChain[] = NONE;
 
-  constructor(text: ChainText) {
+  constructor(text: ChainText, hooks = 0) {
     this.text = text;
+    this.hooks = hooks;
   }
 
   get references(): number {

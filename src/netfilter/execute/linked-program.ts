@@ -5,10 +5,11 @@
  */
 import { VersionedMap } from '../../base/versioned-map.ts';
 import { type Chain, type Rule, type RuleSet, type Table, type TableName, tableNames } from '../ruleset.ts';
+import { reachable } from '../text/call-graph.ts';
 import { checkChange } from '../text/change-check.ts';
 import type { KnownRules } from '../text/read.ts';
 import { sameRule } from '../text/rule-printer.ts';
-import { checkTable, describeProblem, hooksOf, type TableProblem } from '../text/table-check.ts';
+import { checkTable, describeProblem, graphOf, type TableProblem } from '../text/table-check.ts';
 import { ChainLinks } from './chain-links.ts';
 import type { WriterOptions } from './chain-writer.ts';
 import type { Compiled } from './compile.ts';
@@ -62,8 +63,8 @@ export class LinkedProgram implements KnownRules {
     this.program = program;
     this.text = text;
     this.#memory = { code, counters: program.counters, index, writer, text };
-    const chains = tableNames.flatMap(name => [...text.live(name).values()]);
-    this.#links = new ChainLinks(this.#memory, chains);
+    this.#links = new ChainLinks(this.#memory);
+    for (const name of tableNames) this.#links.know(text.live(name).values());
     this.#objectRoom = 16 + program.objects.length;
     this.#sentInterfaces = program.interfaces.length;
     this.#sentData = program.data.length;
@@ -193,9 +194,9 @@ export class LinkedProgram implements KnownRules {
       for (const [name, hooks] of grown) live.get(name)!.hooks |= hooks;
       return;
     }
-    const hooks = hooksOf(table);
-    let i = 0;
-    for (const name of table.chains.keys()) live.get(name)!.hooks = hooks[i++]!;
+    const graph = graphOf(table);
+    const hooks = reachable(table, graph);
+    for (const [i, chain] of graph.chains.entries()) live.get(chain.name)!.hooks = hooks[i]!;
   }
 
   #changesNothing(): boolean {

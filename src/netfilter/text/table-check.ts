@@ -1,12 +1,11 @@
 /**
  * What the kernel looks at when a whole table arrives: jumps that lead somewhere and never in a circle, and extensions only where
  * they work. A rule of a user's chain stands at every hook from which the chain can be reached.
- *
- * Chains are numbered here and the graph of jumps is a few typed arrays: a table may have tens of thousands of chains.
  */
 import { matchOf } from '../matches/index.ts';
-import { builtinChains, type Chain, type Rule, type Table, type TableName } from '../ruleset.ts';
+import { builtinChains, type Rule, type Table, type TableName } from '../ruleset.ts';
 import { targetOf } from '../targets/index.ts';
+import { type CallGraph, callGraph, reachable } from './call-graph.ts';
 import type { Hook, Places } from './extension.ts';
 import { printRule, protocolText } from './rule-printer.ts';
 
@@ -14,13 +13,6 @@ export interface TableProblem {
   readonly chain: string;
   readonly rule: Rule;
   readonly message: string;
-}
-
-/** Jumps of chain `i`, in the order of its rules: `to[start[i]]` up to `to[start[i + 1]]`. */
-interface Graph {
-  readonly chains: readonly Chain[];
-  readonly start: Int32Array;
-  readonly to: readonly number[];
 }
 
 /** Tables with which nothing was wrong: one that was read is compiled next, and nobody changes a table. */
@@ -37,46 +29,23 @@ export function checkTable(table: Table): TableProblem | undefined {
 /** Somebody else has looked (`change-check.ts`). */
 export const knownSound = (table: Table): void => void sound.add(table);
 
-/**
- * For each chain of a sound table, in their order, a bit for each of the table's built-in chains (by `builtinChains`) from which it can be
- * reached.
- */
-export function hooksOf(table: Table): Uint8Array {
-  const { graph, numbers } = graphOf(table) as { graph: Graph; numbers: Map<string, number> };
-  return reachable(table, graph, numbers);
+/** @param table is sound. @returns its graph; kept since it was checked, once */
+export function graphOf(table: Table): CallGraph {
+  const known = graphs.get(table);
+  graphs.delete(table);
+  return known ?? (callGraph(table) as CallGraph);
 }
+const graphs = new WeakMap<Table, CallGraph>();
 
 function findProblem(table: Table): TableProblem | undefined {
-  const found = graphOf(table);
-  if ('message' in found) return found;
-  const { graph, numbers } = found;
-  return findLoop(graph) ?? findMisplaced(table, graph, reachable(table, graph, numbers));
+  const graph = callGraph(table);
+  if ('message' in graph) return graph;
+  const problem = findLoop(graph) ?? findMisplaced(table, graph, reachable(table, graph));
+  if (!problem) graphs.set(table, graph);
+  return problem;
 }
 
-function graphOf(table: Table): { graph: Graph; numbers: Map<string, number> } | TableProblem {
-  const chains = [...table.chains.values()];
-  const numbers = new Map<string, number>();
-  for (let i = 0; i < chains.length; i++) numbers.set(chains[i]!.name, i);
-  const start = new Int32Array(chains.length + 1);
-  const to: number[] = [];
-  for (let i = 0; i < chains.length; i++) {
-    const chain = chains[i]!;
-    start[i] = to.length;
-    for (const rule of chain.rules) {
-      const t = rule.target;
-      if (t?.kind !== 'jump' && t?.kind !== 'goto') continue;
-      const target = numbers.get(t.chain);
-      if (target === undefined) return { chain: chain.name, rule, message: `there is no chain "${t.chain}"` };
-      if (chains[target]!.policy !== undefined)
-        return { chain: chain.name, rule, message: `"${t.chain}" is built in: rules cannot jump to it` };
-      to.push(target);
-    }
-  }
-  start[chains.length] = to.length;
-  return { graph: { chains, start, to }, numbers };
-}
-
-function findLoop({ chains, start, to }: Graph): TableProblem | undefined {
+function findLoop({ chains, start, to }: CallGraph): TableProblem | undefined {
   // Depth first with a stack of its own: chains may be thousands deep. 1 = on the way, 2 = done.
   const state = new Uint8Array(chains.length);
   const stack: number[] = [];
@@ -110,26 +79,7 @@ function findLoop({ chains, start, to }: Graph): TableProblem | undefined {
   return undefined;
 }
 
-/** For each chain a bit for each of the table's built-in chains from which it can be reached. */
-function reachable(table: Table, { chains, start, to }: Graph, numbers: ReadonlyMap<string, number>): Uint8Array {
-  const hooks = new Uint8Array(chains.length);
-  for (const [bit, hook] of builtinChains[table.name].entries()) {
-    const queue = [numbers.get(hook)!];
-    hooks[queue[0]!]! |= 1 << bit;
-    for (let i = 0; i < queue.length; i++) {
-      const from = queue[i]!;
-      for (let e = start[from]!; e < start[from + 1]!; e++) {
-        const child = to[e]!;
-        if (hooks[child]! & (1 << bit)) continue;
-        hooks[child]! |= 1 << bit;
-        queue.push(child);
-      }
-    }
-  }
-  return hooks;
-}
-
-function findMisplaced(table: Table, { chains }: Graph, hooks: Uint8Array): TableProblem | undefined {
+function findMisplaced(table: Table, { chains }: CallGraph, hooks: Uint8Array): TableProblem | undefined {
   for (let i = 0; i < chains.length; i++) {
     const chain = chains[i]!;
     const reached = reachedHooks(table.name, hooks[i]!);

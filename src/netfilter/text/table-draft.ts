@@ -84,7 +84,10 @@ export class TableDraft {
       if (before === undefined || !sameChain(before, chain)) changes.push([chain.name, chain]);
     }
     if (!cleared && changes.length === 0) return this.#table;
-    return { name: this.name, chains: VersionedMap.of(this.#before).with(changes) };
+    if (!cleared) return { name: this.name, chains: VersionedMap.of(this.#before).with(changes) };
+    const chains = new Map(this.#before);
+    for (const draft of this.#touched.values()) chains.set(draft.name, chainOf(draft));
+    return { name: this.name, chains: VersionedMap.owning(chains) };
   }
 
   readonly has = (name: string): boolean => this.#touched.has(name) || (this.#before.has(name) && !this.#gone.has(name));

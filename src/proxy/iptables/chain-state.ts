@@ -14,6 +14,8 @@ export type ChainMap = Map<string, readonly ProxyRule[]>;
 export class ChainState {
   readonly tables: Readonly<Record<StateTable, ChainMap>> = { filter: new Map(), nat: new Map(), mangle: new Map() };
   readonly #changed: Readonly<Record<StateTable, Set<string>>> = { filter: new Set(), nat: new Set(), mangle: new Set() };
+  /** How many rules jump to a chain, from the first time on that somebody asks. */
+  readonly #jumps = new Map<StateTable, Map<string, number>>();
 
   /** Names of chains that were made, written or deleted since this was last asked. */
   takeChanged(table: StateTable): string[] {
@@ -61,6 +63,13 @@ export class ChainState {
 
   /** @param rules undefined: the chain goes */
   #set(table: StateTable, name: string, rules: readonly ProxyRule[] | undefined): void {
+    const before = this.tables[table].get(name);
+    if (before !== undefined && rules !== undefined && sameRules(before, rules)) return;
+    const jumps = this.#jumps.get(table);
+    if (jumps !== undefined) {
+      countJumps(jumps, before ?? [], -1);
+      countJumps(jumps, rules ?? [], 1);
+    }
     if (rules === undefined) this.tables[table].delete(name);
     else this.tables[table].set(name, rules);
     this.#changed[table].add(name);
@@ -68,15 +77,44 @@ export class ChainState {
 
   #checkDeleted({ table, deleted }: TableRestore, written: ReadonlyMap<string, readonly ProxyRule[]>): void {
     if (deleted.length === 0) return;
+    const chains = this.tables[table];
     const gone = new Set(deleted);
+    const changes = new Map<string, number>();
+    for (const name of gone) countJumps(changes, chains.get(name) ?? [], -1);
+    for (const [name, rules] of written) {
+      if (!gone.has(name)) countJumps(changes, chains.get(name) ?? [], -1);
+      countJumps(changes, rules, 1);
+    }
+    const jumps = this.#jumpsOf(table);
+    if (deleted.every(name => (jumps.get(name) ?? 0) + (changes.get(name) ?? 0) === 0)) return;
     const complain = (rules: readonly ProxyRule[]): void => {
       for (const { chain, target } of rules)
         if (target?.kind === 'jump' && gone.has(target.chain))
           throw new LabError('RULES', `table ${table}: chain ${target.chain} is to be deleted, and a rule of ${chain} jumps to it`);
     };
-    for (const [name, rules] of this.tables[table]) if (!gone.has(name) && !written.has(name)) complain(rules);
+    for (const [name, rules] of chains) if (!gone.has(name) && !written.has(name)) complain(rules);
     for (const rules of written.values()) complain(rules);
   }
+
+  #jumpsOf(table: StateTable): ReadonlyMap<string, number> {
+    let jumps = this.#jumps.get(table);
+    if (jumps === undefined) {
+      jumps = new Map();
+      for (const rules of this.tables[table].values()) countJumps(jumps, rules, 1);
+      this.#jumps.set(table, jumps);
+    }
+    return jumps;
+  }
+}
+
+function countJumps(jumps: Map<string, number>, rules: readonly ProxyRule[], times: number): void {
+  for (const { target } of rules) if (target?.kind === 'jump') jumps.set(target.chain, (jumps.get(target.chain) ?? 0) + times);
+}
+
+function sameRules(a: readonly ProxyRule[], b: readonly ProxyRule[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** The rules of each chain that is written. */

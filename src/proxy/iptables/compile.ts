@@ -1,6 +1,7 @@
 /**
  * Services and endpoints to what iptables-restore is given (kubernetes `pkg/proxy/iptables/proxier.go`, syncProxyRules). Compiling a port
- * is pure, so the rules of a port that has not changed are kept from the sync before.
+ * is pure, so the rules of a port that has not changed are kept from the sync before, and only the changed ones are looked at: a sync of
+ * one endpoint then puts together what is there.
  */
 import type { EndpointInfo, EndpointsMap } from '../endpoint-slices.ts';
 import type { ServicePortMap } from '../service-map.ts';
@@ -17,8 +18,11 @@ export const LARGE_CLUSTER_ENDPOINTS = 1000;
 
 export const isLargeCluster = (services: ServicePortMap, endpoints: EndpointsMap): boolean => {
   let total = 0;
-  for (const key of services.keys()) total += endpoints.get(key)?.length ?? 0;
-  return total > LARGE_CLUSTER_ENDPOINTS;
+  for (const key of services.keys()) {
+    total += endpoints.get(key)?.length ?? 0;
+    if (total > LARGE_CLUSTER_ENDPOINTS) return true;
+  }
+  return false;
 };
 
 export interface CompileInput {
@@ -45,33 +49,47 @@ const FILTER_CHAINS = [Chain.Services, Chain.ExternalServices, Chain.Forward, Ch
 const NAT_CHAINS = [Chain.Services, Chain.NodePorts, Chain.Postrouting, Chain.MarkMasq];
 
 interface Kept {
-  readonly port: ServicePortInfo;
-  readonly endpoints: readonly EndpointInfo[];
+  readonly key: string;
+  port: ServicePortInfo;
+  endpoints: readonly EndpointInfo[];
+  env: CompileEnvironment;
+  rules: ServicePortRules;
+}
+
+/** Rules that follow from the environment alone: the same objects each time, so that who keeps rules sees that they stayed. */
+interface Standing {
   readonly env: CompileEnvironment;
-  readonly rules: ServicePortRules;
+  readonly localnet: readonly ProxyRule[];
+  readonly postrouting: readonly ProxyRule[];
+  readonly forward: readonly ProxyRule[];
+  readonly nodePorts: readonly ProxyRule[];
 }
 
 const NO_ENDPOINTS: readonly EndpointInfo[] = [];
 
 export class RuleCompiler {
-  readonly #kept = new Map<string, Kept>();
-  #order: string[] | undefined;
+  /** In order of their names, so that the same objects give the same text. */
+  #ports: Kept[] = [];
+  #byService = new Map<string, Kept[]>();
+  #ordered = false;
+  #standing: Standing | undefined;
 
   /** Ports came or went: their order is looked at again. */
   servicesChanged(): void {
-    this.#order = undefined;
+    this.#ordered = false;
   }
 
   compile({ services, endpoints, env, changed, standing, log }: CompileInput): Compiled {
-    const localnet = localnetRules(env);
+    const always = this.#standingRules(env, log);
+    this.#refresh(services, endpoints, env, changed);
     const filterChains: string[] = [...FILTER_CHAINS];
-    if (localnet.length > 0) filterChains.push(Chain.Firewall);
-    const filter: ProxyRule[] = [...localnet];
+    if (always.localnet.length > 0) filterChains.push(Chain.Firewall);
+    const filter: ProxyRule[] = [...always.localnet];
     const natChains: string[] = [...NAT_CHAINS];
-    const nat: ProxyRule[] = postroutingRules(env);
+    const nat: ProxyRule[] = [...always.postrouting];
     const active = standing === undefined ? undefined : new Set<string>();
     let [skipped, noLocalInternal, noLocalExternal] = [0, 0, 0];
-    for (const { port, rules } of this.#ports(services, endpoints, env)) {
+    for (const { port, rules } of this.#ports) {
       append(filter, rules.filter);
       append(nat, rules.entry);
       if (rules.noLocalInternal) noLocalInternal++;
@@ -82,30 +100,56 @@ export class RuleCompiler {
         append(nat, rules.rules);
       } else skipped += rules.rules.length;
     }
-    append(filter, forwardRules(env));
+    append(filter, always.forward);
     const deleted = active === undefined ? [] : [...standing!].filter(chain => isServiceChain(chain) && !active.has(chain)).sort();
     const restore: Restore = {
       filter: { table: 'filter', chains: filterChains, rules: filter, deleted: [], tail: [] },
-      nat: { table: 'nat', chains: natChains, rules: nat, deleted, tail: nodePortJumps(env, log) },
+      nat: { table: 'nat', chains: natChains, rules: nat, deleted, tail: always.nodePorts },
     };
     return { restore, skipped, noLocalInternal, noLocalExternal };
   }
 
-  /** In order of names, so that the same objects give the same text. */
-  *#ports(services: ServicePortMap, endpoints: EndpointsMap, env: CompileEnvironment): Generator<Kept> {
-    if (this.#order === undefined) {
-      this.#order = [...services.keys()].sort();
-      for (const key of this.#kept.keys()) if (!services.has(key)) this.#kept.delete(key);
+  #standingRules(env: CompileEnvironment, log: (line: string) => void): Standing {
+    if (this.#standing?.env !== env) {
+      this.#standing = {
+        env,
+        localnet: localnetRules(env),
+        postrouting: postroutingRules(env),
+        forward: forwardRules(env),
+        nodePorts: nodePortJumps(env, log),
+      };
     }
-    for (const key of this.#order) {
-      const port = services.get(key)!;
-      const list = endpoints.get(key) ?? NO_ENDPOINTS;
-      let entry = this.#kept.get(key);
-      if (entry?.port !== port || entry.endpoints !== list || entry.env !== env) {
-        entry = { port, endpoints: list, env, rules: servicePortRules(port, list, env) };
-        this.#kept.set(key, entry);
+    return this.#standing;
+  }
+
+  /** Compiles the ports that are not what they were. */
+  #refresh(services: ServicePortMap, endpoints: EndpointsMap, env: CompileEnvironment, changed: ReadonlySet<string> | undefined): void {
+    const known = new Map<string, Kept>();
+    if (!this.#ordered) {
+      for (const kept of this.#ports) known.set(kept.key, kept);
+      this.#ports = [];
+      this.#byService = new Map();
+      for (const key of [...services.keys()].sort()) {
+        const port = services.get(key)!;
+        const list = endpoints.get(key) ?? NO_ENDPOINTS;
+        const kept = known.get(key) ?? { key, port, endpoints: list, env, rules: servicePortRules(port, list, env) };
+        this.#ports.push(kept);
+        const others = this.#byService.get(port.service);
+        if (others === undefined) this.#byService.set(port.service, [kept]);
+        else others.push(kept);
       }
-      yield entry;
+      this.#ordered = true;
+    }
+    const looked =
+      changed === undefined || this.#ports[0]?.env !== env ? this.#ports : [...changed].flatMap(s => this.#byService.get(s) ?? []);
+    for (const kept of looked) {
+      const port = services.get(kept.key)!;
+      const list = endpoints.get(kept.key) ?? NO_ENDPOINTS;
+      if (kept.port === port && kept.endpoints === list && kept.env === env) continue;
+      kept.port = port;
+      kept.endpoints = list;
+      kept.env = env;
+      kept.rules = servicePortRules(port, list, env);
     }
   }
 }

@@ -25,7 +25,7 @@ const DEFAULT_SYNC_PERIOD_MS = 30_000;
 export interface HealthChecks {
   /** Port by `namespace/name`. */
   syncServices(ports: ReadonlyMap<string, number>): void;
-  /** Local ready endpoints by `namespace/name`. */
+  /** Local ready endpoints by `namespace/name`, of Services that have a check. */
   syncEndpoints(counts: ReadonlyMap<string, number>): void;
 }
 
@@ -61,6 +61,8 @@ export class Proxier {
   readonly #syncPeriodMs: number;
   #counters: ReadonlySet<string> = new Set();
   #env: CompileEnvironment | undefined;
+  /** Ports whose Service has a health check; undefined: Services have changed. */
+  #checked: readonly string[] | undefined;
   #needFullSync = true;
   #lastFullSyncMs = 0;
   #lastCleanupMs = Number.NEGATIVE_INFINITY;
@@ -149,7 +151,10 @@ export class Proxier {
   #applyChanges(): { services: ReadonlySet<string>; conntrackCleanupRequired: boolean } {
     const services = this.#serviceChanges.apply(this.services);
     const { updated, conntrackCleanupRequired } = this.#endpointChanges.apply(this.endpoints);
-    if (services.size > 0) this.#compiler.servicesChanged();
+    if (services.size > 0) {
+      this.#compiler.servicesChanged();
+      this.#checked = undefined;
+    }
     this.#pending();
     return { services: new Set([...services, ...updated]), conntrackCleanupRequired };
   }
@@ -188,8 +193,16 @@ export class Proxier {
     this.metrics.set('noLocalEndpoints', noLocalInternal, { traffic_policy: 'internal' });
     this.metrics.set('noLocalEndpoints', noLocalExternal, { traffic_policy: 'external' });
     if (epochSeconds !== undefined) this.metrics.set('lastTimestamp', epochSeconds());
-    health?.syncServices(healthCheckNodePorts(this.services));
-    health?.syncEndpoints(localReadyEndpoints(this.endpoints));
+    if (health !== undefined) this.#syncHealth(health);
+  }
+
+  /** Endpoints of Services without a check are nobody's question. */
+  #syncHealth(health: HealthChecks): void {
+    this.#checked ??= [...this.services].filter(([, port]) => port.healthCheckNodePort !== 0).map(([key]) => key);
+    const services: ServicePortMap = new Map(this.#checked.map(key => [key, this.services.get(key)!]));
+    const endpoints: EndpointsMap = new Map(this.#checked.map(key => [key, this.endpoints.get(key) ?? []]));
+    health.syncServices(healthCheckNodePorts(services));
+    health.syncEndpoints(localReadyEndpoints(endpoints));
   }
 
   /** What had changed is not known any more, so the next sync writes everything. */

@@ -1,4 +1,5 @@
 /** What one sync hands to iptables-restore: the chains that it writes anew, their rules, and the chains that go. Chains that it does not name stay. */
+import { isServiceChain } from './names.ts';
 import type { ProxyRule, TableWithRules } from './rule.ts';
 import { originText, ruleText } from './rule-text.ts';
 
@@ -26,7 +27,7 @@ export function restoreText(restore: Restore, explain = false): string {
   const add = (rules: readonly ProxyRule[]): void => {
     for (const rule of rules) {
       if (explain) lines.push(`# ${originText(rule.origin)}`);
-      lines.push(ruleText(rule));
+      lines.push(rule.line ?? newLine(rule));
     }
   };
   for (const { table, chains, rules, deleted, tail } of tablesOf(restore)) {
@@ -40,6 +41,13 @@ export function restoreText(restore: Restore, explain = false): string {
   }
   lines.push('');
   return lines.join('\n');
+}
+
+/** Chains of Services are written when they change; lines of the others are kept for the next sync. */
+function newLine(rule: ProxyRule): string {
+  const line = ruleText(rule);
+  if (!isServiceChain(rule.chain)) rule.line = line;
+  return line;
 }
 
 const chainLine = (chain: string): string => `:${chain} - [0:0]`;

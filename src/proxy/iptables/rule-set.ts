@@ -3,6 +3,7 @@
  * the same object, so that the router goes on counting.
  */
 import { maskOf, parseIpv4 } from '../../base/address.ts';
+import { VersionedMap } from '../../base/versioned-map.ts';
 import {
   addressTypes,
   builtinChains,
@@ -11,6 +12,7 @@ import {
   emptyTable,
   type Match,
   type NotAddress,
+  type NotInterface,
   type Rule,
   type RuleSet,
   type Table,
@@ -18,7 +20,7 @@ import {
 } from '../../netfilter/ruleset.ts';
 import type { ChainState, StateTable } from './chain-state.ts';
 import { Chain as Names } from './names.ts';
-import { type Part, type ProxyRule, probability, type RuleTarget } from './rule.ts';
+import { type Origin, type Part, type ProxyRule, probability, type RuleTarget } from './rule.ts';
 import { originText } from './rule-text.ts';
 
 /** Protocols by number (IANA). Objects that say the same are shared: nobody changes one. */
@@ -33,7 +35,7 @@ const tableNames: readonly StateTable[] = ['mangle', 'nat', 'filter'];
 /** Makes rule sets of one `ChainState`: each time of the chains that changed since the last. */
 export class RuleSetMaker {
   readonly #state: ChainState;
-  readonly #made = new Map<StateTable, ReadonlyMap<string, Chain>>();
+  readonly #made = new Map<StateTable, Table & { readonly chains: VersionedMap<string, Chain> }>();
 
   /** @param state of IPv4 */
   constructor(state: ChainState) {
@@ -46,14 +48,21 @@ export class RuleSetMaker {
 
   #table(name: StateTable): Table {
     const rulesOf = this.#state.tables[name];
-    const chains = new Map(this.#made.get(name) ?? emptyTable(name).chains);
-    for (const chain of this.#state.takeChanged(name)) {
+    const before = this.#made.get(name) ?? this.#wholeTable(name);
+    const changes = this.#state.takeChanged(name).map((chain): [string, Chain | undefined] => {
       const rules = rulesOf.get(chain);
-      if (rules === undefined) chains.delete(chain);
-      else chains.set(chain, makeChain(name, chain, rules));
-    }
-    this.#made.set(name, chains);
-    return { name, chains };
+      return [chain, rules && makeChain(name, chain, rules)];
+    });
+    const made = changes.length === 0 ? before : { name, chains: before.chains.with(changes) };
+    this.#made.set(name, made);
+    return made;
+  }
+
+  #wholeTable(name: StateTable): Table & { readonly chains: VersionedMap<string, Chain> } {
+    const chains = new Map(emptyTable(name).chains);
+    for (const [chain, rules] of this.#state.tables[name]) chains.set(chain, makeChain(name, chain, rules));
+    this.#state.takeChanged(name);
+    return { name, chains: VersionedMap.owning(chains) };
   }
 }
 
@@ -65,21 +74,60 @@ function makeChain(table: StateTable, name: string, rules: readonly ProxyRule[])
 
 /** The same object each time. */
 export function ruleData(rule: ProxyRule): Rule {
-  rule.data ??= makeRule(rule);
+  rule.data ??= new DataRule(rule);
   return rule.data;
 }
 
-type Draft = { -readonly [K in keyof Rule]: Rule[K] };
+/** In a large cluster there are as many as endpoints, and three times that: fields that are absent take no room, and words wait to be asked for. */
+class DataRule implements Rule {
+  declare source?: NotAddress;
+  declare destination?: NotAddress;
+  declare inInterface?: NotInterface;
+  declare protocol?: { readonly number: number; readonly not: boolean };
+  declare target?: Target;
+  readonly matches: readonly Match[];
+  packets = 0;
+  bytes = 0;
+  readonly line = 0;
+  readonly #origin: Origin;
 
-function makeRule({ parts, target, origin }: ProxyRule): Rule {
-  const matches: Match[] = [];
-  const rule: Draft = { matches, packets: 0, bytes: 0, line: 0, origin: originText(origin) };
-  for (const part of parts) addPart(part, parts, rule, matches);
-  if (target !== undefined) rule.target = targetData(target);
-  return rule;
+  constructor({ parts, target, origin }: ProxyRule) {
+    this.#origin = origin;
+    const [only] = parts;
+    if (parts.length === 1 && only!.kind === 'share') {
+      this.matches = shareAlone(only!.left);
+    } else if (parts.length === 1 && only!.kind === 'protocol') {
+      this.protocol = protocolHeads[only!.protocol];
+      this.matches = protocolAlone[only!.protocol];
+    } else {
+      const matches: Match[] = [];
+      for (const part of parts) addPart(part, parts, this, matches);
+      this.matches = matches.length === 0 ? NO_MATCHES : matches;
+    }
+    if (target !== undefined) this.target = targetData(target);
+  }
+
+  get origin(): string {
+    return originText(this.#origin);
+  }
 }
 
-function addPart(part: Part, parts: readonly Part[], rule: Draft, matches: Match[]): void {
+const NO_MATCHES: readonly Match[] = [];
+const protocolAlone = { tcp: [anyPort.tcp], udp: [anyPort.udp], sctp: [anyPort.sctp] } as const satisfies Record<string, readonly Match[]>;
+const sharesAlone: (readonly Match[])[] = [];
+/** The same list for each `left`. */
+function shareAlone(left: number): readonly Match[] {
+  for (let n = sharesAlone.length; n <= left; n++) sharesAlone.push([shareMatch(n)]);
+  return sharesAlone[left]!;
+}
+const shareMatch = (left: number): Match => ({
+  kind: 'statistic',
+  mode: 'random',
+  threshold: Math.round(Number(probability(left)) * CERTAIN),
+  not: false,
+});
+
+function addPart(part: Part, parts: readonly Part[], rule: DataRule, matches: Match[]): void {
   switch (part.kind) {
     case 'comment':
       matches.push({ kind: 'comment', text: part.text });
@@ -124,7 +172,7 @@ function addPart(part: Part, parts: readonly Part[], rule: Draft, matches: Match
       matches.push({ kind: 'nfacct', name: part.counter });
       break;
     case 'share':
-      matches.push({ kind: 'statistic', mode: 'random', threshold: Math.round(Number(probability(part.left)) * CERTAIN), not: false });
+      matches.push(shareMatch(part.left));
       break;
     case 'remember':
       matches.push({ kind: 'recent', op: 'set', not: false, reap: false, rttl: false, name: part.list, mask: -1, side: 'source' });

@@ -51,6 +51,8 @@ export interface ProxyRule {
   readonly origin: Origin;
   /** What `rule-set.ts` has made of it, so that it is made once: a map by rule would cost more than the rules. */
   data: Rule | undefined;
+  /** Its line, when it is written with every sync (`restore.ts`). */
+  line: string | undefined;
 }
 
 export const proxyRule = (chain: string, parts: readonly Part[], target: RuleTarget | undefined, origin: Origin): ProxyRule => ({
@@ -59,6 +61,7 @@ export const proxyRule = (chain: string, parts: readonly Part[], target: RuleTar
   target,
   origin,
   data: undefined,
+  line: undefined,
 });
 
 export const comment = (text: string): Part => ({ kind: 'comment', text });
