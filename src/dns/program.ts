@@ -59,6 +59,7 @@ feed.on('line', line => applyFeedLine(line, index));
 feed.on('close', () => process.exit(0)); // whoever knew the cluster has gone
 
 const observe = values.quiet ? {} : { observe: (exchange: Parameters<typeof queryLine>[0]) => say(queryLine(exchange)) };
+// PID 1 of a container does not hear a signal that it has not asked for
+process.on('SIGTERM', () => process.exit(0));
 const server = await DnsServer.listen({ responder, address: values.address, port: Number(values.port), ...observe });
 say(`${values.zone}:${server.port}`);
-process.on('SIGTERM', () => void server.close().then(() => process.exit(0)));

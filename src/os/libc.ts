@@ -30,6 +30,7 @@ const bind = (name: string, result: string, ...args: string[]): any => process_.
 
 export const open: (path: string, flags: number, mode: number) => number = bind('open', INT, STRING, INT, INT);
 export const close: (fd: number) => number = bind('close', INT, INT);
+export const dup: (fd: number) => number = bind('dup', INT, INT);
 export const dup2: (fd: number, over: number) => number = bind('dup2', INT, INT, INT);
 export const read: (fd: number, address: number, length: number) => number = bind('read', SIGNED, INT, ADDRESS, SIZE);
 export const write: (fd: number, address: number, length: number) => number = bind('write', SIGNED, INT, ADDRESS, SIZE);

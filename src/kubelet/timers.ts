@@ -1,0 +1,1 @@
+export { realTimers, type Timers } from '../base/timers.ts';

@@ -1,0 +1,128 @@
+/**
+ * The wires of pods that come and go: what the CNI plugins `bridge` and `host-local` do on a node. Each pod gets a veth pair whose other end is a port
+ * of `cni0`, the next address of the node's range, and the way out by the gateway.
+ */
+import { createHash } from 'node:crypto';
+import { formatIpv4, parseCidr } from '../../base/address.ts';
+import { LabError } from '../../base/errors.ts';
+import type { PodIdentity, PodNetwork } from '../../kubelet/runtime.ts';
+import { runCommand } from '../shell.ts';
+import { macFor, POD_MTU } from '../topology/addresses.ts';
+
+export interface BridgeNetworkOptions {
+  /** Name of the node's network namespace, where the bridge stands. */
+  readonly node: string;
+  readonly bridge: string;
+  /** `10.244.1.0/24`: .1 is the gateway. */
+  readonly cidr: string;
+  /** Addresses that others have. */
+  readonly taken?: Iterable<string>;
+  /** Ports of a userspace node's bridge reach nothing but its router. */
+  readonly isolated: boolean;
+  readonly sysctls: Readonly<Record<string, number>>;
+}
+
+interface Attached {
+  readonly address: string;
+  readonly port: string;
+}
+
+export class BridgeNetwork implements PodNetwork {
+  readonly #options: BridgeNetworkOptions;
+  readonly #attached = new Map<string, Attached>();
+  readonly #taken: Set<string>;
+  readonly #first: number;
+  readonly #count: number;
+  #last: number;
+
+  constructor(options: BridgeNetworkOptions) {
+    const { address, prefix, mask } = parseCidr(options.cidr);
+    this.#options = options;
+    this.#taken = new Set(options.taken);
+    this.#first = (address & mask) + 2; // .0 is the network's, .1 the gateway's
+    this.#count = 2 ** (32 - prefix) - 3;
+    this.#last = this.#count - 1;
+  }
+
+  /** @throws LabError BAD_INPUT when no address is left, OS when the wire cannot be made */
+  async attach(pod: PodIdentity, netns: string): Promise<{ readonly address: string }> {
+    const known = this.#attached.get(pod.uid);
+    if (known !== undefined) await this.detach(pod);
+    const address = this.#next();
+    const port = portName(pod);
+    this.#attached.set(pod.uid, { address, port });
+    try {
+      await this.#wire(netns, address, port);
+    } catch (error) {
+      await this.detach(pod);
+      throw error;
+    }
+    return { address };
+  }
+
+  async detach({ uid }: PodIdentity): Promise<void> {
+    const attached = this.#attached.get(uid);
+    if (attached === undefined) return;
+    this.#attached.delete(uid);
+    // With the pod's namespace its end has gone, and this one with it; when it has not, it goes now.
+    await runCommand({ tool: 'ip', namespace: this.#options.node, lines: [`link delete ${attached.port}`] }).catch(() => undefined);
+    this.#taken.delete(attached.address);
+  }
+
+  /** The one after the last that was given, as host-local does it: an address that was just given back rests for a while. */
+  #next(): string {
+    for (let i = 1; i <= this.#count; i++) {
+      const index = (this.#last + i) % this.#count;
+      const address = formatIpv4(this.#first + index);
+      if (this.#taken.has(address)) continue;
+      this.#last = index;
+      this.#taken.add(address);
+      return address;
+    }
+    throw new LabError('BAD_INPUT', `no IP addresses available in range set: ${this.#options.cidr}: ${this.#count} pods are on this node`);
+  }
+
+  async #wire(netns: string, address: string, port: string): Promise<void> {
+    const { node, bridge, cidr, isolated, sysctls } = this.#options;
+    const namespace = netns.slice(netns.lastIndexOf('/') + 1);
+    const { prefix } = parseCidr(cidr);
+    const gateway = formatIpv4(this.#first - 1);
+    await runCommand({
+      tool: 'exec',
+      namespace,
+      argv: ['sysctl', '-q', '-w', ...Object.entries(sysctls).map(([key, value]) => `${key}=${value}`)],
+    });
+    await runCommand({
+      tool: 'ip',
+      lines: [
+        `link add name eth0 netns ${namespace} address ${macFor('pod', address)} mtu ${POD_MTU} type veth peer name ${port} netns ${node} address ${macFor('port', address)} mtu ${POD_MTU}`,
+      ],
+    });
+    await Promise.all([this.#podSide(namespace, `${address}/${prefix}`, gateway), this.#nodeSide(node, bridge, port, isolated)]);
+  }
+
+  async #podSide(namespace: string, address: string, gateway: string): Promise<void> {
+    const lines = ['link set lo up', 'link set eth0 up', `address add ${address} dev eth0`, `route add default via ${gateway}`];
+    await Promise.all([runCommand({ tool: 'ip', namespace, lines }), runCommand(offloadOff(namespace, 'eth0'))]);
+  }
+
+  async #nodeSide(namespace: string, bridge: string, port: string, isolated: boolean): Promise<void> {
+    const lines = [
+      `link set ${port} master ${bridge}`,
+      ...(isolated ? [`link set ${port} type bridge_slave isolated on`] : []),
+      `link set ${port} up`,
+    ];
+    await Promise.all([runCommand({ tool: 'ip', namespace, lines }), runCommand(offloadOff(namespace, port))]);
+  }
+}
+
+/** Offload leaves partial checksums and segments larger than the MTU on a veth: a capture would show what no wire carries. */
+const offloadOff = (namespace: string, name: string) =>
+  ({
+    tool: 'exec',
+    namespace,
+    argv: ['ethtool', '-K', name, 'tx', 'off', 'rx', 'off', 'tso', 'off', 'gso', 'off', 'gro', 'off'],
+  }) as const;
+
+/** At most 15 bytes (IFNAMSIZ), and another one for each pod. */
+const portName = ({ uid }: PodIdentity): string => `veth${createHash('sha256').update(uid).digest('hex').slice(0, 8)}`;
