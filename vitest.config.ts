@@ -8,7 +8,6 @@ const long = [
   'test/labs/{overlay,membership,neighbours}.test.ts',
   'test/integration/bench/**',
   'test/integration/load/**',
-  'test/integration/judge/random.test.ts',
 ];
 
 const real = { pool: 'forks', fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 } as const;

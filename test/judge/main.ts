@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { writeCaptures } from './capture.ts';
 import type { Case } from './case.ts';
 import { coverageLines } from './coverage/print.ts';
+import { nftCase } from './generate/random-case.ts';
 import { judge, type Verdict } from './judge.ts';
 import { KernelSide } from './kernel-side.ts';
 import { runMutants } from './mutants.ts';
@@ -82,7 +83,7 @@ const runOptions = (seed: number, index: number, stride: number) => ({
   keepGoing: values['keep-going'],
   out: values.out,
   stopped: () => false,
-  ...(values.services ? { generate: serviceCase } : {}),
+  ...(values.services ? { generate: serviceCase } : values.nft ? { generate: nftCase } : {}),
 });
 
 /** What a worker does. @param part its number and how many there are: `0/3` */

@@ -1,6 +1,5 @@
 /**
- * The kernel as judge: random packets with a seed that nobody has chosen. `scripts/judge --seed N` repeats a run. Among the long tests:
- * what it finds is news about the router, not about the last change.
+ * The kernel as judge: random packets with a seed that nobody has chosen, on real wires. `scripts/judge --seed N` repeats a run.
  */
 import { describe, expect, test } from 'vitest';
 import { noNamespaces, title } from '../device/sandbox.ts';
