@@ -89,10 +89,12 @@ export class PlaneSink implements RuleSink {
   /** @throws LabError RULES with what the tool said */
   async #must(tool: ToolName, args: readonly string[], input = ''): Promise<string> {
     const { status, stdout, stderr } = await runOn(this.#plane, tool, args, input);
-    if (status !== 0) throw new LabError('RULES', `${[tool, ...args].join(' ')}: ${stderr.trim() || `exit ${status}`}`);
+    if (status !== 0) throw new LabError('RULES', `${[tool, ...args].join(' ')}: ${oneLine(stderr) || `exit ${status}`}`);
     return stdout;
   }
 }
+
+const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, '; ');
 
 /** As a line of iptables-restore reads them. */
 const quoted = (words: readonly string[]): string =>
