@@ -2,6 +2,8 @@
  * One container of a pod: started, looked at, started again as its policy says, ended with grace. It says what it is by `status`, and tells its pod
  * of every change.
  */
+
+import type { Timers } from '../base/timers.ts';
 import type { ContainerSpec, ContainerStatusOf } from '../cluster/schema/pod.ts';
 import { BackOff, durationText } from './back-off.ts';
 import { ContainerLog } from './container-log.ts';
@@ -10,7 +12,6 @@ import { ConfigError } from './environment.ts';
 import type { Happening } from './kubelet-api.ts';
 import { Probe, type ProbeKind, probeKinds } from './probe.ts';
 import { type RunningContainer, StartError } from './runtime.ts';
-import type { Timers } from './timers.ts';
 
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
 

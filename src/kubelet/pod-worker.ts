@@ -2,6 +2,8 @@
  * One pod on its node, from its first sight to its end: sandbox, address, init containers, containers; ended with grace when it is deleted; its status
  * written at each change (k/k `pkg/kubelet/pod_workers.go`, `kuberuntime`).
  */
+
+import type { Timers } from '../base/timers.ts';
 import type { ContainerSpec, Pod } from '../cluster/schema/pod.ts';
 import { startContainer } from './container-start.ts';
 import type { ContainerContext, RestartPolicy } from './container-worker.ts';
@@ -14,7 +16,6 @@ import { hostName, hostsFile, resolvConf } from './pod-files.ts';
 import { podStatus } from './pod-status.ts';
 import { checkOf } from './probe.ts';
 import type { PodIdentity, PodNetwork, Runtime, Sandbox } from './runtime.ts';
-import type { Timers } from './timers.ts';
 
 export interface PodContext {
   readonly api: KubeletApi;

@@ -1,7 +1,8 @@
 /** A look at a container again and again (k/k `pkg/kubelet/prober/worker.go`). */
+
+import type { Timers } from '../base/timers.ts';
 import type { ContainerSpec } from '../cluster/schema/pod.ts';
 import type { RunningContainer, Runtime } from './runtime.ts';
-import type { Timers } from './timers.ts';
 
 export type ProbeSpec = NonNullable<ContainerSpec['livenessProbe']>;
 export const probeKinds = ['startup', 'liveness', 'readiness'] as const;

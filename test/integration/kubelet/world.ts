@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SeededRandom } from '../../../src/base/random.ts';
+import { realTimers } from '../../../src/base/timers.ts';
 import { bootstrap, newClusterStore, startHousekeeping } from '../../../src/cluster/bootstrap.ts';
 import { Events, Pods } from '../../../src/cluster/resources/index.ts';
 import type { Pod } from '../../../src/cluster/schema/pod.ts';
@@ -16,7 +17,6 @@ import { imageTable } from '../../../src/kubelet/images.ts';
 import { Kubelet } from '../../../src/kubelet/kubelet.ts';
 import { LinuxRuntime } from '../../../src/kubelet/linux/linux-runtime.ts';
 import { StoreApi } from '../../../src/kubelet/store-api.ts';
-import { realTimers } from '../../../src/kubelet/timers.ts';
 import { BridgeNetwork } from '../../../src/lab/pod/bridge-network.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..');

@@ -1,1 +1,0 @@
-export { realTimers, type Timers } from '../base/timers.ts';
