@@ -177,7 +177,9 @@ class CaptureThread {
     const rings: CaptureReport['rings'] = [];
     for (const ring of this.#rings) {
       for (const hop of ring.hops) {
-        const counters = { received: hop.frames, dropped: 0, written: hop.frames };
+        // Of a packet that was not told nobody knows which of the router's hops it passed: each says that there may be more.
+        const { lost } = ring.reader;
+        const counters = { received: hop.frames + lost, dropped: lost, written: hop.frames };
         this.#output.statistics(hop.output, statistics(this.#startNs, endNs, counters));
         hops.push({ name: hop.name, ...counters });
       }

@@ -9,6 +9,12 @@ export class TeeTracer implements Tracer {
     this.#tracers = tracers;
   }
 
+  /** Every one is asked, also behind one that says yes: each decides when it meets the packet first. */
+  tells(p: Packet): boolean {
+    let tells = false;
+    for (const t of this.#tracers) if (t.tells(p)) tells = true;
+    return tells;
+  }
   arrive(p: Packet): void {
     for (const t of this.#tracers) t.arrive(p);
   }

@@ -26,6 +26,8 @@ export const HOOK_HOP = 1000;
 
 /** What the path tells. */
 export interface RouterTracer {
+  /** Will anything be told of this packet? Where not, the router may take a way that tells nothing. */
+  tells(p: Packet): boolean;
   /**
    * A packet came in on `p.iif`, the frame as it stands from `p.start`: gives it the id that it keeps while it is in the node. One that
    * has an id keeps it (what came out of a tunnel is the same packet).
@@ -121,8 +123,8 @@ export class RingTracer implements Tracer {
     this.#ring.origin[ORIGIN] = BigInt(Math.round(performance.timeOrigin * 1e6));
   }
 
-  /** Is this packet told? Decided when it is met first: packets run through the router one after the other. */
-  #told(p: Packet): boolean {
+  /** Decided when a packet is met first: packets run through the router one after the other. */
+  tells(p: Packet): boolean {
     if (p.id === 0) this.#numbers.give(p);
     if (p.id === this.#current) return this.#tells;
     this.#current = p.id;
@@ -155,16 +157,16 @@ export class RingTracer implements Tracer {
   }
 
   arrive(p: Packet): void {
-    if (this.#told(p)) this.#frame(p, RecordKind.Hop, p.iif, TraceDirection.In, p.start);
+    if (this.tells(p)) this.#frame(p, RecordKind.Hop, p.iif, TraceDirection.In, p.start);
   }
   depart(p: Packet): void {
-    if (this.#told(p)) this.#frame(p, RecordKind.Hop, p.oif, TraceDirection.Out, p.start);
+    if (this.tells(p)) this.#frame(p, RecordKind.Hop, p.oif, TraceDirection.Out, p.start);
   }
   passed(p: Packet, hook: number): void {
-    if (this.#told(p)) this.#frame(p, RecordKind.Hop, HOOK_HOP + hook, TraceDirection.None, p.l3);
+    if (this.tells(p)) this.#frame(p, RecordKind.Hop, HOOK_HOP + hook, TraceDirection.None, p.l3);
   }
   drop(p: Packet): void {
-    if (this.#told(p)) this.#frame(p, RecordKind.Drop, p.iif, TraceDirection.None, p.start);
+    if (this.tells(p)) this.#frame(p, RecordKind.Drop, p.iif, TraceDirection.None, p.start);
   }
 
   rule(p: Packet, hook: number, counter: number): void {
@@ -178,7 +180,7 @@ export class RingTracer implements Tracer {
   }
 
   #rule(p: Packet, event: number, hook: number, counter: number, verdict: number): void {
-    if (this.#hops !== null || !this.#told(p)) return;
+    if (this.#hops !== null || !this.tells(p)) return;
     const at = this.#reserve(RECORD_LEN, RecordKind.Rule, p.id);
     if (at < 0) return;
     const w = this.#ring.words;
@@ -190,7 +192,7 @@ export class RingTracer implements Tracer {
   }
 
   nat(p: Packet, manip: number, fromAddress: number, fromPort: number, toAddress: number, toPort: number): void {
-    if (this.#hops !== null || !this.#told(p)) return;
+    if (this.#hops !== null || !this.tells(p)) return;
     const at = this.#reserve(RECORD_LEN, RecordKind.Nat, p.id);
     if (at < 0) return;
     const w = this.#ring.words;
@@ -203,7 +205,7 @@ export class RingTracer implements Tracer {
   }
 
   conntrack(p: Packet): void {
-    if (this.#hops !== null || !this.#told(p)) return;
+    if (this.#hops !== null || !this.tells(p)) return;
     const at = this.#reserve(RECORD_LEN, RecordKind.Conntrack, p.id);
     if (at < 0) return;
     const w = this.#ring.words;

@@ -54,7 +54,7 @@ export class KnownFlows {
   takes(plane: Plane, p: Packet): boolean {
     const netfilter = this.#netfilter;
     netfilter.trail.of = null;
-    if (plane.tracer !== null || !netfilter.tracks || netfilter.rawFirst || p.type !== PacketType.Host) return false;
+    if (plane.tracer?.tells(p) === true || !netfilter.tracks || netfilter.rawFirst || p.type !== PacketType.Host) return false;
     const b = p.bytes;
     const protocol = b[p.l3 + 9]!;
     if (protocol !== ipv4.Protocol.Udp && protocol !== ipv4.Protocol.Tcp) return false;

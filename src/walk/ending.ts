@@ -36,6 +36,9 @@ export class Ending implements RouterTracer {
     this.#flow = undefined;
   }
 
+  tells(): boolean {
+    return true;
+  }
   arrive(): void {}
   depart(): void {}
   passed(p: Packet): void {

@@ -2,12 +2,13 @@
  * What it costs a router to be captured: the same packets with nobody looking, and with every hop, rule and rewrite told to the capture
  * thread, which writes files meanwhile. Memory wires in place of a kernel, so that the router itself is all that is measured. Off and on
  * in turn, by the clock on the wall: the capture thread competes for the processors as it does in a lab. Twice: without an end, where the
- * router outruns its reader and most packets find no room, and in bursts for which there is room, so that all of every packet is told.
- * Row j of `kubehop bench` is the same on real wires.
+ * router outruns its reader and most packets find no room; and in bursts for which there is room, so that all of every packet is told: this is
+ * what telling costs, and has no bound (a packet that is told is asked about at every rule; one that is not goes the way that is known).
+ * Row j of `kubehop bench` is the first on real wires.
  *
  *     node test/bench/capture.ts [rounds]
  *
- * Exit 1 when less than half of the packets per second is left, or when a packet is neither told nor counted as lost.
+ * Exit 1 when less than half of the packets per second is left without an end, or when a packet is neither told nor counted as lost.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -155,7 +156,7 @@ const median = (rates: readonly number[]): number => rates.toSorted((a, b) => a 
 
 const rounds = Number(process.argv[2] ?? 9);
 const figure = (off: readonly number[], on: readonly number[]): string =>
-  `off ${median(off).toFixed(2)} M/s, every hop on ${median(on).toFixed(2)} M/s: ratio ${ratioOf(off, on).toFixed(2)}, at least ${AT_LEAST}`;
+  `off ${median(off).toFixed(2)} M/s, every hop on ${median(on).toFixed(2)} M/s: ratio ${ratioOf(off, on).toFixed(2)}`;
 const ratioOf = (off: readonly number[], on: readonly number[]): number => median(on.map((rate, i) => rate / off[i]!));
 
 for (const length of [64, 1400]) {
@@ -203,11 +204,13 @@ for (const length of [64, 1400]) {
   rmSync(folder, { recursive: true });
   const told = report.hops.find(h => h.name === 'node1/eth0')!.written;
   const sent = (rounds + 2) * TURN + bursts.on.length * burst;
-  console.log(`${length} bytes, without an end: ${figure(endless.off, endless.on)}; no room for ${lost} of ${(rounds + 2) * TURN} packets`);
+  console.log(
+    `${length} bytes, without an end: ${figure(endless.off, endless.on)}, at least ${AT_LEAST}; no room for ${lost} of ${(rounds + 2) * TURN} packets`,
+  );
   console.log(
     `${length} bytes, bursts of ${burst}:  ${figure(bursts.off, bursts.on)}; no room for ${lostInBursts} of ${bursts.on.length * burst} packets`,
   );
   console.log(`${length} bytes: ${told} packets told and ${lost + lostInBursts} counted as not told, of ${sent}`);
   const counted = told + lost + lostInBursts === sent;
-  if (!counted || lostInBursts > 0 || [endless, bursts].some(({ off, on }) => ratioOf(off, on) < AT_LEAST)) process.exitCode = 1;
+  if (!counted || lostInBursts > 0 || ratioOf(endless.off, endless.on) < AT_LEAST) process.exitCode = 1;
 }

@@ -71,6 +71,20 @@ describe('the capture thread', () => {
     expect(trace[900]).toMatchObject({ kind: 'hop', hop: 'node1/eth0' });
   });
 
+  test('counts packets for which its ring had no room, also in the files of the hops that may have seen them', async () => {
+    const shared = createTraceRing(4096);
+    const out = join(folder, 'lost');
+    const tracer = new RingTracer(shared);
+    for (let i = 0; i < 100; i++) tracer.arrive(packet(tcpSyn));
+    const hops = [{ id: 3, name: 'node1/flannel.1' }];
+    const capture = await Capture.start({ hops: [], rings: [{ node: 'node1', shared, hops }], output: { folder: out } });
+    const { rings, hops: counted } = await capture.stop();
+    expect(rings[0]!.lost).toBeGreaterThan(0);
+    expect(counted[0]!.written + rings[0]!.lost).toBe(100);
+    const [flannel] = readCaptureFile(join(out, hopFileName('node1/flannel.1'))).interfaces;
+    expect(flannel!.statistics).toMatchObject({ received: 100, dropped: rings[0]!.lost, delivered: counted[0]!.written });
+  });
+
   test('gives the same report when it is stopped twice', async () => {
     const capture = await Capture.start({ hops: [], output: { folder: join(folder, 'twice') } });
     expect(await capture.stop()).toBe(await capture.stop());

@@ -127,6 +127,32 @@ describe('the trace ring', () => {
     expect(told.length + lostRecords(shared)).toBe(400);
   });
 
+  test('says beforehand whether a packet is told, and counts one that is not once', () => {
+    const shared = createTraceRing(4096);
+    const full = new RingTracer(shared);
+    while (full.tells(packet())) full.arrive(packet());
+    const before = lostRecords(shared);
+    const p = packet();
+    expect([full.tells(p), full.tells(p)]).toEqual([false, false]);
+    full.arrive(p);
+    full.depart(p);
+    expect(lostRecords(shared)).toBe(before + 1);
+    const empty = new RingTracer(createTraceRing(4096));
+    expect([new TeeTracer([full, empty]).tells(p), new TeeTracer([full]).tells(p)]).toEqual([true, false]);
+  });
+
+  test('reads the clock at hops: what is between two stands between them, in order', () => {
+    const shared = createTraceRing(65_536);
+    const tracer = new RingTracer(shared);
+    const p = packet();
+    for (const tell of [() => tracer.arrive(p), () => tracer.conntrack(p), () => tracer.rule(p, 0, 1), () => tracer.depart(p)]) tell();
+    const next = packet();
+    tracer.rule(next, 0, 1); // made by the node: no hop before it
+    const times = drain(new TraceReader(shared)).map(r => r.timeNs);
+    expect(times.every((t, i) => i === 0 || t > times[i - 1]!)).toBe(true);
+    expect(times[2]! - times[0]!).toBe(2n);
+  });
+
   test('tells one ring everything and another only the hops that it is for, under the same numbers', () => {
     const [all, some] = [createTraceRing(65_536), createTraceRing(65_536)];
     const numbers = new PacketNumbers();

@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseIpv4 } from '../../src/base/address.ts';
 import { setSysctl } from '../../src/node/build.ts';
+import { Control, createTraceRing, viewTraceRing } from '../../src/packet/trace-ring.ts';
+import { lostRecords, RingTracer } from '../../src/packet/tracer.ts';
 import { RouteType } from '../../src/router/fib.ts';
 import { route, routesOfAddresses } from '../../src/router/routes.ts';
 import { tcpFrame, udpFrame } from './frames.ts';
@@ -104,6 +106,15 @@ describe('a connection that went through before', () => {
       flows: hooks.flows,
     });
     expect(w.send('eth0', query)).toHaveLength(1);
+    // Who looks on is told of every rule, as long as there is room to tell.
+    const shared = createTraceRing(4096);
+    w.plane.tracer = new RingTracer(shared);
+    expect(() => w.send('eth0', query)).toThrow('the rules were asked');
+    const { control } = viewTraceRing(shared);
+    control[Control.Read] = (control[Control.Written]! - 4096) | 0; // full
+    w.plane.tracer = new RingTracer(shared);
+    expect(w.send('eth0', query)).toHaveLength(1);
+    expect(lostRecords(shared)).toBe(1);
   });
 
   test.each([
