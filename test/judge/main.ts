@@ -71,8 +71,9 @@ function workersFor(packets: number): number {
   return Math.max(1, Math.min(Math.ceil(availableParallelism() * PAIRS_PER_PROCESSOR), Math.floor(packets / PACKETS_PER_PAIR)));
 }
 
-function tellResult(seed: number, { cases, sent, different }: RunResult, seconds: number): void {
+function tellResult(seed: number, { cases, sent, different, unsteady }: RunResult, seconds: number): void {
   const rate = Math.round(sent / seconds);
+  if (unsteady > 0) console.log(`${unsteady} cases in which time decides differed once, and not again`);
   console.log(`seed ${seed}: ${cases} rule sets, ${sent} packets in ${seconds.toFixed(0)} s (${rate} a second), ${different} different`);
 }
 

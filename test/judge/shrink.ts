@@ -2,8 +2,9 @@
 import type { Case, Step } from './case.ts';
 import type { Verdict } from './judge.ts';
 
-/** Looking for a smaller one ends after this. */
+/** Looking for a smaller one ends after this; where each try waits, later. */
 const LONGEST_MS = 20_000;
+const LONGEST_WAITING_MS = 90_000;
 
 /**
  * @param play plays a case
@@ -11,7 +12,7 @@ const LONGEST_MS = 20_000;
  * @returns the smallest case found, and whether time ran out
  */
 export async function shrink(c: Case, field: string, play: (c: Case) => Promise<Verdict>): Promise<{ small: Case; late: boolean }> {
-  const end = performance.now() + LONGEST_MS;
+  const end = performance.now() + (c.steps.some(s => s.kind === 'wait') ? LONGEST_WAITING_MS : LONGEST_MS);
   const late = () => performance.now() > end;
   const differs = async (smaller: Case): Promise<boolean> => !late() && (await play(smaller)).difference?.field === field;
   let best = c;

@@ -20,13 +20,14 @@ export async function runWorkers(count: number, args: readonly string[]): Promis
       return result;
     }),
   );
-  const whole: RunResult = { cases: 0, sent: 0, different: 0, hits: [] };
+  const whole: RunResult = { cases: 0, sent: 0, different: 0, unsteady: 0, hits: [] };
   const hits = new Map<string, number>();
   for (const result of results) {
     if (!result) throw new Error('a part of the run ended without a result');
     whole.cases += result.cases;
     whole.sent += result.sent;
     whole.different += result.different;
+    whole.unsteady += result.unsteady;
     for (const [item, n] of result.hits) hits.set(item, (hits.get(item) ?? 0) + n);
   }
   return { ...whole, hits: [...hits] };
