@@ -28,7 +28,7 @@ export function runMutants(seed: number, only: string): number {
   return missed;
 }
 
-/** @returns after how many packets, or null */
+/** @returns after how many packets, or null. @throws Error for a patch that does not fit the tree any more */
 function tryMutant(patch: string, seed: number): string | null {
   const copy = mkdtempSync(join(tmpdir(), 'judge-mutant-'));
   try {
