@@ -64,13 +64,13 @@ export class PlaneSink implements RuleSink {
   }
 
   /**
-   * iptables-restore commits table by table, and half a text is worse than the old one: so it is tried first, and when the kernel refuses
-   * it all the same behind the first table, that table gets back what it had. It is written whole with every sync.
+   * iptables-restore commits table by table, and half a text is worse than the old one: when it stops behind the first table, that table
+   * gets back what it had; it is written whole with every sync. The first text of all is tried without being committed.
    */
   async restore(restore: Restore): Promise<void> {
     const text = restoreText(restore);
     const options = [WAIT, '--noflush', '--counters'];
-    await this.#must('iptables-restore', ['--test', ...options], text);
+    if (this.#filter === undefined) await this.#must('iptables-restore', ['--test', ...options], text);
     try {
       await this.#must('iptables-restore', options, text);
     } catch (error) {

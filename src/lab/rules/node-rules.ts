@@ -3,7 +3,7 @@
  * for both data planes.
  */
 import { parseIp } from '../../base/ip.ts';
-import type { ClusterObject } from '../../cluster/objects/types.ts';
+import { type ClusterObject, ZONE_LABEL } from '../../cluster/objects/types.ts';
 import { builtinChains } from '../../netfilter/ruleset.ts';
 import { DEFAULT_MASQUERADE_BIT, DEFAULT_VERSION, dialectOf, markText, type ProxyConfig } from '../../proxy/iptables/config.ts';
 import type { ProxyRule } from '../../proxy/iptables/rule.ts';
@@ -21,7 +21,7 @@ import { flannelRules } from './flannel.ts';
  */
 export function nodeRules(objects: readonly ClusterObject[], node: Node, explained = false): string {
   if (!objects.some(o => o.kind === 'Service')) return '';
-  const { state } = renderRules(objects, proxyConfig(node));
+  const { state } = renderRules(objects, proxyConfig(node, objects));
   const flannel = flannelRules(podCidr(node.number));
   const lines: string[] = [];
   for (const table of ['mangle', 'nat', 'filter'] as const) {
@@ -44,13 +44,15 @@ function addRule(lines: string[], rule: ProxyRule, explained: boolean): void {
   lines.push(savedText(rule, 'IPv4'));
 }
 
-/** kube-proxy as kubeadm starts it. */
-export function proxyConfig(node: Node): ProxyConfig {
+/** kube-proxy as kubeadm starts it. @param objects one of them may be the Node, which knows its zone */
+export function proxyConfig(node: Node, objects: readonly ClusterObject[] = []): ProxyConfig {
+  const nodeName = `node${node.number}`;
+  const object = objects.find(o => o.kind === 'Node' && o.metadata.name === nodeName);
   return {
     family: 'IPv4',
-    nodeName: `node${node.number}`,
+    nodeName,
     nodeIp: parseIp(addressOf(node)),
-    zone: '',
+    zone: object?.metadata.labels?.[ZONE_LABEL] ?? '',
     localIps: ['127.0.0.1', addressOf(node)].map(text => parseIp(text)!),
     masqueradeAll: false,
     masqueradeMark: markText(DEFAULT_MASQUERADE_BIT),

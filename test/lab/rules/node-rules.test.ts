@@ -47,6 +47,32 @@ describe('the rules of a node', () => {
     expect(text).not.toContain('--dport 30080');
   });
 
+  test('follow the zone of the Node object', () => {
+    const { services } = web;
+    const hinted = labObjects({ ...web, services: services! }).map(o =>
+      o.kind === 'EndpointSlice'
+        ? { ...o, endpoints: o.endpoints.map((e, i) => ({ ...e, hints: { forZones: [{ name: i === 0 ? 'a' : 'b' }] } })) }
+        : o,
+    );
+    const nodeOf = clusterTopology(web, () => 'kernel').namespaces.find(ns => ns.name === 'node1')!.node!;
+    const inZone = (zone: string) =>
+      nodeRules(
+        [
+          ...hinted,
+          {
+            kind: 'Node',
+            metadata: { name: 'node1', namespace: '', labels: { 'topology.kubernetes.io/zone': zone } },
+            spec: {},
+            status: { addresses: [] },
+          },
+        ],
+        nodeOf,
+      );
+    expect(inZone('a').match(/-j DNAT/g)).toHaveLength(1);
+    expect(inZone('b').match(/-j DNAT/g)).toHaveLength(2);
+    expect(inZone('c').match(/-j DNAT/g)).toHaveLength(3);
+  });
+
   test('are empty for a lab without Services', async () => {
     expect(rulesOf(await loadLab('02'), 'node1')).toBe('');
   });
