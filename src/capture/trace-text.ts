@@ -17,6 +17,9 @@ export interface RuleName {
   number: number;
   /** What stands after `-A CHAIN`; of a policy the verdict, where it is known. */
   text: string;
+  /** The kernel's number for the rule, and the verdict that it gave: `JUMP:KUBE-SERVICES`, `ACCEPT`, `CONTINUE`. */
+  handle?: number;
+  said?: string;
 }
 
 /** A packet as a kernel node's rule trace shows it, on its way in (`iif`) or set out from the node itself (`oif` alone). */

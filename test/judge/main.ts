@@ -19,6 +19,7 @@ import { MemoryRouter, WiredRouter } from './router-side.ts';
 import { serviceCase } from './services/service-case.ts';
 import { sideBySide } from './side-by-side.ts';
 import type { Side } from './sides.ts';
+import { judgeTrace } from './trace/run.ts';
 import { runWorkers } from './workers.ts';
 
 const { values } = parseArgs({
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     mutants: { type: 'boolean', default: false },
     random: { type: 'boolean', default: false },
     services: { type: 'boolean', default: false },
+    trace: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     out: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
@@ -52,6 +54,7 @@ async function main(): Promise<number> {
   if (values.case) return withSides(seed, (kernel, userspace) => runFiles(kernel, userspace, values.case!));
   if (values.random) return withSides(seed, (kernel, userspace) => runDistributions(kernel, userspace, seed));
   const packets = Number(values.packets);
+  if (values.trace) return runTrace(seed, packets);
   if (values.part !== undefined) return runPart(seed, packets, values.part);
   const started = performance.now();
   const count = workersFor(packets);
@@ -115,6 +118,17 @@ async function withSides<T>(seed: number, work: (kernel: Side, userspace: Side) 
 /** Who is judged: the router on wires, or in this thread (faster), or the kernel itself, which proves the judge. */
 const judged = async (seed: number): Promise<Side> =>
   values.prove ? new KernelSide('again', values.nft) : values.memory ? new MemoryRouter(seed) : await WiredRouter.start('router', seed);
+
+/** The router is in this thread: its walks are read as they are made. */
+async function runTrace(seed: number, packets: number): Promise<number> {
+  const kernel = new KernelSide('kernel', true);
+  const router = new MemoryRouter(seed);
+  const r = await judgeTrace(kernel, router, seed, packets, line => console.log(line));
+  console.log(`seed ${seed}: ${r.cases} rule sets, ${r.packets} packets, ${r.compared} rules and policies met, ${r.different} different`);
+  await kernel.close();
+  await router.close();
+  return r.different;
+}
 
 async function runDistributions(kernel: Side, userspace: Side, seed: number): Promise<number> {
   const bad = await judgeRandom(kernel, userspace, Number(values.packets), line => console.log(line));

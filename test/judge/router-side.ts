@@ -4,6 +4,8 @@ import { parseMac } from '../../src/base/address.ts';
 import { monotonicClock } from '../../src/base/clock.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { type MemoryDevice, memoryPair } from '../../src/device/memory-pair.ts';
+import type { ProgramText } from '../../src/netfilter/execute/program-text.ts';
+import type { Tracer as RuleTracer } from '../../src/netfilter/execute/tracer.ts';
 import { Netfilter } from '../../src/netfilter/netfilter.ts';
 import { BatchClock } from '../../src/node/batch-clock.ts';
 import { type BuiltNode, buildNode, setSysctl } from '../../src/node/build.ts';
@@ -114,6 +116,13 @@ export class MemoryRouter implements Side {
   async load(rules: string, sets: readonly string[] = []): Promise<void> {
     this.#rules.load(rules, loadOptions(sets));
     this.#netfilter.install(this.#rules.program!, this.#rules.tracks);
+  }
+  /** Tells of each rule that a packet meets, in numbers that `programText` has words for. */
+  watch(tracer: RuleTracer | null): void {
+    this.#netfilter.tracer = tracer;
+  }
+  get programText(): ProgramText {
+    return this.#rules.programText!;
   }
   async forget(): Promise<void> {
     conntrackCommand(this.#built.conntrack, ['-F']);

@@ -22,16 +22,21 @@ export class TraceTextReader {
   readonly lines: TraceLine[] = [];
   readonly #node: string;
   readonly #markingTable: string;
+  readonly #handles: boolean;
   readonly #passes = new Map<string, Pass>();
   /** The last PACKET line of each packet. */
   readonly #headers = new Map<string, TracedHeader>();
   #packets = 0;
   #rest = '';
 
-  /** @param markingTable the table that marks: its first rule begins a pass and is not told itself */
-  constructor(node: string, markingTable: string) {
+  /**
+   * @param markingTable the table that marks: its first rule begins a pass and is not told itself
+   * @param handles of each rule also its handle and what it said
+   */
+  constructor(node: string, markingTable: string, handles = false) {
     this.#node = node;
     this.#markingTable = markingTable;
+    this.#handles = handles;
   }
 
   take(text: string, nowNs: bigint): void {
@@ -71,8 +76,10 @@ export class TraceTextReader {
       this.lines.push({ ...common, event: 'policy', verdict, rule: { table, chain, number: 0, text: policy } });
       return;
     }
-    const [, text] = /^rule:0x[\da-f]+:\S+\s+-4 -t \S+ -A \S+ ?(.*)$/.exec(about) ?? [];
-    if (text !== undefined) this.lines.push({ ...common, event: 'matched', rule: { table, chain, number: 0, text: text.trim() } });
+    const [, handle, said, text] = /^rule:(0x[\da-f]+):(\S+)\s+-4 -t \S+ -A \S+ ?(.*)$/.exec(about) ?? [];
+    if (text === undefined) return;
+    const rule = { table, chain, number: 0, text: text.trim(), ...(this.#handles ? { handle: Number(handle), said: said! } : {}) };
+    this.lines.push({ ...common, event: 'matched', rule });
   }
 }
 

@@ -12,9 +12,10 @@ import { TraceTextReader } from './kernel-trace-text.ts';
 /** Before `raw` (-300), where the rules of interest begin. */
 const PRIORITY = -350;
 export const TRACE_TABLE = 'kubehop_trace';
-const MARKING = `table ip ${TRACE_TABLE} {
-  chain in { type filter hook prerouting priority ${PRIORITY}; meta nftrace set 1; }
-  chain out { type filter hook output priority ${PRIORITY}; meta nftrace set 1; }
+/** @param which words of nft that choose packets: `ip protocol != 253`; '' for all */
+const marking = (which: string): string => `table ip ${TRACE_TABLE} {
+  chain in { type filter hook prerouting priority ${PRIORITY}; ${which} meta nftrace set 1; }
+  chain out { type filter hook output priority ${PRIORITY}; ${which} meta nftrace set 1; }
 }
 `;
 const READY_WITHIN_MS = 2000;
@@ -25,12 +26,14 @@ const NETLINK_NETFILTER = 12;
 
 export class KernelTrace {
   readonly #node: string;
+  readonly #marking: string;
   readonly #monitor: ChildProcess;
   readonly #reader: TraceTextReader;
   #heardAt = performance.now();
 
-  private constructor(node: string, monitor: ChildProcess, reader: TraceTextReader) {
+  private constructor(node: string, marks: string, monitor: ChildProcess, reader: TraceTextReader) {
     this.#node = node;
+    this.#marking = marks;
     this.#monitor = monitor;
     this.#reader = reader;
     monitor.stdout!.setEncoding('utf8').on('data', text => {
@@ -39,12 +42,16 @@ export class KernelTrace {
     });
   }
 
-  /** @returns why the kernel cannot tell, in words, or the trace that runs */
-  static async start(node: string): Promise<KernelTrace | string> {
+  /**
+   * @param which packets, in words of nft; all without it
+   * @param handles also those of rules, and their verdicts
+   * @returns why the kernel cannot tell, in words, or the trace that runs
+   */
+  static async start(node: string, { which = '', handles = false } = {}): Promise<KernelTrace | string> {
     try {
       const { stdout: version } = await run(inNetns(node, ['iptables', '-V']));
       if (!version.includes('nf_tables')) return `${version.trim()}: only rules of iptables-nft can be traced`;
-      const { code, stderr } = await run(inNetns(node, ['nft', '-f', '-']), { stdin: MARKING });
+      const { code, stderr } = await run(inNetns(node, ['nft', '-f', '-']), { stdin: marking(which) });
       if (code !== 0) return `nft: ${stderr.trim()}`;
     } catch (error) {
       return (error as Error).message;
@@ -56,13 +63,19 @@ export class KernelTrace {
       await run(inNetns(node, ['nft', 'delete', 'table', 'ip', TRACE_TABLE]));
       return listens;
     }
-    return new KernelTrace(node, monitor, new TraceTextReader(node, TRACE_TABLE));
+    return new KernelTrace(node, marking(which), monitor, new TraceTextReader(node, TRACE_TABLE, handles));
   }
 
   /** Whether packets are marked from now on. */
   async mark(on: boolean): Promise<void> {
-    const stdin = on ? MARKING : `delete table ip ${TRACE_TABLE}\n`;
+    const stdin = on ? this.#marking : `delete table ip ${TRACE_TABLE}\n`;
     await run(inNetns(this.#node, ['nft', '-f', '-']), { stdin });
+  }
+
+  /** What the monitor has not read yet, in bytes, and how many messages it has lost because there was no more room for them. */
+  backlog(): { waiting: number; lost: number } {
+    const [, , , , waiting, , , , lost] = subscription(this.#monitor.pid!) ?? [];
+    return { waiting: Number(waiting ?? 0), lost: Number(lost ?? 0) };
   }
 
   /** The node is as it was before. @returns everything that was told */
@@ -86,23 +99,23 @@ async function listening(monitor: ChildProcess): Promise<true | string> {
   });
   const deadline = performance.now() + READY_WITHIN_MS;
   while (performance.now() < deadline && failure === undefined) {
-    if (monitor.pid !== undefined && subscribed(monitor.pid)) return true;
+    if (monitor.pid !== undefined && subscription(monitor.pid)) return true;
     await new Promise(resolve => setTimeout(resolve, 2));
   }
   return failure ?? 'xtables-monitor does not listen';
 }
 
-/** `/proc/net/netlink`: sk, protocol, port, groups in hexadecimal. The namespace has no other listener of this kind than ours. */
-function subscribed(pid: number): boolean {
+/** A line of `/proc/net/netlink`: sk, protocol, port, groups in hexadecimal, bytes that wait. The namespace has no other listener of this kind than ours. */
+function subscription(pid: number): string[] | undefined {
   try {
     return readFileSync(`/proc/${pid}/net/netlink`, 'utf8')
       .split('\n')
       .map(line => line.trim().split(/\s+/))
-      .some(
+      .find(
         ([, protocol, , groups]) =>
           Number(protocol) === NETLINK_NETFILTER && (Number.parseInt(groups ?? '0', 16) & (1 << (NFNLGRP_NFTRACE - 1))) !== 0,
       );
   } catch {
-    return false; // it has not begun, or has ended
+    return undefined; // it has not begun, or has ended
   }
 }

@@ -25,6 +25,11 @@ const externalAddresses = ['203.0.113.20', '203.0.113.21', '198.51.100.30', '10.
 const loadBalancerAddresses = ['198.51.100.40', '203.0.113.41', '203.0.113.42'] as const;
 const endpointPorts = [80, 8080, 53, 600] as const;
 const nodePorts = [30_080, 30_053, 31_000, 32_767] as const;
+/**
+ * Behind the gateway of `c`: where no rule takes a packet it has a way all the same. That there is none is told only so often, which is a
+ * matter of time.
+ */
+export const clusterAddress = (number: number): string => `198.51.100.${128 + number}`;
 /** `zone` of the node and of its neighbours. */
 const zones = ['east', 'west'] as const;
 
@@ -94,7 +99,7 @@ function randomService(c: Chooser, name: string, number: number): Service {
     metadata: { namespace: c.of(['default', 'web']), name },
     spec: {
       type,
-      clusterIP: c.oneIn(12) ? 'None' : `10.96.0.${10 + number}`,
+      clusterIP: c.oneIn(12) ? 'None' : clusterAddress(number),
       ports,
       sessionAffinity: affinity ? 'ClientIP' : 'None',
       ...(affinity && { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } }),

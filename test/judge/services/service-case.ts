@@ -34,17 +34,19 @@ function staleEntries(before: Cluster, after: Cluster): Step[] {
   return before.slices.flatMap(slice => {
     const service = before.services.find(s => `${s.metadata.name}-1` === slice.metadata.name);
     const gone = slice.endpoints.flatMap(e => e.addresses).filter(a => !there.has(`${slice.metadata.name} ${a}`));
-    return service ? gone.flatMap(endpoint => addressesOf(service).map(dst => forget(dst, endpoint))) : [];
+    return service ? gone.flatMap(endpoint => frontendsOf(service).map(where => forget(where, endpoint))) : [];
   });
 }
 
-const addressesOf = ({ spec, status }: Service): string[] => [
-  ...(spec.clusterIP === 'None' ? [] : [spec.clusterIP]),
-  ...(spec.externalIPs ?? []),
-  ...status.loadBalancer.ingress.flatMap(i => i.ip ?? []),
+/** In words of conntrack(8). */
+const frontendsOf = ({ spec, status }: Service): string[][] => [
+  ...[spec.clusterIP, ...(spec.externalIPs ?? []), ...status.loadBalancer.ingress.flatMap(i => i.ip ?? [])]
+    .filter(address => address !== 'None')
+    .map(address => ['--orig-dst', address]),
+  ...spec.ports.flatMap(p => (p.protocol === 'UDP' && p.nodePort ? [['--dport', String(p.nodePort)]] : [])),
 ];
 
-const forget = (dst: string, endpoint: string): Step => ({
+const forget = (where: readonly string[], endpoint: string): Step => ({
   kind: 'conntrack',
-  args: ['-D', '-p', 'udp', '--orig-dst', dst, '--reply-src', endpoint],
+  args: ['-D', '-p', 'udp', ...where, '--reply-src', endpoint],
 });

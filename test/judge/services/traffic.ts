@@ -3,7 +3,7 @@ import type { EndpointSlice, Service } from '../../../src/cluster/objects/types.
 import type { Chooser } from '../generate/choose.ts';
 import type { Flow } from '../generate/traffic.ts';
 import { address, hosts, type LinkName, links } from '../topology.ts';
-import { type Cluster, nodeAddresses } from './cluster.ts';
+import { type Cluster, clusterAddress, nodeAddresses } from './cluster.ts';
 
 interface Target {
   dst: string;
@@ -34,13 +34,13 @@ function randomSource(c: Chooser, { slices }: Cluster): { link: LinkName; src: s
   const own = endpoints.length > 0 && c.oneIn(3) ? c.of(endpoints) : undefined;
   const link = links.find(l => own?.startsWith(`10.0.${l.net}.`));
   if (own !== undefined && link && !nodeAddresses.includes(own)) return { link: link.name, src: own };
-  if (c.oneIn(5)) return { link: 'c', src: c.of(['198.51.100.7', '198.51.100.8', '172.16.0.9']) };
+  if (c.oneIn(5)) return { link: 'c', src: c.of(['198.51.100.7', '198.51.100.8', '198.51.100.9']) };
   const any = c.of(links);
   return { link: any.name, src: address(any.net, c.of(hosts)) };
 }
 
 function randomTarget(c: Chooser, { services, slices }: Cluster): Target {
-  if (services.length === 0) return { dst: '10.96.0.99', dport: 80, protocol: 'tcp' };
+  if (services.length === 0) return { dst: clusterAddress(99), dport: 80, protocol: 'tcp' };
   const service = c.of(services);
   const port = c.of(service.spec.ports);
   const protocol = port.protocol === 'TCP' ? 'tcp' : 'udp';

@@ -53,6 +53,14 @@ describe("the text of the kernel's rule trace", () => {
     expect(second.slice(1)).toMatchObject([{ hook: 'OUTPUT', event: 'policy', verdict: 'DROP', rule: { chain: 'OUTPUT', number: 0 } }]);
   });
 
+  test('has handles and verdicts of rules when they are asked for', () => {
+    const whole = new TraceTextReader('node1', 'kubehop_trace', true);
+    const packet = 'PACKET: 2 1 IN=eth0 SRC=10.9.0.1 DST=10.9.0.2 LEN=60 TOS=0x0 TTL=64 ID=1 SPORT=1 DPORT=2 SYN\n';
+    whole.take(`${packet} TRACE: 2 1 kubehop_trace:in:rule:0x3:CONTINUE  -4 -t kubehop_trace -A in -j TRACE\n`, 1n);
+    whole.take(' TRACE: 2 1 nat:PREROUTING:rule:0x1a:JUMP:KUBE-X  -4 -t nat -A PREROUTING -j KUBE-X\n', 1n);
+    expect(whole.lines[1]!.rule).toMatchObject({ table: 'nat', chain: 'PREROUTING', handle: 26, said: 'JUMP:KUBE-X' });
+  });
+
   test('of what is no IPv4 packet is passed over', () => {
     const other = new TraceTextReader('node1', 'kubehop_trace');
     other.take('PACKET: 10 1 IN=eth0 SRC=fe80::1 DST=ff02::1\n TRACE: 10 1 kubehop_trace:in:rule:0x3:CONTINUE  -6 -t x -A in\nnoise\n', 1n);
