@@ -104,7 +104,12 @@ export class LabProxies {
     const proxy = new NodeProxy({ node: name, config: proxyConfig(node), plane: plane(), log: line => this.#log(`${name}: ${line}`) });
     this.#proxies.set(name, proxy);
     for (const current of this.#objects.list()) proxy.change({ previous: undefined, current });
-    await proxy.start();
+    try {
+      await proxy.start();
+    } catch (error) {
+      this.#proxies.delete(name); // to be tried again with the next change
+      throw error;
+    }
     await proxy.sync();
   }
 

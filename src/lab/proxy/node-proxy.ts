@@ -4,7 +4,7 @@
  */
 import type { Server } from 'node:http';
 import { type Clock, monotonicClock } from '../../base/clock.ts';
-import { type EndpointSlice, type Node, SERVICE_NAME_LABEL } from '../../cluster/objects/types.ts';
+import { type EndpointSlice, type Node, SERVICE_NAME_LABEL, ZONE_LABEL } from '../../cluster/objects/types.ts';
 import { listenTcp } from '../../os/listen.ts';
 import { insideNetns } from '../../os/netns.ts';
 import { ConntrackTool } from '../../proxy/conntrack-tool.ts';
@@ -13,7 +13,6 @@ import { Proxier, type SyncResult } from '../../proxy/iptables/proxier.ts';
 import type { RuleSink } from '../../proxy/iptables/sink.ts';
 import { ProxyHealth } from '../../proxy/proxy-health.ts';
 import { ProxyServer } from '../../proxy/proxy-server.ts';
-import { nodeConfig } from '../../proxy/render.ts';
 import { type Listen, ServiceHealthServer } from '../../proxy/service-health.ts';
 import { type After, SyncRunner } from '../../proxy/sync-runner.ts';
 import type { DataPlane } from '../plane/data-plane.ts';
@@ -54,6 +53,7 @@ export class NodeProxy {
   readonly #runner: SyncRunner<TimedSync>;
   readonly #after: After;
   #forgetMonitor = (): void => {};
+  #closed = false;
 
   constructor(options: NodeProxyOptions) {
     this.#options = options;
@@ -96,7 +96,7 @@ export class NodeProxy {
         this.#proxier.updateSlice(object, current === undefined);
         break;
       case 'Node':
-        if (object.metadata.name === this.#options.node) this.#proxier.updateNode(this.#nodeChanges(object));
+        if (object.metadata.name === this.#options.node) this.#changeNode(current?.kind === 'Node' ? current : undefined);
         break;
     }
     this.#health.queued();
@@ -108,6 +108,7 @@ export class NodeProxy {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#forgetMonitor();
     this.#runner.stop();
     await Promise.all([this.#server.close(), this.#serviceHealth.close()]);
@@ -123,6 +124,7 @@ export class NodeProxy {
   }
 
   #monitor(): void {
+    if (this.#closed) return;
     this.#forgetMonitor = this.#after(SYNC_PERIOD_MS, () => void this.#lookForWipe().finally(() => this.#monitor()));
   }
 
@@ -140,9 +142,10 @@ export class NodeProxy {
     await this.#runner.run();
   }
 
-  /** Its addresses are the lab's; the zone is the Node object's. */
-  #nodeChanges(node: Node) {
-    return { zone: nodeConfig(node, this.#options.config.family).zone };
+  /** Its addresses are the lab's; the zone is the Node object's. Without one no load balancer shall send anything here. */
+  #changeNode(node: Node | undefined): void {
+    this.#health.nodeEligible = node !== undefined;
+    this.#proxier.updateNode({ zone: node?.metadata.labels?.[ZONE_LABEL] ?? '' });
   }
 }
 

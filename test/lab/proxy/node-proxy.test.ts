@@ -85,13 +85,14 @@ describe('kube-proxy of a node', () => {
     const { plane, proxy, timers, url } = await running([dns, both]);
     const entry = (client: string, answers: string) =>
       `udp      17 29 src=${client} dst=10.96.0.53 sport=40001 dport=53 src=${answers} dst=${client} sport=8053 dport=40001 mark=0 use=1`;
-    plane.connections = [entry('10.244.1.5', '10.244.1.2'), entry('10.244.1.6', '10.244.2.2')];
+    plane.connections = [entry('10.244.1.5', '10.244.1.2'), entry('10.244.1.6', '10.244.2.2'), entry('10.244.1.7', '10.244.1.2')];
     await timers.advance(1000);
     proxy.change({ previous: both, current: slice('dns', ['10.244.2.2'], { ports }) });
     await proxy.sync();
     expect(plane.connections).toEqual([entry('10.244.1.6', '10.244.2.2')]);
+    expect(plane.calls.filter(call => call.startsWith('conntrack -D'))).toHaveLength(1);
     expect(await (await fetch(`${url(10_249)}/metrics`)).text()).toContain(
-      'kubeproxy_conntrack_reconciler_deleted_entries_total{ip_family="IPv4"} 1',
+      'kubeproxy_conntrack_reconciler_deleted_entries_total{ip_family="IPv4"} 2',
     );
   });
 
@@ -116,6 +117,30 @@ describe('kube-proxy of a node', () => {
     await timers.advance(30_000);
     expect(log).toEqual(['the canary chains are gone: all rules are written again']);
     expect(plane.text()).toBe(before);
+  });
+
+  test('a node without its Node object is left alone by load balancers, and has no zone', async () => {
+    const node = (zone: string): ClusterObject => ({
+      kind: 'Node',
+      metadata: { name: 'node1', namespace: '', labels: { 'topology.kubernetes.io/zone': zone } },
+      spec: {},
+      status: { addresses: [] },
+    });
+    const hints = (zone: string) => ({ hints: { forZones: [{ name: zone }] } });
+    const hinted = slice('web', [], {
+      endpoints: [
+        { addresses: ['10.244.1.2'], ...hints('a') },
+        { addresses: ['10.244.2.2'], ...hints('b') },
+      ],
+    });
+    const { plane, proxy, timers, url } = await running([web, hinted, node('b')]);
+    expect(endpoints(plane.text())).toEqual(['10.244.2.2:8080']);
+    await timers.advance(1000);
+    proxy.change({ previous: node('b'), current: undefined });
+    await proxy.sync();
+    expect(endpoints(plane.text())).toEqual(['10.244.1.2:8080', '10.244.2.2:8080']);
+    expect((await fetch(`${url(10_256)}/healthz`)).status).toBe(503);
+    expect((await fetch(`${url(10_256)}/livez`)).status).toBe(200);
   });
 
   test('a slice that goes over to another Service leaves the one where it was', async () => {

@@ -33,8 +33,12 @@ export class ToolPlane implements Pick<DataPlane, 'tool'> {
       return { stdout: '', stderr: '', status: 0 };
     }
     const of = (option: string) => args[args.indexOf(option) + 1];
-    const [src, sport] = [of('--orig-src'), of('--orig-port-src')];
-    this.connections = this.connections.filter(line => !line.includes(`src=${src} `) || !line.includes(` sport=${sport} `));
+    const gone = (line: string) =>
+      line.includes(` dst=${of('--orig-dst')} `) &&
+      line.includes(` src=${of('--reply-src')} `) &&
+      line.includes(` sport=${of('--reply-port-src')} `);
+    for (const line of this.connections.filter(gone)) onText(`${line}\n`);
+    this.connections = this.connections.filter(line => !gone(line));
     return { stdout: '', stderr: '', status: 0 };
   }
 

@@ -85,7 +85,7 @@ describe('a sink that speaks to iptables', () => {
 });
 
 describe('conntrack by its tool', () => {
-  test('reads entries of both forms and names the one that is to go', async () => {
+  test('reads entries of both forms, and deletes all of one address and endpoint at once', async () => {
     const asked: string[] = [];
     const tool = new ConntrackTool(async args => {
       asked.push(args.join(' '));
@@ -101,7 +101,9 @@ describe('conntrack by its tool', () => {
       'udp 10.96.0.10:53 10.244.1.2:5353',
       'udp 10.96.0.10:53 10.244.2.2:5353',
     ]);
-    expect(await tool.delete([flows[0]!])).toBe(1);
-    expect(asked.at(-1)).toBe('-D -p udp --orig-src 10.244.1.9 --orig-dst 10.96.0.10 --orig-port-src 4000 --orig-port-dst 53');
+    expect(await tool.delete([flows[0]!, flows[0]!])).toBe(2); // as many as it says
+    expect(asked.slice(1)).toEqual(['-D -p udp --orig-dst 10.96.0.10 --orig-port-dst 53 --reply-src 10.244.1.2 --reply-port-src 5353']);
+    await tool.delete([{ ...flows[0]!, originalDst: 'fd00:96::10', replySrc: 'fd00:244::2' }]);
+    expect(asked.at(-1)).toBe('-D -f ipv6 -p udp --orig-dst fd00:96::10 --orig-port-dst 53 --reply-src fd00:244::2 --reply-port-src 5353');
   });
 });
