@@ -288,19 +288,22 @@ export class ContainerWorker {
   async #end(why: string, graceMs = this.#context.graceMs): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    const { timers } = this.#context;
-    const late = timers.after(graceMs, () => running.signal('SIGKILL'));
-    if (this.#ending !== running && graceMs > 0) await this.#farewell(running, why, graceMs);
-    await running.exited;
-    late();
-  }
-
-  async #farewell(running: RunningContainer, why: string, graceMs: number): Promise<void> {
-    const { timers, tell, hook } = this.#context;
+    const isFirst = this.#ending !== running;
     this.#ending = running;
     this.#probes.liveness?.stop();
     this.#probes.startup?.stop();
-    tell({ type: 'Normal', reason: 'Killing', message: why, container: this.name });
+    if (isFirst) this.#context.tell({ type: 'Normal', reason: 'Killing', message: why, container: this.name });
+    if (graceMs <= 0) running.signal('SIGKILL');
+    else {
+      const late = this.#context.timers.after(graceMs, () => running.signal('SIGKILL'));
+      if (isFirst) await this.#farewell(running, graceMs);
+      void running.exited.then(late);
+    }
+    await running.exited;
+  }
+
+  async #farewell(running: RunningContainer, graceMs: number): Promise<void> {
+    const { timers, tell, hook } = this.#context;
     const untilMs = timers.nowMs() + graceMs;
     if (this.#spec.lifecycle?.preStop !== undefined) {
       const amiss = await hook(this.#spec, 'preStop', running);

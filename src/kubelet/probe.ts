@@ -71,6 +71,7 @@ export function checkOf(spec: ProbeSpec, container: ContainerSpec, podIp: string
   const timeoutMs = Math.max(1, spec.timeoutSeconds ?? 1) * 1000;
   const { exec, httpGet, tcpSocket } = spec;
   if (exec !== undefined) return () => checkExec(exec.command ?? [], running, timeoutMs);
+  if (httpGet === undefined && tcpSocket === undefined) return async () => 'gRPC probes are not known here: use httpGet, tcpSocket or exec';
   const port = portOf(httpGet?.port ?? tcpSocket?.port, container);
   if (port === undefined) return async () => `couldn't find port: ${httpGet?.port ?? tcpSocket?.port} in container ${container.name}`;
   if (httpGet !== undefined) {
@@ -78,8 +79,7 @@ export function checkOf(spec: ProbeSpec, container: ContainerSpec, podIp: string
     const headers = Object.fromEntries(httpHeaders.map(({ name, value }) => [name, value]));
     return () => runtime.checkHttp({ address: host || podIp, port, path, https: scheme === 'HTTPS', headers, timeoutMs });
   }
-  if (tcpSocket !== undefined) return () => runtime.checkTcp({ address: tcpSocket.host || podIp, port, timeoutMs });
-  return async () => 'gRPC probes are not known here: use httpGet, tcpSocket or exec';
+  return () => runtime.checkTcp({ address: tcpSocket?.host || podIp, port, timeoutMs });
 }
 
 /** A number, or the name of one of the container's ports. */

@@ -1,0 +1,468 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigMaps, Pods } from '../../src/cluster/resources/index.ts';
+import { settled, World } from './support/world.ts';
+
+const app = (more: object = {}) => ({ name: 'app', image: 'app:v1', ...more });
+const text = async (log: AsyncIterable<Buffer>): Promise<string> => {
+  let all = '';
+  for await (const line of log) all += line;
+  return all;
+};
+
+describe('a pod', () => {
+  test('gets a sandbox, an address and its files, then its containers', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app({ ports: [{ containerPort: 80 }, { containerPort: 53, protocol: 'UDP' }] })] });
+    const [sandbox] = world.machine.sandboxes;
+    expect(sandbox).toMatchObject({ options: { hostName: 'pod', hostNetwork: false } });
+    expect(sandbox!.files['resolv.conf']).toBe(
+      'search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n',
+    );
+    expect(sandbox!.files.hosts).toContain('10.244.1.2\tpod\n');
+    const { options } = world.machine.last('app');
+    expect(options.argv).toEqual(['serve', '--all']);
+    expect(options.environment).toMatchObject({ HOSTNAME: 'pod', KUBEHOP_PORTS: '80,53', KUBEHOP_NODE: 'node1' });
+    expect(world.pod()!.status).toMatchObject({
+      phase: 'Running',
+      podIP: '10.244.1.2',
+      hostIP: '192.168.56.11',
+      startTime: '2023-11-14T22:13:20Z',
+    });
+    expect(
+      ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(type => world.condition(type)),
+    ).toEqual(new Array(5).fill('True'));
+    expect(world.container('app')).toMatchObject({
+      ready: true,
+      started: true,
+      restartCount: 0,
+      state: { running: { startedAt: '2023-11-14T22:13:20Z' } },
+    });
+    expect(world.events()).toEqual([
+      'Pulled: Container image "app:v1" already present on machine: a stand-in',
+      'Created: Created container: app',
+      'Started: Started container app',
+    ]);
+  });
+
+  test('of another node is left alone; one on the network of the node has its address', async () => {
+    const world = new World();
+    await world.create('far', { nodeName: 'node2', containers: [app()] });
+    expect(world.machine.sandboxes).toEqual([]);
+    await world.create('pod', { hostNetwork: true, containers: [app()] });
+    expect(world.machine.attached.size).toBe(0);
+    expect(world.machine.sandboxes[0]).toMatchObject({ options: { hostName: 'node1', hostNetwork: true } });
+    expect(world.machine.sandboxes[0]!.files['resolv.conf']).toBe('search lan\nnameserver 192.168.56.1\n');
+    expect(world.pod()!.status!.podIP).toBe('192.168.56.11');
+  });
+
+  test('whose sandbox cannot be made says so, and is tried again', async () => {
+    const world = new World();
+    world.machine.failures = ['no room', 'no room'];
+    await world.create('pod', { containers: [app()] });
+    expect(world.pod()!.status!.phase).toBe('Pending');
+    await world.timers.advance(3000);
+    expect(world.pod()!.status!.phase).toBe('Running');
+    expect(world.events()[0]).toBe('FailedCreatePodSandBox: Failed to create pod sandbox: no room (x2)');
+  });
+
+  test('whose sandbox is lost is made again, with its containers', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app()] });
+    world.machine.sandboxes[0]!.lose();
+    await settled();
+    expect(world.machine.sandboxes.map(sandbox => sandbox.isRemoved)).toEqual([true, false]);
+    expect(world.container('app')).toMatchObject({ restartCount: 1, ready: true });
+    expect(world.pod()!.status!.podIP).toBe('10.244.1.3');
+    expect(world.events().filter(event => /Sandbox|Failed/.test(event))).toEqual([
+      'SandboxChanged: Pod sandbox changed, it will be killed and re-created.',
+    ]);
+  });
+
+  test('with init containers runs them one after another first', async () => {
+    const world = new World();
+    await world.create('pod', { initContainers: [app({ name: 'one' }), app({ name: 'two' })], containers: [app()] });
+    expect(world.machine.started).toEqual(['one']);
+    expect(world.pod()!.status).toMatchObject({ phase: 'Pending' });
+    expect(world.container('app').state).toEqual({ waiting: { reason: 'PodInitializing' } });
+    expect(world.condition('Initialized')).toBe('False');
+    world.machine.last('one').end(1);
+    await settled();
+    expect(world.machine.started).toEqual(['one', 'one']);
+    world.machine.last('one').end(0);
+    await settled();
+    world.machine.last('two').end(0);
+    await settled();
+    expect(world.machine.started).toEqual(['one', 'one', 'two', 'app']);
+    expect(world.pod()!.status!.phase).toBe('Running');
+    expect(world.pod()!.status!.initContainerStatuses!.map(({ name, ready, restartCount }) => [name, ready, restartCount])).toEqual([
+      ['one', true, 1],
+      ['two', true, 0],
+    ]);
+  });
+
+  test('that never restarts fails with its init container', async () => {
+    const world = new World();
+    await world.create('pod', { restartPolicy: 'Never', initContainers: [app({ name: 'one' })], containers: [app()] });
+    world.machine.last('one').end(2);
+    await settled();
+    expect(world.pod()!.status!.phase).toBe('Failed');
+    expect(world.machine.started).toEqual(['one']);
+  });
+
+  test('has sidecars before its containers, and ends them after', async () => {
+    const world = new World();
+    await world.create('pod', { initContainers: [app({ name: 'side', restartPolicy: 'Always' })], containers: [app()] });
+    expect(world.machine.started).toEqual(['side', 'app']);
+    world.machine.last('app').onTerm = () => undefined;
+    world.store.delete(Pods, 'default', 'pod', { gracePeriodSeconds: 5 });
+    await settled();
+    expect([world.machine.last('app').signals, world.machine.last('side').signals]).toEqual([['SIGTERM'], []]);
+    world.machine.last('app').end(0);
+    await settled();
+    expect(world.machine.last('side').signals).toEqual(['SIGTERM']);
+    expect(world.pod()).toBeUndefined();
+  });
+});
+
+describe('a container that ends', () => {
+  test('is started again at once, then after 10 s, 20 s and so on', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app()] });
+    const starts: number[] = [];
+    const begin = world.timers.nowMs();
+    for (let run = 0; run < 5; run++) {
+      starts.push((world.timers.nowMs() - begin) / 1000);
+      const runs = world.machine.runs.app!.length;
+      world.machine.last('app').end(1);
+      for (let i = 0; i < 1000 && world.machine.runs.app!.length === runs; i++) await world.timers.advance(100);
+    }
+    expect(starts.map(Math.round)).toEqual([0, 0, 10, 30, 70]);
+    world.machine.last('app').end(1);
+    await settled();
+    expect(world.container('app')).toMatchObject({
+      ready: false,
+      restartCount: 5,
+      state: {
+        waiting: { reason: 'CrashLoopBackOff', message: 'Back-off restarting failed container for 2m40s: container=app pod=default/pod' },
+      },
+      lastState: { terminated: { exitCode: 1, reason: 'Error' } },
+    });
+    expect(world.pod()!.status!.phase).toBe('Running');
+    expect(world.events().at(-1)).toBe('BackOff: Back-off restarting failed container app in pod default/pod (x5)');
+  });
+
+  test.each([
+    ['Never', 0, 'Succeeded', 1],
+    ['Never', 3, 'Failed', 1],
+    ['OnFailure', 0, 'Succeeded', 1],
+    ['OnFailure', 3, 'Running', 2],
+    ['Always', 0, 'Running', 2],
+  ])('with policy %s and exit code %i makes the pod %s', async (restartPolicy, code, phase, runs) => {
+    const world = new World();
+    await world.create('pod', { restartPolicy, containers: [app()] });
+    world.machine.last('app').message = 'last words';
+    world.machine.last('app').end(code);
+    await settled();
+    expect([world.pod()!.status!.phase, world.machine.runs.app!.length]).toEqual([phase, runs]);
+    if (runs > 1) return;
+    expect(world.container('app').state!.terminated).toMatchObject({
+      exitCode: code,
+      reason: code === 0 ? 'Completed' : 'Error',
+      message: 'last words',
+    });
+    expect(world.machine.sandboxes[0]!.isRemoved).toBe(true);
+    expect(world.condition('Ready')).toBe('False');
+  });
+
+  test('leaves the log of the run before, and its last lines as its message where that is wished', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app({ terminationMessagePolicy: 'FallbackToLogsOnError' })] });
+    const place = { namespace: 'default', pod: 'pod' };
+    const following = text(world.kubelet.log(place, { follow: true }));
+    world.machine.last('app').say('one\ntw');
+    world.machine.last('app').say('o\n');
+    world.machine.last('app').end(1);
+    expect(await following).toBe('one\ntwo\n');
+    await settled();
+    expect(await text(world.kubelet.log(place, { previous: true }))).toBe('one\ntwo\n');
+    expect(world.container('app').lastState!.terminated!.message).toBe('one\ntwo\n');
+    world.machine.last('app').say('again\n');
+    expect(await text(world.kubelet.log(place))).toBe('again\n');
+  });
+
+  test('by a signal says which', async () => {
+    const world = new World();
+    await world.create('pod', { restartPolicy: 'Never', containers: [app()] });
+    world.machine.last('app').end(139, 11);
+    await settled();
+    expect(world.container('app').state!.terminated).toMatchObject({ exitCode: 139, signal: 11 });
+  });
+});
+
+describe('a container that cannot be started', () => {
+  test('has an image that is not here', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app({ image: 'quay.io/some/thing:v1' })] });
+    expect(world.container('app').state!.waiting).toMatchObject({ reason: 'ImagePullBackOff' });
+    expect(world.events()[0]).toMatch(
+      /^Failed: Failed to pull image "quay\.io\/some\/thing:v1": images are not fetched here, .* known are app, shell$/,
+    );
+    expect(world.pod()!.status!.phase).toBe('Pending');
+    world.store.modify(Pods, 'default', 'pod', draft => Object.assign(draft.spec!.containers![0]!, { image: 'app' }));
+    await settled();
+    expect(world.pod()!.status!.phase).toBe('Running');
+  });
+
+  test('has a program that is not here', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app({ command: ['missing'] })] });
+    expect(world.container('app')).toMatchObject({
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+      lastState: { terminated: { exitCode: 128, reason: 'StartError', message: 'exec: "missing": executable file not found in $PATH' } },
+    });
+    const once = new World();
+    await once.create('pod', { restartPolicy: 'Never', containers: [app({ command: ['missing'] })] });
+    expect(once.pod()!.status!.phase).toBe('Failed');
+  });
+
+  test('waits for a setting that is missing, and starts when it is there', async () => {
+    const world = new World();
+    const env = [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'settings', key: 'a' } } }];
+    await world.create('pod', { containers: [app({ env })] });
+    expect(world.container('app').state!.waiting).toEqual({
+      reason: 'CreateContainerConfigError',
+      message: 'configmap "settings" not found',
+    });
+    world.store.create(ConfigMaps, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'settings', namespace: 'default' },
+      data: { a: 'x' },
+    });
+    await world.timers.advance(10_000);
+    expect(world.machine.last('app').options.environment.A).toBe('x');
+  });
+});
+
+describe('a pod that is deleted', () => {
+  test('has its containers end by SIGTERM, and goes when they have', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app(), app({ name: 'other' })] });
+    const uid = world.pod()!.metadata.uid!;
+    world.machine.last('other').onTerm = () => undefined;
+    world.store.delete(Pods, 'default', 'pod');
+    await settled();
+    expect(world.container('app').state!.terminated).toMatchObject({ exitCode: 0 });
+    expect(world.machine.last('other').isOver).toBe(false);
+    expect(world.machine.attached.has(uid)).toBe(true);
+    await world.timers.advance(29_000);
+    expect(world.machine.last('other').signals).toEqual(['SIGTERM']);
+    await world.timers.advance(1000);
+    expect(world.machine.last('other').signals).toEqual(['SIGTERM', 'SIGKILL']);
+    expect([world.pod(), world.machine.attached.size, world.machine.sandboxes[0]!.isRemoved]).toEqual([undefined, 0, true]);
+    expect(world.events().slice(-2)).toEqual(['Killing: Stopping container app', 'Killing: Stopping container other']);
+  });
+
+  test('once more with less grace goes earlier', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app()] });
+    world.machine.last('app').onTerm = () => undefined;
+    world.store.delete(Pods, 'default', 'pod', { gracePeriodSeconds: 300 });
+    await world.timers.advance(1000);
+    world.store.delete(Pods, 'default', 'pod', { gracePeriodSeconds: 2 });
+    await world.timers.advance(2000);
+    expect(world.pod()).toBeUndefined();
+    expect(world.events().filter(event => event.startsWith('Killing'))).toHaveLength(1);
+  });
+
+  test('by force is ended at once, and another one of its name waits for that', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app()] });
+    const first = world.machine.last('app');
+    world.store.delete(Pods, 'default', 'pod', { gracePeriodSeconds: 0 });
+    await world.create('pod', { containers: [app()] });
+    expect(first.signals).toEqual(['SIGKILL']);
+    expect(world.pod()!.status!.phase).toBe('Running');
+    expect(world.machine.sandboxes.map(sandbox => sandbox.isRemoved)).toEqual([true, false]);
+  });
+
+  test('before it has a sandbox leaves nothing behind', async () => {
+    const world = new World();
+    world.machine.failures = new Array(3).fill('no room');
+    await world.create('pod', { containers: [app()] });
+    world.store.delete(Pods, 'default', 'pod');
+    await settled();
+    expect([world.pod(), world.machine.started]).toEqual([undefined, []]);
+  });
+
+  test('while it crashes does not wait for its next start', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app()] });
+    for (let i = 0; i < 2; i++) {
+      world.machine.last('app').end(1);
+      await settled();
+    }
+    expect(world.container('app').state!.waiting!.reason).toBe('CrashLoopBackOff');
+    world.store.delete(Pods, 'default', 'pod');
+    await settled();
+    expect(world.pod()).toBeUndefined();
+    expect(world.machine.runs.app).toHaveLength(2);
+  });
+
+  test('runs what it asks for before its end, inside its grace', async () => {
+    const world = new World();
+    const lifecycle = { preStop: { exec: { command: ['drain'] } }, postStart: { exec: { command: ['warm'] } } };
+    await world.create('pod', {
+      containers: [app({ lifecycle }), app({ name: 'slow', lifecycle: { preStop: { sleep: { seconds: 20 } } } })],
+    });
+    expect(world.machine.last('app').executed).toEqual([['warm']]);
+    world.store.delete(Pods, 'default', 'pod');
+    await settled();
+    expect(world.machine.last('app').executed).toEqual([['warm'], ['drain']]);
+    expect([world.machine.last('app').signals, world.machine.last('slow').signals]).toEqual([['SIGTERM'], []]);
+    await world.timers.advance(20_000);
+    expect(world.machine.last('slow').signals).toEqual(['SIGTERM']);
+    expect(world.pod()).toBeUndefined();
+  });
+
+  test('was there before this kubelet: it is let go', async () => {
+    const world = new World();
+    await world.kubelet.stop();
+    await world.create('pod', { containers: [app()] });
+    world.store.modify(Pods, 'default', 'pod', draft => Object.assign(draft.status!, { phase: 'Running' }), { subresource: 'status' });
+    world.store.delete(Pods, 'default', 'pod');
+    world.kubelet.start();
+    await settled();
+    expect(world.pod()).toBeUndefined();
+  });
+
+  test('fails when its time is over', async () => {
+    const world = new World();
+    await world.create('pod', { activeDeadlineSeconds: 60, containers: [app()] });
+    await world.timers.advance(60_000);
+    expect(world.pod()!.status).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+    expect(world.machine.last('app').signals).toEqual(['SIGTERM']);
+  });
+});
+
+describe('probes', () => {
+  const get = { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 5, failureThreshold: 2 };
+  const ports = [{ name: 'http', containerPort: 8080 }];
+
+  test('say when it is ready, and when it is no longer', async () => {
+    const world = new World();
+    world.machine.amiss.set(8080, 'refused');
+    await world.create('pod', { containers: [app({ ports, readinessProbe: { ...get, initialDelaySeconds: 3 } })] });
+    expect([world.condition('Ready'), world.machine.checked]).toEqual(['False', []]);
+    await world.timers.advance(3000);
+    expect(world.machine.checked).toEqual(['http://10.244.1.2:8080/healthz']);
+    expect(world.condition('Ready')).toBe('False');
+    world.machine.amiss.delete(8080);
+    await world.timers.advance(5000);
+    expect([world.condition('Ready'), world.container('app').ready]).toEqual(['True', true]);
+    world.machine.amiss.set(8080, 'refused');
+    await world.timers.advance(5000);
+    expect(world.condition('Ready')).toBe('True');
+    await world.timers.advance(5000);
+    expect(world.condition('Ready')).toBe('False');
+    expect(world.machine.runs.app).toHaveLength(1);
+    expect(world.events().at(-1)).toBe('Unhealthy: Readiness probe failed: refused (x3)');
+  });
+
+  test('end a container that does not live, with its grace, and it is started again', async () => {
+    const world = new World();
+    await world.create('pod', {
+      terminationGracePeriodSeconds: 10,
+      containers: [app({ livenessProbe: { ...get, httpGet: undefined, tcpSocket: { port: 9 } } })],
+    });
+    world.machine.last('app').onTerm = () => undefined;
+    world.machine.amiss.set(9, 'refused');
+    await world.timers.advance(10_000);
+    expect(world.machine.last('app').signals).toEqual(['SIGTERM']);
+    await world.timers.advance(5000);
+    expect(world.container('app')).toMatchObject({ restartCount: 1, lastState: { terminated: { exitCode: 137, signal: 9 } } });
+    expect(world.events().filter(event => event.startsWith('Killing'))).toEqual([
+      'Killing: Container app failed liveness probe, will be restarted',
+    ]);
+  });
+
+  test('of its start come first, and make the others wait', async () => {
+    const world = new World();
+    world.machine.amiss.set(1, 'not yet');
+    const startupProbe = { tcpSocket: { port: 1 }, periodSeconds: 1, failureThreshold: 30 };
+    await world.create('pod', { containers: [app({ ports, startupProbe, readinessProbe: get, livenessProbe: get })] });
+    await world.timers.advance(5000);
+    expect(new Set(world.machine.checked)).toEqual(new Set(['tcp 10.244.1.2:1']));
+    expect(world.container('app')).toMatchObject({ started: false, ready: false });
+    world.machine.amiss.delete(1);
+    await world.timers.advance(1000);
+    expect(world.container('app')).toMatchObject({ started: true, ready: true });
+    const looks = world.machine.checked.filter(check => check.startsWith('tcp')).length;
+    await world.timers.advance(10_000);
+    expect(world.machine.checked.filter(check => check.startsWith('tcp'))).toHaveLength(looks);
+  });
+
+  test('run commands, and do not know gRPC', async () => {
+    const world = new World();
+    await world.create('pod', {
+      containers: [app({ readinessProbe: { exec: { command: ['look'] } } }), app({ name: 'g', readinessProbe: { grpc: { port: 1 } } })],
+    });
+    await world.timers.advance(0);
+    expect(world.container('app').ready).toBe(true);
+    expect([world.container('g').ready, world.events().at(-1)]).toEqual([
+      false,
+      'Unhealthy: Readiness probe failed: gRPC probes are not known here: use httpGet, tcpSocket or exec',
+    ]);
+    expect(world.condition('Ready')).toBe('False');
+  });
+
+  test('of readiness go on while it ends, others do not', async () => {
+    const world = new World();
+    await world.create('pod', {
+      containers: [app({ ports, readinessProbe: get, livenessProbe: { tcpSocket: { port: 9 }, periodSeconds: 1 } })],
+    });
+    await world.timers.advance(0);
+    world.machine.last('app').onTerm = () => undefined;
+    world.store.delete(Pods, 'default', 'pod');
+    await settled();
+    world.machine.checked.length = 0;
+    await world.timers.advance(10_000);
+    expect(world.machine.checked).toEqual(['http://10.244.1.2:8080/healthz', 'http://10.244.1.2:8080/healthz']);
+    expect(world.condition('Ready')).toBe('True');
+  });
+});
+
+describe('what the API server asks', () => {
+  test('is refused in words when it cannot be', async () => {
+    const world = new World();
+    const place = { namespace: 'default', pod: 'pod' };
+    const message = (ask: () => unknown): string => {
+      try {
+        ask();
+      } catch (error) {
+        return `${(error as { code: number }).code} ${(error as Error).message}`;
+      }
+      return '';
+    };
+    expect(message(() => world.kubelet.log(place))).toBe('404 pod "pod" not found on node node1');
+    await world.create('pod', { containers: [app({ image: 'nosuch' })] });
+    expect(message(() => world.kubelet.log(place))).toBe('400 container "app" in pod "pod" is waiting to start: ImagePullBackOff');
+    expect(message(() => world.kubelet.log(place, { previous: true }))).toBe(
+      '400 previous terminated container "app" in pod "pod" not found',
+    );
+    expect(message(() => world.kubelet.log({ ...place, container: 'x' }))).toBe('400 container x is not valid for pod pod');
+    expect(message(() => world.kubelet.attach(place))).toBe('400 container not found ("app")');
+  });
+
+  test('is let into the container that is meant', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app(), app({ name: 'other' })] });
+    await world.kubelet.exec(
+      { namespace: 'default', pod: 'pod', container: 'other' },
+      { argv: ['ls'], environment: {}, stdin: false, tty: false },
+    );
+    expect([world.machine.last('app').executed, world.machine.last('other').executed]).toEqual([[], [['ls']]]);
+    expect(await text((await world.kubelet.connect({ namespace: 'default', pod: 'pod' }, 80)) as never)).toBe('port 80');
+    expect(world.kubelet.sandboxes()).toEqual([{ namespace: 'default', pod: 'pod', netns: '/run/netns/pod', hostNetwork: false }]);
+  });
+});
