@@ -197,8 +197,8 @@ export class KernelHost implements RuledHost {
       throw new LabError('BAD_INPUT', `sysctl ${name}: ${(error as Error).message}`);
     }
   }
-  tool(name: string, args: readonly string[]): string {
-    return this.#inside(() => tool(name, args));
+  tool(name: string, args: readonly string[], input = ''): string {
+    return this.#inside(() => tool(name, args, input));
   }
   readSysctl(name: string): number {
     return this.#inside(() => Number(readFileSync(procFile(name), 'utf8')));

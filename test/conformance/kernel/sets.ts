@@ -1,6 +1,7 @@
 /** Every set by name, as it is tried on the kernel: as on the router, in a way of its own, or not at all, and why. */
 import { type ConformanceCase, type ConformanceFile, type ConformanceSet, unsupported, type Verdict } from '../set.ts';
 import { sets } from '../sets/index.ts';
+import { cleanupOnKernel, dumpOnKernel } from './kubeproxy-sets.ts';
 import { constantOnKernel, rulesOnKernel } from './other-sets.ts';
 import { sequenceOnKernel, trackerOnKernel, transitionOnKernel, windowOnKernel } from './tcp-sets.ts';
 
@@ -27,8 +28,8 @@ const how: Readonly<Record<string, How>> = {
   'kubeproxy/topology': computed,
   'kubeproxy/endpoints-map': computed,
   'kubeproxy/misc': computed,
-  'kubeproxy/conntrack-cleanup': computed,
-  'kubeproxy/dumps': computed,
+  'kubeproxy/conntrack-cleanup': cleanupOnKernel,
+  'kubeproxy/dumps': dumpOnKernel,
   'rfc/checksum': { not: 'arithmetic: no kernel has a part in it' },
   'rfc/vxlan': { not: 'bytes of headers, which only a program can be asked about' },
 };

@@ -48,7 +48,7 @@ export interface RuledHost extends Host {
   /** @throws LabError for a name that is not known */
   sysctl(name: string, value: number): void;
   /** A command of the system on this host; what it writes. Only a kernel has any. @throws Error when it fails */
-  tool(name: string, args: readonly string[]): string;
+  tool(name: string, args: readonly string[], input?: string): string;
   /** Value of a sysctl. */
   readSysctl(name: string): number;
   close(): void;

@@ -1,7 +1,7 @@
 /** kubeproxy/conntrack-cleanup: which entries go when the endpoints of a Service have changed. */
 
 import { MemorySink } from '../../../src/proxy/iptables/memory-sink.ts';
-import type { ConntrackFlow } from '../../../src/proxy/stale-entries.ts';
+import type { ConntrackFlow, ConntrackTable } from '../../../src/proxy/stale-entries.ts';
 import { all, refuseUnknown } from '../fields.ts';
 import { type ConfigCase, configOf, ProxyNode, type ServiceCase, type SliceCase } from '../net/proxy-node.ts';
 import { type ConformanceFile, defineSet, expectSame, unsupported, type Verdict } from '../set.ts';
@@ -13,14 +13,14 @@ interface FlowCase {
   readonly replySrcIP: string;
   readonly replySrcPort: number;
 }
-interface Case {
+export interface CleanupCase {
   readonly id: string;
   readonly kind: string;
   readonly flow?: FlowCase;
   readonly entries?: readonly (FlowCase & { readonly expectKept?: boolean })[];
   readonly expectKept?: boolean;
 }
-interface File extends ConformanceFile<Case> {
+interface File extends ConformanceFile<CleanupCase> {
   readonly setup: {
     readonly service: ServiceCase;
     readonly endpoints: readonly { readonly address: string; readonly serving: boolean }[];
@@ -49,13 +49,20 @@ const flowOf = (f: FlowCase): ConntrackFlow => ({
   replySrcPort: f.replySrcPort,
 });
 
-/** One table with these entries, one sync with the endpoints of the case. @returns those that are still there */
-async function cleaned({ setup }: File, entries: readonly ConntrackFlow[], served: boolean): Promise<ReadonlySet<ConntrackFlow>> {
+/** A table with the entries of a case. */
+export interface CleanedTable {
+  readonly conntrack: ConntrackTable;
+  has(flow: ConntrackFlow): boolean;
+}
+
+function tableInMemory(entries: readonly ConntrackFlow[]): CleanedTable {
   const table = new Set(entries);
-  const conntrack = {
-    list: () => table,
-    delete: (flows: readonly ConntrackFlow[]) => flows.filter(f => table.delete(f)).length,
-  };
+  const remove = (flows: readonly ConntrackFlow[]): number => flows.filter(f => table.delete(f)).length;
+  return { conntrack: { list: () => table, delete: remove }, has: flow => table.has(flow) };
+}
+
+/** One sync with the endpoints of the case. */
+async function clean({ setup }: File, conntrack: ConntrackTable, served: boolean): Promise<void> {
   const proxy = new ProxyNode(configOf(NODE, CONFIG), new MemorySink(), conntrack);
   const { service, endpoints, endpointPort } = setup;
   proxy.addService(service);
@@ -68,23 +75,28 @@ async function cleaned({ setup }: File, entries: readonly ConntrackFlow[], serve
     endpoints: endpoints.map(e => ({ addresses: [e.address], conditions: { ready: e.serving && served, serving: e.serving && served } })),
   } satisfies SliceCase);
   await proxy.proxier.sync();
-  return table;
 }
 
-async function check(c: Case, file: ConformanceFile): Promise<Verdict> {
+/** @param tableOf makes a table of entries */
+export async function checkCleanup(
+  c: CleanupCase,
+  file: ConformanceFile,
+  tableOf: (entries: readonly ConntrackFlow[]) => CleanedTable,
+): Promise<Verdict> {
   const stranger = refuseUnknown('case', c, ['kind', 'flow', 'entries', 'expectKept']);
   if (stranger) return stranger;
   const served = c.kind !== 'service-without-endpoints';
   const cases = c.entries ?? (c.flow ? [c.flow] : []);
   if (cases.length === 0 || !['dnat', 'no-dnat', 'service-without-endpoints'].includes(c.kind)) return unsupported(`kind "${c.kind}"`);
   const flows = cases.map(flowOf);
-  const left = await cleaned(file as File, flows, served);
+  const table = tableOf(flows);
+  await clean(file as File, table.conntrack, served);
   return all(
     flows.map((flow, i) => {
       const { expectKept } = { expectKept: c.expectKept, ...cases[i] } as { expectKept?: boolean };
-      return expectSame(`entry to ${flow.originalDst}:${flow.originalDstPort} kept`, expectKept ?? !served, left.has(flow));
+      return expectSame(`entry to ${flow.originalDst}:${flow.originalDstPort} kept`, expectKept ?? !served, table.has(flow));
     }),
   );
 }
 
-export const conntrackCleanup = defineSet<Case>('kubeproxy/conntrack-cleanup', check);
+export const conntrackCleanup = defineSet<CleanupCase>('kubeproxy/conntrack-cleanup', (c, file) => checkCleanup(c, file, tableInMemory));

@@ -34,7 +34,7 @@ interface Step extends Actions {
   readonly partialRestoreFailures?: number;
   readonly expectChain?: { readonly table: 'filter' | 'nat'; readonly chain: string; readonly rules: readonly string[] };
 }
-interface Case {
+export interface DumpCase {
   readonly id: string;
   readonly node: NodeCase;
   readonly config: ConfigCase;
@@ -54,41 +54,64 @@ const actionFields = [
 ];
 const stepFields = [...actionFields, 'slug', 'before', 'expectRestore', 'expectNatRulesInKernel', 'partialRestoreFailures', 'expectChain'];
 
+/** The tables of a node's kernel: here the reader of such texts keeps them. */
+export interface NodeTables {
+  /** `iptables-restore --noflush`. @throws LabError when it is refused */
+  restore(text: string): void;
+  append(table: string, rule: string): void;
+  rules(): RuleSet;
+}
+
+class ReadTables implements NodeTables {
+  #rules: RuleSet = EMPTY_RULE_SET;
+  restore(text: string): void {
+    this.#rules = readRuleSet(text, { base: this.#rules, noflush: true }).ruleSet;
+  }
+  append(table: string, rule: string): void {
+    this.#rules = runCommandLine(['-t', table, ...shellWords(rule)], this.#rules).ruleSet;
+  }
+  rules(): RuleSet {
+    return this.#rules;
+  }
+}
+
 /** Beside kube-proxy's own view, the kernel's. The reader of rules knows IPv4: of IPv6 kube-proxy's view stands for the kernel's. */
 class KernelSink extends MemorySink {
-  kernel: RuleSet = EMPTY_RULE_SET;
+  readonly #kernel: NodeTables;
   readonly #v4: boolean;
 
-  constructor(counters: readonly string[], v4: boolean) {
+  constructor(counters: readonly string[], v4: boolean, kernel: NodeTables) {
     super(counters);
+    this.#kernel = kernel;
     this.#v4 = v4;
   }
   override natChains(): Iterable<string> {
-    return this.#v4 ? (this.kernel.tables.get('nat')?.chains.keys() ?? []) : super.natChains();
+    return this.#v4 ? (this.#kernel.rules().tables.get('nat')?.chains.keys() ?? []) : super.natChains();
   }
   override async restore(restore: Restore): Promise<void> {
-    if (this.#v4) this.kernel = readRuleSet(restoreText(restore), { base: this.kernel, noflush: true }).ruleSet;
+    if (this.#v4) this.#kernel.restore(restoreText(restore));
     await super.restore(restore);
   }
   appendRule(table: string, rule: string): void {
-    this.kernel = runCommandLine(['-t', table, ...shellWords(rule)], this.kernel).ruleSet;
+    this.#kernel.append(table, rule);
   }
   /** Those in chains of kube-proxy. */
   natRules(): number {
-    const kernel = [...(this.kernel.tables.get('nat')?.chains.values() ?? [])].map(c => [c.name, c.rules] as const);
+    const kernel = [...(this.#kernel.rules().tables.get('nat')?.chains.values() ?? [])].map(c => [c.name, c.rules] as const);
     const chains = this.#v4 ? kernel : [...this.state.tables.nat];
     return chains.filter(([name]) => name.startsWith('KUBE-')).reduce((sum, [, rules]) => sum + rules.length, 0);
   }
 }
 
-async function check(c: Case): Promise<Verdict> {
+/** @param kernel what stands on the node, at first empty */
+export async function checkDump(c: DumpCase, kernel: NodeTables): Promise<Verdict> {
   const stranger =
     refuseUnknown('case', c, ['node', 'config', 'steps']) ??
     c.steps.map(s => refuseUnknown('step', s, stepFields)).find(v => v) ??
     c.steps.flatMap(s => (s.before ?? []).map(a => refuseUnknown('before', a, actionFields))).find(v => v) ??
     c.steps.flatMap(s => (s.addServices ?? []).map(x => refuseUnknown('service', x, serviceFields))).find(v => v);
   if (stranger) return stranger;
-  const sink = new KernelSink(c.config.nfacctCounters, c.config.ipFamily === 'IPv4');
+  const sink = new KernelSink(c.config.nfacctCounters, c.config.ipFamily === 'IPv4', kernel);
   const proxy = new ProxyNode(configOf(c.node, c.config), sink);
   const verdicts: Verdict[] = [];
   for (const step of c.steps) {
@@ -176,4 +199,4 @@ const byService = (a: Numbered, b: Numbered): number => {
   return x < y ? -1 : x > y ? 1 : 0;
 };
 
-export const dumps = defineSet<Case>('kubeproxy/dumps', check);
+export const dumps = defineSet<DumpCase>('kubeproxy/dumps', c => checkDump(c, new ReadTables()));
