@@ -1,7 +1,9 @@
 /** The body of a request: bounded, and JSON or YAML. */
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'yaml';
+import type { Definition } from '../cluster/schema/schema.ts';
 import { ApiError, badRequest } from '../cluster/store/status.ts';
+import { decodeProtobuf, PROTOBUF } from './protobuf/decode.ts';
 
 /** As the real API server has it. */
 export const MOST_BODY_BYTES = 3 * 1024 * 1024;
@@ -32,14 +34,18 @@ const YAML = new Set(['application/yaml', 'application/x-yaml', 'text/yaml', 'ap
 
 export const mediaType = (request: IncomingMessage): string => (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
 
-/** @param type `application/json`; empty counts as JSON */
-export function parseBody(bytes: Buffer, type: string): unknown {
+/**
+ * @param type        `application/json`; empty counts as JSON
+ * @param definitions of what may come as protobuf
+ */
+export function parseBody(bytes: Buffer, type: string, definitions: readonly Definition[]): unknown {
+  if (type === PROTOBUF) return bytes.length === 0 ? undefined : decodeProtobuf(bytes, definitions);
   const text = bytes.toString('utf8');
   if (text.trim() === '') return undefined;
   if (!YAML.has(type) && type !== '' && type !== 'application/json' && !type.endsWith('+json'))
     throw new ApiError(
       'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
     );
   try {
     // Most YAML that is sent is JSON.

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Random } from '../base/random.ts';
 import { Pods } from '../cluster/resources/index.ts';
+import { BindingDefinition, DeleteOptionsDefinition, EvictionDefinition } from '../cluster/schema/requests.ts';
+import type { Definition } from '../cluster/schema/schema.ts';
 import type { ApiObject } from '../cluster/store/object.ts';
 import { apiVersionOf } from '../cluster/store/resource-type.ts';
 import { ApiError, badRequest } from '../cluster/store/status.ts';
@@ -40,6 +42,8 @@ export class Handler {
   readonly #openApi: OpenApi;
   readonly #reader: Reader;
   readonly #writer: Writer;
+  /** Of all that a client may send. */
+  readonly #definitions: readonly Definition[];
 
   constructor(options: HandlerOptions) {
     const { store, random, host, stallMs } = options;
@@ -48,6 +52,12 @@ export class Handler {
     this.#openApi = new OpenApi(store.types);
     this.#reader = new Reader(store, random, stallMs);
     this.#writer = new Writer(store);
+    this.#definitions = [
+      ...store.types.flatMap(({ definition }) => definition ?? []),
+      DeleteOptionsDefinition,
+      EvictionDefinition,
+      BindingDefinition,
+    ];
   }
 
   get watches(): number {
@@ -148,7 +158,7 @@ export class Handler {
       return;
     }
     const contentType = mediaType(request);
-    const body = request.method === 'GET' ? undefined : parseBody(await readBody(request), contentType);
+    const body = request.method === 'GET' ? undefined : parseBody(await readBody(request), contentType, this.#definitions);
     const sent =
       subresource === '' || subresource === 'status'
         ? this.#write(wanted, request.method ?? '', contentType, body, caller)

@@ -59,7 +59,7 @@ describe('objects', () => {
     expect((await api.send('POST', services, yaml, { 'content-type': 'application/yaml' })).code).toBe(201);
     expect((await api.get(`${services}/web`, { accept: 'application/yaml' })).text).toContain('kind: Service\n');
     expect((await api.get(`${services}/web`, { accept: 'image/png' })).code).toBe(406);
-    expect((await api.send('POST', services, 'x', { 'content-type': 'application/vnd.kubernetes.protobuf' })).code).toBe(415);
+    expect((await api.send('POST', services, 'x', { 'content-type': 'application/cbor' })).code).toBe(415);
   });
   test('that are invalid are refused with every cause', async () => {
     const { json } = await api.send('POST', services, service('web', { type: 'Best', ports: [{ port: 70_000 }] }));

@@ -1,37 +1,14 @@
 /** The fields of the kinds as JSON Schema, in the form of OpenAPI v2 or v3. */
 
 import { ListMeta } from '../../cluster/schema/meta.ts';
-import { any, bool, type Definition, define, int64, list, meta, ref, type Schema, text } from '../../cluster/schema/schema.ts';
+import { DeleteOptionsDefinition, StatusDefinition } from '../../cluster/schema/requests.ts';
+import { type Definition, define, list, ref, type Schema, text } from '../../cluster/schema/schema.ts';
 import { ScaleDefinition } from '../../cluster/schema/workload.ts';
 import type { ResourceType } from '../../cluster/store/resource-type.ts';
 
 export type Json = { [name: string]: unknown };
 
 const LIST_PREFIX = (name: string): string => `${name}List`;
-
-const Preconditions = define(meta('Preconditions'), 'What must hold for a delete.', {
-  uid: text('uid of the object.'),
-  resourceVersion: text('Its version.'),
-});
-const DeleteOptions = define(meta('DeleteOptions'), 'How an object is deleted.', {
-  apiVersion: text('Group and version in which this object is written.'),
-  kind: text('Kind of this object.'),
-  gracePeriodSeconds: int64('Seconds until it must be gone.'),
-  propagationPolicy: text('What becomes of its dependents: Orphan, Background or Foreground.'),
-  orphanDependents: bool('Old form of propagationPolicy.'),
-  preconditions: ref(Preconditions),
-  dryRun: list(text('All.'), 'Is nothing to be written?'),
-});
-const Status = define(meta('Status'), 'How a request went.', {
-  apiVersion: text('Group and version in which this object is written.'),
-  kind: text('Kind of this object.'),
-  metadata: ref(ListMeta),
-  status: text('Success or Failure.'),
-  message: text('What went wrong, for people.'),
-  reason: text('What went wrong, in one word.'),
-  details: any('Which object, and each cause.'),
-  code: int64('HTTP status.'),
-});
 
 export interface Kind {
   readonly group: string;
@@ -64,8 +41,8 @@ export function definitionsOf(types: readonly ResourceType[], refPrefix: string)
     add(listOf(type.definition, kind), { group, version, kind: `${kind}List` });
     if (type.hasScale === true) add(ScaleDefinition);
   }
-  add(Status, { group: '', version: 'v1', kind: 'Status' });
-  add(DeleteOptions, { group: '', version: 'v1', kind: 'DeleteOptions' });
+  add(StatusDefinition, { group: '', version: 'v1', kind: 'Status' });
+  add(DeleteOptionsDefinition, { group: '', version: 'v1', kind: 'DeleteOptions' });
   return found;
 }
 

@@ -7,7 +7,7 @@ const condition = (of: string) =>
   define(apps(`${of}Condition`), `One aspect of the ${of}.`, {
     type: need(text('Which aspect.')),
     status: need(text('True, False or Unknown.')),
-    lastUpdateTime: time('When it was looked at last.'),
+    ...(of === 'Deployment' ? { lastUpdateTime: time('When it was looked at last.') } : {}),
     lastTransitionTime: time('When status changed last.'),
     reason: text('Why, in one word.'),
     message: text('Why, for people.'),
