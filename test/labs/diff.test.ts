@@ -8,6 +8,16 @@ interface Difference {
   kernel: unknown;
 }
 
+interface Diff {
+  schema: string;
+  same: boolean;
+  comparisons: {
+    differences: Difference[];
+    hops: { hop: string; same: boolean; first?: Omit<Difference, 'hop'> }[];
+    ignored: { what: string; why: string }[];
+  }[];
+}
+
 describe.skipIf(lacking !== '')(title('a router that is broken on purpose'), () => {
   const kubehop = new Kubehop();
   beforeAll(async () => {
@@ -23,10 +33,18 @@ describe.skipIf(lacking !== '')(title('a router that is broken on purpose'), () 
     const { code, stdout } = await kubehop.run('diff', '07');
     expect(code).toBe(1);
     expect(stdout.split('\n')[0]).toBe(first);
+    // Every hop with what differs there first, and what was left out with the reason.
+    expect(stdout).toMatch(/\n +lan0 +\d+ +\d+ /);
+    expect(stdout).toMatch(new RegExp(`\\n +node1/flannel\\.1 +\\d+ +\\d+ +${field.replace('.', '\\.')}: userspace \\S+, kernel \\S+\\n`));
+    expect(stdout).toMatch(/not compared \(userspace, kernel\):\n( +\S.* \(\d+, \d+\): \S.*\n)+/);
     const json = await kubehop.run('diff', '07', '--json');
     expect(json.code).toBe(1);
-    const { same, comparisons } = JSON.parse(json.stdout) as { same: boolean; comparisons: { differences: Difference[] }[] };
-    expect(same).toBe(false);
+    const { schema, same, comparisons } = JSON.parse(json.stdout) as Diff;
+    expect([schema, same]).toEqual(['kubehop-diff/1', false]);
+    const [probe] = comparisons;
+    expect(probe!.hops.find(h => h.hop === 'node1/flannel.1')).toMatchObject({ same: false, first: { field } });
+    expect(probe!.ignored.every(i => i.what !== '' && i.why !== '')).toBe(true);
+    expect(probe!.ignored.map(i => i.what)).toContain('time');
     expect(comparisons[0]!.differences.some(d => d.hop === 'node1/flannel.1' && d.field === field)).toBe(true);
   });
 
