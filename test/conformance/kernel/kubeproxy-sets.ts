@@ -4,6 +4,7 @@ import type { RuleSet } from '../../../src/netfilter/ruleset.ts';
 import { ConntrackTool } from '../../../src/proxy/conntrack-tool.ts';
 import type { ConntrackFlow } from '../../../src/proxy/stale-entries.ts';
 import { ruledHost } from '../net/plane.ts';
+import { protocolOf } from '../net/protocol.ts';
 import type { RuledHost } from '../net/ruled-host.ts';
 import { type ConformanceFile, unsupported, type Verdict } from '../set.ts';
 import { shellWords } from '../sets/iptables-rules.ts';
@@ -42,8 +43,6 @@ let ports = 1024;
 
 /** kubeproxy/conntrack-cleanup. */
 export function cleanupOnKernel(c: CleanupCase, file: ConformanceFile): Promise<Verdict> | Verdict {
-  const entries = c.entries ?? (c.flow ? [c.flow] : []);
-  if (entries.some(e => !['UDP', 'TCP'].includes(e.protocol.toUpperCase()))) return unsupported('conntrack(8) cannot make such an entry');
   return checkCleanup(c, file, flows => {
     const host = ruledHost({ name: 'node', interfaces: [], routes: [] });
     const clients = new Map(flows.map(flow => [flow, ++ports]));
@@ -56,24 +55,21 @@ export function cleanupOnKernel(c: CleanupCase, file: ConformanceFile): Promise<
           return { status: 1, stdout: '', stderr: String(error) };
         }
       }),
-      has: flow =>
-        host.entry(
-          CLIENT,
-          flow.originalDst,
-          (clients.get(flow)! << 16) | flow.originalDstPort,
-          flow.protocol.toUpperCase() === 'TCP' ? 6 : 17,
-        ) !== undefined,
+      has: flow => host.entry(CLIENT, flow.originalDst, (clients.get(flow)! << 16) | flow.originalDstPort, numberOf(flow)) !== undefined,
     } satisfies CleanedTable;
   });
 }
+
+const numberOf = ({ protocol }: ConntrackFlow): number => protocolOf(protocol)!.number;
 
 function insert(host: RuledHost, flow: ConntrackFlow, port: number): void {
   const protocol = flow.protocol.toLowerCase();
   host.tool('conntrack', [
     ...['-I', '-p', protocol, '-t', '100', '-s', CLIENT, '-d', flow.originalDst],
-    ...['--sport', String(port), '--dport', String(flow.originalDstPort)],
+    ...['--orig-port-src', String(port), '--orig-port-dst', String(flow.originalDstPort)],
     ...['--reply-src', flow.replySrc, '--reply-dst', CLIENT],
     ...['--reply-port-src', String(flow.replySrcPort), '--reply-port-dst', String(port)],
-    ...(protocol === 'tcp' ? ['--state', 'ESTABLISHED'] : []),
+    ...(protocol === 'udp' ? [] : ['--state', 'ESTABLISHED']),
+    ...(protocol === 'sctp' ? ['--orig-vtag', '1', '--reply-vtag', '2'] : []),
   ]);
 }
