@@ -10,6 +10,7 @@ import { MAX_ENTRIES } from '../conntrack/table.ts';
 import type { Device } from '../device/device.ts';
 import { arena as addressed } from '../os/memory.ts';
 import { Arena } from '../packet/arena.ts';
+import type { Memory } from '../packet/memory.ts';
 import { solicit } from '../router/arp.ts';
 import { type Interface, Link } from '../router/interface.ts';
 import { Neighbours } from '../router/neighbour.ts';
@@ -41,6 +42,8 @@ export interface BuildParts {
   open: (port: PortDescription, opened: Closable[]) => Device;
   /** The connection table is full: said once. */
   onFull?: (message: string) => void;
+  /** Memory for the packets that the node makes itself; absent: any. */
+  memory?: (size: number) => Memory;
   /** Entries that there is memory for. */
   connections?: number;
 }
@@ -56,7 +59,7 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
     for (const each of opened.splice(0).reverse()) each.close();
   };
   try {
-    const arena = new Arena(addressed(Arena.bytesFor(ARENA)), ARENA);
+    const arena = new Arena((rest.memory ?? addressed)(Arena.bytesFor(ARENA)), ARENA);
     const plane = new Plane({ clock, random, arena });
     attachPath(plane);
     addNeighbours(plane, clock, random);

@@ -6,12 +6,15 @@ import { LabError } from '../base/errors.ts';
 import { SeededRandom } from '../base/random.ts';
 import { Netfilter } from '../netfilter/netfilter.ts';
 import { EventFd } from '../os/event-fd.ts';
+import { type Arena, arena, arenaOver } from '../os/memory.ts';
 import { enterNetns } from '../os/netns.ts';
 import { TeeTracer } from '../packet/tee-tracer.ts';
 import { PacketNumbers, RingTracer } from '../packet/tracer.ts';
 import { fragmentSweep } from '../router/expired-fragments.ts';
 import { RulesEnvironment } from '../router/rules-environment.ts';
 import { RulesHooks } from '../router/rules-hooks.ts';
+import { sumByVectors } from '../wire/checksum.ts';
+import { vectorMemory } from '../wire/vector-memory.ts';
 import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, getSysctl, setSysctl } from './build.ts';
 import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
@@ -26,6 +29,14 @@ import type { NodeCounters, NodeMemory, NodeMessage, NodeRequest, NodeStart, Nod
  */
 setFlagsFromString('--max-inlined-bytecode-size=2000');
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=4000');
+
+/** The pieces of segments that go into a tunnel are written there, and each gets a sum. */
+function summedByVectors(size: number): Arena {
+  const memory = vectorMemory(size);
+  if (memory === null) return arena(size);
+  sumByVectors(memory);
+  return arenaOver(memory.bytes);
+}
 
 /** What is answered at once. */
 type Question = Exclude<Extract<NodeRequest, { id: number }>, { kind: 'conntrack' }>;
@@ -53,6 +64,7 @@ class Node {
       random,
       wallClock: () => Date.now() + this.#clock.aheadMs,
       open: openPort,
+      memory: summedByVectors,
       onFull: message => say({ kind: 'warning', message }),
     });
     const { plane, conntrack } = this.#built;

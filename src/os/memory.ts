@@ -18,6 +18,9 @@ export function arena(size: number): Arena {
   return { bytes, base: addressOf(bytes) };
 }
 
+/** The same over bytes that somebody else made, off the heap and not to be moved either. */
+export const arenaOver = (bytes: Uint8Array<ArrayBuffer>): Arena => ({ bytes, base: addressOf(bytes) });
+
 export interface Mapping extends Arena {
   /** Unmap. The views become empty first, so a late reader finds `undefined` and not a fault. A second call does nothing. */
   close(): void;
