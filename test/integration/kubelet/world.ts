@@ -99,7 +99,7 @@ export function makeWorld(): World {
         apiVersion: 'v1',
         kind: 'Pod',
         metadata: { name, namespace: 'default', ...metadata },
-        spec: { nodeName: 'node1', ...spec } as Pod['spec'],
+        spec: { nodeName: 'node1', ...spec } as NonNullable<Pod['spec']>,
       }),
     async until(what, read) {
       const end = performance.now() + 20_000;

@@ -210,7 +210,7 @@ export class World {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name, namespace: 'default', ...metadata },
-      spec: { nodeName: 'node1', ...spec } as Pod['spec'],
+      spec: { nodeName: 'node1', ...spec } as NonNullable<Pod['spec']>,
     });
     await settled();
     return pod;
