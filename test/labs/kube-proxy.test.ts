@@ -100,6 +100,14 @@ describe.skipIf(lacking !== '').each(['userspace', 'kernel'])(title('kube-proxy 
     expect(stderr).toContain('EndpointSlice default/nowhere-1: there is no Service default/nowhere: it waits for it');
   });
 
+  test('what is to be applied must be said', async () => {
+    expect(await kubehop.run('lab', 'apply', '07')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('say what to apply: -f FILE'),
+    });
+    expect(await kubehop.run('lab', 'delete', '07')).toMatchObject({ code: 2, stderr: expect.stringContaining('say what to delete') });
+  });
+
   test('what is deleted has no rules', async () => {
     expect(await kubehop.run('lab', 'delete', '07', 'svc/dns', 'endpointslice/dns-1', 'service/none')).toMatchObject({
       code: 2,

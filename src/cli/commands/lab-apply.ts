@@ -1,4 +1,5 @@
 /** `kubehop lab apply NN -f FILE`: Services, EndpointSlices and Nodes of a lab that is up come or change, and kube-proxy writes its rules. */
+import { LabError } from '../../base/errors.ts';
 import { DaemonClient } from '../../lab/daemon/client.ts';
 import type { ObjectsChanged } from '../../lab/daemon/protocol.ts';
 import { runningLab } from '../../lab/exec.ts';
@@ -10,9 +11,10 @@ import { readText } from '../read-text.ts';
 export const define: Define = (command, io) => {
   command
     .argument('<NN>', 'number of the exercise')
-    .requiredOption('-f, --file <FILE>', 'YAML or JSON, lists too; - is stdin; may be given again', gather, [])
+    .option('-f, --file <FILE>', 'YAML or JSON, lists too; - is stdin; may be given again', gather, [])
     .option('--json', 'the result as data')
     .action(async (number: string, options: { file: string[]; json?: boolean }) => {
+      if (options.file.length === 0) throw new LabError('BAD_INPUT', 'say what to apply: -f FILE');
       const files = options.file.map(file => ({ name: file === '-' ? 'stdin' : file, text: readText(file) }));
       const client = await DaemonClient.connect(runningLab(number).directory);
       try {

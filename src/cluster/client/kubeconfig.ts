@@ -73,7 +73,7 @@ export interface ClusterAccess {
 
 /** @param name of the context; absent: the current one @throws LabError KUBECONFIG with the file and what is wrong in it */
 export function readKubeconfig(file: string, name?: string): ClusterAccess {
-  return accessOf(parseKubeconfig(readFile(file, `kubeconfig ${file}`), file), file, name);
+  return accessOf(parseKubeconfig(readFile(file, 'kubeconfig'), file), file, name);
 }
 
 type Kubeconfig = z.infer<typeof kubeconfig>;
