@@ -180,7 +180,7 @@ describe.skipIf(lacking !== '')(lacking === '' ? 'a client of the API' : `a clie
     });
 
     test('that is not there', () => {
-      expect(() => readKubeconfig(pki.path('none'))).toThrow(/cannot read kubeconfig .*: ENOENT/);
+      expect(() => readKubeconfig(pki.path('none'))).toThrow(/cannot read kubeconfig: .*: ENOENT/);
     });
   });
 });
