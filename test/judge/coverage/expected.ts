@@ -32,7 +32,9 @@ const matches = [
   ...both('match conntrack', '--ctorigsrcport', '--ctorigdstport', '--ctreplsrcport', '--ctrepldstport'),
   ...both('match connmark', '--mark'),
   ...both('match mark', '--mark'),
-  ...both('match addrtype', ...['LOCAL', 'UNICAST', 'BROADCAST', 'MULTICAST', 'BLACKHOLE', 'UNREACHABLE'].map(t => `--dst-type ${t}`)),
+  ...both('match addrtype', ...['LOCAL', 'UNICAST', 'BROADCAST', 'MULTICAST'].map(t => `--dst-type ${t}`)),
+  // Types are looked up in the table of own addresses alone (`inet_addr_type`): no address is of one of these.
+  ...eachWith('match addrtype ! --dst-type', 'BLACKHOLE', 'UNREACHABLE'),
   ...both('match addrtype', ...['LOCAL', 'UNICAST'].map(t => `--src-type ${t}`)),
   ...eachWith('match addrtype', '--limit-iface-in', '--limit-iface-out'),
   ...both('match length', '--length'),

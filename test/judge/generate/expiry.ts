@@ -1,6 +1,6 @@
 /** Short timeouts, and in the middle of the packets a while in which nothing comes: connections and fragments expire. */
 import type { Step } from '../case.ts';
-import { address, links, routerAddress } from '../topology.ts';
+import { address, type Link, type LinkName, links, routerAddress } from '../topology.ts';
 import type { Chooser } from './choose.ts';
 import { expirySwitches } from './sysctls.ts';
 import { type Flow, goOn } from './traffic.ts';
@@ -14,15 +14,17 @@ export function expiringTraffic(c: Chooser, length: number): Step[] {
   const steps = short.map((name): Step => ({ kind: 'sysctl', name, value: SHORT_S }));
   const flows: Flow[] = [];
   goOn(c, steps, flows, length >> 1);
-  steps.push(...unfinished(c, steps.length), { kind: 'wait', seconds: WAIT_S });
+  for (const link of links) steps.push(...unfinished(c, link, steps.length));
+  steps.push({ kind: 'wait', seconds: WAIT_S });
   goOn(c, steps, flows, length);
   return steps;
 }
 
 /** A datagram to the router of which one piece never comes: when time is up, its sender is told. */
-function unfinished(c: Chooser, set: number): Step[] {
-  const link = c.of(links);
+function unfinished(c: Chooser, link: Link, set: number): Step[] {
   const packet = { protocol: 'udp', src: address(link.net, 3), dst: routerAddress(link), sport: 1000, dport: 53, length: 1200 } as const;
   const pieces = c.of([[0], [0, 400], [400, 0], [0, 800], [400, 800]]);
-  return pieces.map((offset): Step => ({ kind: 'send', link: link.name, packet: { ...packet, fragment: { offset, length: 400, set } } }));
+  return pieces.map(
+    (offset): Step => ({ kind: 'send', link: link.name as LinkName, packet: { ...packet, fragment: { offset, length: 400, set } } }),
+  );
 }

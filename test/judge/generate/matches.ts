@@ -28,7 +28,8 @@ export function randomMatch(c: Chooser, protocol: string, table: TableName, hook
   const sets: Options[] = [fieldMatches(c, hook), rateMatches(c, name)];
   if (protocol === 'tcp' || protocol === 'udp') sets.push(transportMatches(c, protocol), transportMatches(c, protocol));
   if (protocol === '') sets.push(fieldMatches(c, hook));
-  if (protocol === 'icmp') sets.push([[8, () => `-m icmp ${not(c)} --icmp-type ${c.of(['8', '0', '3', '3/3', '11', 'any', '13', '11'])}`]]);
+  if (protocol === 'icmp')
+    sets.push([[8, () => `-m icmp ${not(c)} --icmp-type ${c.of(['8', '0', '3', '3/3', '11', 'any', '13', '11', '13'])}`]]);
   if (table !== 'raw') sets.push(connectionMatches(c));
   if (hook === 'PREROUTING' && (table === 'raw' || table === 'mangle'))
     sets.push([[1, () => `-m rpfilter ${c.of(['', '--loose', '--invert', '--accept-local', '--loose --invert'])}`]]);
@@ -42,7 +43,7 @@ const transportMatches = (c: Chooser, protocol: string): Options => [
   ...(protocol === 'tcp'
     ? ([
         [1, () => `-m tcp ${not(c)} --tcp-flags ${c.of(['SYN,RST,ACK', 'FIN,SYN', 'ALL'])} ${c.of(['SYN', 'ACK', 'NONE'])}`],
-        [2, () => `-m tcp ${not(c)} --tcp-option ${c.of([2, 3, 4, 5])}`],
+        [2, () => `-m tcp ${not(c)} --tcp-option ${c.of([2, 3, 4, 5, 5])}`],
         [1, () => `-m tcp ${not(c)} --syn`],
         [1, () => `-m tcpmss ${not(c)} --mss ${c.of(['536', '1000:1460', '1:65535'])}`],
       ] as const)
@@ -60,13 +61,17 @@ const ctStates = [
   'UNTRACKED',
   'INVALID,NEW',
   'RELATED',
+  'DNAT',
+  'SNAT',
+  'UNTRACKED',
+  'UNTRACKED',
 ] as const;
 
 const connectionMatches = (c: Chooser): Options => [
   [4, () => `-m conntrack ${not(c)} --ctstate ${c.of(ctStates)}`],
   [1, () => `-m state ${not(c)} --state ${c.of(['NEW', 'ESTABLISHED', 'RELATED,ESTABLISHED', 'INVALID', 'UNTRACKED'])}`],
   [1, () => `-m conntrack --ctdir ${c.of(['ORIGINAL', 'REPLY'])}`],
-  [1, () => `-m conntrack ${not(c)} --ctstatus ${c.of(['ASSURED', 'SEEN_REPLY', 'CONFIRMED', 'NONE', 'SEEN_REPLY,ASSURED', 'EXPECTED'])}`],
+  [2, () => `-m conntrack ${not(c)} --ctstatus ${c.of(['ASSURED', 'SEEN_REPLY', 'SEEN_REPLY', 'CONFIRMED', 'NONE', 'SEEN_REPLY,ASSURED', 'EXPECTED'])}`],
   [
     1,
     () => `-m conntrack ${not(c)} --${c.of(['ctorigsrc', 'ctorigdst', 'ctreplsrc', 'ctrepldst'])} ${c.oneIn(2) ? host(c) : '10.0.2.0/24'}`,
@@ -82,7 +87,7 @@ const connectionMatches = (c: Chooser): Options => [
 ];
 
 const fieldMatches = (c: Chooser, hook: string): Options => [
-  [2, () => `-m addrtype --dst-type ${c.of(['BROADCAST', 'MULTICAST', 'BLACKHOLE', 'UNREACHABLE'])}`],
+  [2, () => `-m addrtype --dst-type ${c.of(['BROADCAST', 'MULTICAST'])}`],
   [3, () => `-m mark ${not(c)} --mark ${c.of(['0x1', '0x4000/0x4000', '0x2/0x3', '0x0'])}`],
   [
     2,
@@ -111,7 +116,7 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
   [1, () => '-m comment --comment "a comment"'],
   [
     ['PREROUTING', 'INPUT', 'FORWARD'].includes(hook) ? 3 : 0,
-    () => `-m pkttype ${not(c)} --pkt-type ${c.of(['unicast', 'broadcast', 'multicast'])}`,
+    () => `-m pkttype ${c.oneIn(2) ? '!' : ''} --pkt-type ${c.of(['unicast', 'broadcast', 'multicast', 'multicast'])}`,
   ],
   [
     ['PREROUTING', 'INPUT', 'FORWARD'].includes(hook) ? 1 : 0,
@@ -131,6 +136,6 @@ const rateMatches = (c: Chooser, name: string): Options => [
   [
     4,
     () =>
-      `-m recent ${c.of(['--set', '--rcheck', '--update', '--rcheck --seconds 3600', '--update --seconds 3600 --hitcount 2', '--rcheck --hitcount 3', '--remove', '! --rcheck', '--rcheck --rttl'])} --name ${name}r${c.below(2)} ${c.of(['--rsource', '--rsource', '--rdest'])} ${c.oneIn(4) ? '--mask 255.255.255.0' : ''}`,
+      `-m recent ${c.of(['--set', '--rcheck', '--update', '--rcheck --seconds 3600', '--update --seconds 3600 --hitcount 2', '--rcheck --hitcount 3', '--remove', '! --rcheck', '--rcheck --rttl', '--rcheck --seconds 3600 --reap', '--remove', '--update'])} --name ${name}r${c.below(2)} ${c.of(['--rsource', '--rsource', '--rdest'])} ${c.oneIn(4) ? '--mask 255.255.255.0' : ''}`,
   ],
 ];

@@ -12,7 +12,7 @@ export function randomTarget(c: Chooser, table: TableName, hook: string, protoco
     [1, '-j RETURN'],
     [1, ''],
     [users.length > 0 ? 4 : 0, `-j ${c.of([...users, 'ACCEPT'])}`],
-    [users.length > 0 ? 1 : 0, `-g ${c.of([...users, 'ACCEPT'])}`],
+    [users.length > 0 ? 2 : 0, `-g ${c.of([...users, 'ACCEPT'])}`],
   ];
   const usable = common.filter(([, t]) => !t.startsWith('-g ACCEPT'));
   switch (table) {
@@ -71,8 +71,8 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
   const transport = protocol === 'tcp' || protocol === 'udp';
   // In POSTROUTING Linux draws a port: from so many that two flows hardly get the same.
   const portRange = c.of(hook === 'POSTROUTING' ? ['30000-40000', '2000-9000'] : ['8000-8010', '600-610', '30000-40000']);
-  const port = transport ? `:${c.oneIn(4) ? portRange : c.of(ports)}` : '';
-  const random = c.oneIn(4) ? c.of([' --random', ' --random-fully']) : '';
+  const port = transport ? `:${c.oneIn(2) ? portRange : c.of(ports)}` : '';
+  const random = c.oneIn(3) ? c.of([' --random', ' --random-fully', ' --random-fully']) : '';
   const own = address(c.of(links).net, 1);
   const netmap = `-j NETMAP --to 10.0.${c.of(links).net}.0/29`;
   switch (hook) {
@@ -87,7 +87,7 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
     case 'POSTROUTING':
       return c.weighted([
         ...usable,
-        [4, `-j MASQUERADE${transport && c.oneIn(4) ? ` --to-ports ${portRange}` : ''}${random}`],
+        [4, `-j MASQUERADE${transport && c.oneIn(2) ? ` --to-ports ${portRange}` : ''}${random}`],
         [4, `-j SNAT --to-source ${c.oneIn(2) ? own : range}${c.oneIn(3) ? port : ''}${random}${persistent}`],
         [1, netmap],
       ]);

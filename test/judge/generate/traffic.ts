@@ -30,7 +30,7 @@ export function randomTraffic(c: Chooser, length: number): Step[] {
 /** More steps, until there are `length`, of these flows and new ones. */
 export function goOn(c: Chooser, steps: Step[], flows: Flow[], length: number): void {
   while (steps.length < length) {
-    if (c.oneIn(20)) steps.push(...behind(steps.length, tcpTour(c)));
+    if (c.oneIn(14)) steps.push(...behind(steps.length, tcpTour(c)));
     if (flows.length === 0 || c.oneIn(4)) flows.push(newFlow(c));
     advance(c, c.of(flows), steps);
   }
@@ -70,7 +70,7 @@ function newFlow(c: Chooser): Flow {
 }
 
 export function advance(c: Chooser, f: Flow, steps: Step[]): void {
-  if (c.oneIn(18)) {
+  if (c.oneIn(15)) {
     steps.push({ kind: 'send', link: c.of(links).name, packet: rubbish(c, f) });
     return;
   }
@@ -251,7 +251,7 @@ function tcpStep(c: Chooser, f: Flow, steps: Step[]): void {
     [
       5,
       () => {
-        client({ flags: 'PA', length: data });
+        client({ flags: 'PA', length: data, ...(c.oneIn(5) ? { tcpOptions: sack(f.serverSeq + 1000) } : {}) });
         f.clientSeq += data;
       },
     ],
@@ -302,6 +302,7 @@ function rubbish(c: Chooser, f: Flow): PacketSpec {
     { ...base, dst: '127.0.0.1' },
     { ...base, src: '224.0.0.1' },
     { ...base, to: 'multicast' },
+    { ...base, dst: c.of(['224.0.0.1', '239.1.2.3']), to: 'multicast' },
     { ...base, src: '255.255.255.255' },
     { ...base, src: '0.0.0.0' },
     { ...base, dst: '0.0.0.0' },
