@@ -27,6 +27,7 @@ export const commands: Record<string, CommandEntry> = {
   iptables: { does: 'iptables(8) on a running router or a node of a lab', load: () => import('./commands/tool.ts') },
   'iptables-restore': { does: 'iptables-restore(8), the same', load: () => import('./commands/tool.ts') },
   'iptables-save': { does: 'iptables-save(8), the same', load: () => import('./commands/tool.ts') },
+  kubeconfig: { does: 'the path of the file by which kubectl reaches a running lab', load: () => import('./commands/kubeconfig.ts') },
   'lab advance': { does: 'the clock of a userspace node jumps', load: () => import('./commands/lab-advance.ts') },
   'lab apply': { does: 'Services and endpoints of a lab that is up come or change', load: () => import('./commands/lab-apply.ts') },
   'lab check': { does: 'the checks of an exercise, on the lab that is up', load: () => import('./commands/lab-check.ts') },

@@ -41,7 +41,8 @@ export function findLab(number: string, entries = catalog()): CatalogEntry {
 export async function loadLab(number: string): Promise<Lab> {
   const { folder } = findLab(number);
   const { default: lab } = (await import(pathToFileURL(join(folder, 'lab.ts')).href)) as { default: Lab };
-  if (lab.manifests === undefined) return { ...lab, folder };
+  // Where there is an API, it reads them.
+  if (lab.manifests === undefined || lab.api === true) return { ...lab, folder };
   return { ...lab, folder, objects: lab.manifests.flatMap(file => readManifest(join(folder, file))) };
 }
 

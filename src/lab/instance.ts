@@ -1,11 +1,15 @@
 /** One lab that stands: its network is built, its nodes carry packets, its pods listen. Lives in the lab's own namespaces. */
+
+import { join } from 'node:path';
 import { LabError } from '../base/errors.ts';
+import { SeededRandom } from '../base/random.ts';
 import type { LogicalHop, TraceRingInput } from '../capture/capture.ts';
 import { LinkType } from '../capture/pcapng/format.ts';
 import type { RouterDescription } from '../node/description.ts';
 import { createTraceRing } from '../packet/trace-ring.ts';
 import { HOOK_HOP } from '../packet/tracer.ts';
 import { hookNames } from '../packet/verdict.ts';
+import { LabCluster } from './cluster/lab-cluster.ts';
 import type { Lab } from './definition.ts';
 import { hopDescription } from './hop-point.ts';
 import { writeNodeTools } from './node-shell.ts';
@@ -15,9 +19,11 @@ import { endProcess, type RunningPod, startPod } from './pod/start.ts';
 import { LabProxies } from './proxy/lab-proxies.ts';
 import { startRelays } from './relay/relay.ts';
 import { labObjects } from './rules/declared.ts';
+import { flannelText } from './rules/flannel.ts';
 import { netnsPath, runStep } from './shell.ts';
+import { podCidr } from './topology/addresses.ts';
 import { changeOf, joinSteps, leaveSteps, waySteps } from './topology/change.ts';
-import { clusterTopology } from './topology/cluster.ts';
+import { clusterTopology, QUIET } from './topology/cluster.ts';
 import { commandLines } from './topology/command.ts';
 import { buildSteps } from './topology/commands.ts';
 import { LINKS } from './topology/links.ts';
@@ -25,7 +31,11 @@ import type { Namespace, Node, Plane, Topology } from './topology/model.ts';
 import { routerDescription } from './topology/router-description.ts';
 
 export interface InstanceOptions {
+  /** Of the exercise. */
+  number: string;
   lab: Lab;
+  /** Descriptor of a socket on the host's loopback, for a lab with an API. */
+  apiFd?: number;
   planeOf: (node: string) => Plane;
   seed: number;
   faults: RouterDescription['faults'];
@@ -40,6 +50,8 @@ export class Instance {
   readonly #pods = new Map<string, RunningPod>();
   /** kube-proxy of each node, and the Services that they know. */
   readonly proxies: LabProxies;
+  /** Where the lab has an API. */
+  cluster: LabCluster | undefined;
   /** What userspace nodes tell about the packets inside them. */
   readonly traceRings: TraceRingInput[] = [];
   /** Rejects when something that the lab stands on ends by itself: a node's thread, a pod's server. */
@@ -51,7 +63,7 @@ export class Instance {
     this.lab = options.lab;
     this.#options = options;
     this.topology = clusterTopology(options.lab, options.planeOf);
-    this.proxies = new LabProxies(labObjects(options.lab), line => options.say(line, false));
+    this.proxies = new LabProxies(options.lab.api === true ? [] : labObjects(options.lab), line => options.say(line, false));
     for (const ns of this.#of('node')) this.#addProxy(ns);
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => undefined); // it is for who waits for something else at the same time
@@ -65,7 +77,26 @@ export class Instance {
     if (this.topology.relays.length > 0) await this.#startRelays();
     const starting = [...this.#of('node').map(ns => this.#startNode(ns)), ...this.#of('pod').map(ns => this.#startPod(ns))];
     await this.#timed('nodes and pods', () => Promise.all(starting));
-    await this.#timed('kube-proxy', () => this.proxies.start());
+    if (this.lab.api === true) await this.#timed('API', () => this.#startCluster());
+    else await this.#timed('kube-proxy', () => this.proxies.start());
+  }
+
+  async #startCluster(): Promise<void> {
+    const { seed, apiFd, say } = this.#options;
+    if (apiFd === undefined) throw new LabError('DAEMON', 'this lab has an API, and nobody listens for it');
+    const cluster = new LabCluster({
+      lab: this.#options.number,
+      podNetwork: this.lab.podNetwork ?? 'flannel-vxlan',
+      apiFd,
+      random: new SeededRandom(seed),
+      proxies: this.proxies,
+      sysctls: { ...QUIET },
+      say: line => say(line, true),
+    });
+    await cluster.start();
+    for (const { name, node } of this.#of('node')) cluster.addNode(name, node!);
+    for (const file of this.lab.manifests ?? []) cluster.apply(join(this.lab.folder!, file));
+    this.cluster = cluster;
   }
 
   /**
@@ -82,10 +113,14 @@ export class Instance {
     for (const step of joinSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
     for (const ns of joined) if (ns.node !== undefined) this.#addProxy(ns);
     await Promise.all(joined.map(ns => this.#start(ns)));
-    await this.proxies.start();
+    if (this.cluster === undefined) await this.proxies.start();
+    else for (const { name, node } of joined) if (node !== undefined) this.cluster.addNode(name, node);
     for (const step of waySteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
     for (const { name, node } of otherPeers) await this.plane(name).setNetwork(routerDescription(node!));
-    for (const { name } of left) await this.proxies.remove(name);
+    for (const { name } of left) {
+      await this.cluster?.removeNode(name);
+      await this.proxies.remove(name);
+    }
     for (const { name } of left) await this.#stop(name);
     for (const step of leaveSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
   }
@@ -126,7 +161,7 @@ export class Instance {
 
   async #startNode(ns: Namespace): Promise<void> {
     const node = ns.node!;
-    const rules = this.proxies.rulesOf(ns.name);
+    const rules = this.lab.api === true ? flannelText(podCidr(node.number)) : this.proxies.rulesOf(ns.name);
     const plane = node.plane === 'kernel' ? await this.#kernel(ns.name, rules) : await this.#userspace(ns.name, node, rules);
     this.planes.set(ns.name, plane);
     void plane.failed.then(error => {

@@ -79,6 +79,7 @@ async function runOnce(number: string, run: PlannedRun, out: string, keep: boole
     planes: run.planes,
     seed: options.seed,
     transient: !keep,
+    api: (await loadLab(number)).api === true,
     faults: [...(options.faults ?? [])],
   });
   const stop = () => void end(launched.instance);
@@ -100,7 +101,8 @@ async function runOnce(number: string, run: PlannedRun, out: string, keep: boole
 /** `lab up`: the lab stands, and waits. */
 export async function upLab(options: Pick<RunOptions, 'number' | 'on' | 'seed' | 'faults' | 'signal' | 'say'>): Promise<Instance> {
   const { number } = findLab(options.number);
-  const plan = planRuns(options.on, (await loadLab(number)).nodes);
+  const lab = await loadLab(number);
+  const plan = planRuns(options.on, lab.nodes);
   if (plan.length > 1)
     throw new LabError('BAD_INPUT', '--on both: a lab that is up has one data plane: userspace, kernel, or PLANE:NODE,...');
   const launched = await launch({
@@ -108,6 +110,7 @@ export async function upLab(options: Pick<RunOptions, 'number' | 'on' | 'seed' |
     planes: plan[0]!.planes,
     seed: options.seed,
     transient: false,
+    api: lab.api === true,
     faults: [...(options.faults ?? [])],
   });
   const stop = () => void end(launched.instance);

@@ -7,8 +7,9 @@
  *           main.ts                the daemon
  *           pods, curl, ip, ...    born in the lab's PID namespace: none outlives PID 1
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LabError } from '../../base/errors.ts';
@@ -42,8 +43,16 @@ export async function launch(options: DaemonOptions): Promise<Launched> {
   if (!makeInstanceDirectory(directory))
     throw new LabError('BAD_INPUT', `lab ${options.lab} is up: \`kubehop lab down ${options.lab}\` ends it`);
   const log = openSync(join(directory, LOG_NAME), 'w', 0o600);
-  const child = spawn('unshare', unshareArguments(options), { cwd: directory, detached: true, stdio: ['ignore', 'pipe', log] });
+  const api = options.api ? await listenForApi() : undefined;
+  const stdio: StdioOptions = [
+    'ignore',
+    'pipe',
+    log,
+    ...(api === undefined ? [] : [(api as unknown as { _handle: { fd: number } })._handle.fd]),
+  ];
+  const child = spawn('unshare', unshareArguments(options), { cwd: directory, detached: true, stdio });
   closeSync(log);
+  api?.close(); // the daemon has it now
   try {
     const pid = await started(child);
     const instance = {
@@ -66,6 +75,15 @@ export async function launch(options: DaemonOptions): Promise<Launched> {
     rmSync(directory, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** On the host's loopback, where the user's kubectl is: the daemon's own loopback is another one. A free port, kept open for the daemon. */
+function listenForApi(): Promise<Server> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  });
 }
 
 function unshareArguments(options: DaemonOptions): string[] {

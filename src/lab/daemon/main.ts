@@ -24,6 +24,7 @@ import { type DaemonOptions, type ManifestText, type ObjectsChanged, type Reply,
 /** Nobody came: whoever started us was killed before it could connect. */
 const ORPHAN_MS = 15_000;
 const REACHABLE_EVERY_MS = 1000;
+const API_FD = 3;
 
 const options: DaemonOptions = JSON.parse(process.argv[2]!);
 let building: Promise<Instance> | undefined;
@@ -31,7 +32,9 @@ let say: (line: string, detail: boolean) => void = () => {};
 
 async function build(): Promise<Instance> {
   const instance = new Instance({
+    number: options.lab,
     lab: await loadLab(options.lab),
+    ...(options.api ? { apiFd: API_FD } : {}),
     planeOf: node => options.planes[node]!,
     seed: options.seed,
     faults: options.faults,
@@ -56,7 +59,10 @@ async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-
     case 'perform':
       return perform(instance, request.out, request.work, line => say(line, false));
     case 'places':
-      return Object.fromEntries(instance.topology.namespaces.map(ns => [ns.name, ns.node?.plane ?? null]));
+      return {
+        ...Object.fromEntries(instance.topology.namespaces.map(ns => [ns.name, ns.node?.plane ?? null])),
+        ...Object.fromEntries((instance.cluster?.places() ?? []).map(name => [name, null])),
+      };
     case 'join':
       await instance.change(withNodes(instance.lab, Object.keys(request.planes)), node => request.planes[node]!);
       return null;

@@ -84,6 +84,8 @@ export interface DaemonOptions {
   /** `userspace`, `kernel`, or one per node. */
   planes: Record<string, 'userspace' | 'kernel'>;
   seed: number;
+  /** Descriptor 3 is a socket on the host's loopback that listens, for a lab with an API. */
+  api: boolean;
   /** Ends when its first connection closes: `lab run` without `--keep`. */
   transient: boolean;
   /** The router is broken on purpose: the comparison must find it. */

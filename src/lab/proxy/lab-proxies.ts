@@ -37,6 +37,8 @@ export class LabProxies {
   readonly #nodes = new Map<string, ProxiedNode>();
   readonly #log: (line: string) => void;
   readonly #proxies = new Map<string, NodeProxy>();
+  /** Proxies begin and end one by one. */
+  #single = false;
   /** What there was, the newest last. */
   readonly #versions: (readonly ClusterObject[])[];
 
@@ -63,9 +65,22 @@ export class LabProxies {
 
   /** Of each node that has none yet. A lab without Services has no proxies until the first one comes. */
   async start(): Promise<void> {
-    if (!this.#objects.list().some(o => o.kind === 'Service')) return;
+    if (this.#single || !this.#objects.list().some(o => o.kind === 'Service')) return;
     const without = [...this.#nodes.values()].filter(node => !this.#proxies.has(node.name));
     await Promise.all(without.map(node => this.#startOne(node)));
+  }
+
+  /** The proxy of one node, by itself: one that runs in a pod. @param say its log */
+  async begin(name: string, say: (line: string) => void): Promise<void> {
+    this.#single = true;
+    const node = this.#nodes.get(name);
+    if (node !== undefined && !this.#proxies.has(name)) await this.#startOne(node, say);
+  }
+  /** It ends, and its rules stay: that is what it looks like when kube-proxy is gone. */
+  async end(name: string): Promise<void> {
+    const proxy = this.#proxies.get(name);
+    this.#proxies.delete(name);
+    await proxy?.close();
   }
 
   /** Rules of a node by what there is now. @param explained above each a line with the object that it was made from */
@@ -100,8 +115,8 @@ export class LabProxies {
     if (this.#versions.length > MOST_VERSIONS) this.#versions.shift();
   }
 
-  async #startOne({ name, node, plane }: ProxiedNode): Promise<void> {
-    const proxy = new NodeProxy({ node: name, config: proxyConfig(node), plane: plane(), log: line => this.#log(`${name}: ${line}`) });
+  async #startOne({ name, node, plane }: ProxiedNode, say = (line: string): void => this.#log(`${name}: ${line}`)): Promise<void> {
+    const proxy = new NodeProxy({ node: name, config: proxyConfig(node), plane: plane(), log: say });
     this.#proxies.set(name, proxy);
     for (const current of this.#objects.list()) proxy.change({ previous: undefined, current });
     try {

@@ -1,4 +1,5 @@
 /** flannel's rules of one node (flannel `pkg/trafficmngr/iptables`), behind those of kube-proxy in the built-in chains. */
+import { builtinChains } from '../../netfilter/ruleset.ts';
 import { CLUSTER_CIDR } from '../topology/addresses.ts';
 
 /** Lines of iptables-save by table and chain. @param subnet of the node's pods */
@@ -25,3 +26,14 @@ export const flannelRules = (subnet: string): Readonly<Record<string, Readonly<R
 
 const masquerade = (match: string, target: string): string =>
   `-A FLANNEL-POSTRTG ${match} -m comment --comment "flanneld masq" -j ${target}`;
+
+/** The whole text of a node on which nothing else has written rules yet. */
+export function flannelText(subnet: string): string {
+  const tables = Object.entries(flannelRules(subnet)).map(([table, chains]) => {
+    const builtin = builtinChains[table as 'nat' | 'filter'];
+    const own = Object.keys(chains).filter(name => !(builtin as readonly string[]).includes(name));
+    const names = [...builtin.map(name => `:${name} ACCEPT [0:0]`), ...own.map(name => `:${name} - [0:0]`)];
+    return [`*${table}`, ...names, ...Object.values(chains).flat(), 'COMMIT', ''].join('\n');
+  });
+  return tables.join('');
+}

@@ -40,7 +40,7 @@ export function describeNode(lab: ClusterDeclaration, name: string, plane: Plane
     gatewayMac: macFor('pod', gatewayAddress(number)),
     vtepMac: macFor('vtep', vtepAddress(number)),
     pods: podsOf(lab, name).map(pod => ({ ...pod, mac: macFor('pod', pod.address) })),
-    bridge: lab.podsComeAndGo === true || podsOf(lab, name).length > 0,
+    bridge: lab.api === true || podsOf(lab, name).length > 0,
     bridgeNf: (typeof lab.bridgeNf === 'object' ? lab.bridgeNf[name] : lab.bridgeNf) ?? true,
     tunnel: lab.podNetwork !== 'flannel-host-gw' && lab.nodes.length > 1,
     podMtu: lab.podNetwork === 'flannel-host-gw' ? LAN_MTU : POD_MTU,

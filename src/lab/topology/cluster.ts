@@ -7,7 +7,7 @@ import { LINKS, withRelays } from './links.ts';
 import type { Namespace, Node, Plane, Topology } from './model.ts';
 
 /** Sysctls of every namespace of every lab. IPv6 would talk by itself; redirects would teach hosts ways around a router. */
-const QUIET = {
+export const QUIET = {
   'net.ipv6.conf.all.disable_ipv6': 1,
   'net.ipv6.conf.default.disable_ipv6': 1,
   'net.ipv4.conf.all.rp_filter': 0,

@@ -32,8 +32,8 @@ export interface ClusterDeclaration {
   far?: readonly string[];
   /** Links on which things go wrong, by one of their ends: `node1/eth0`. Both directions alike. */
   faults?: Readonly<Record<string, Faults>>;
-  /** More pods may come than are declared: every node has its cni0. */
-  podsComeAndGo?: boolean;
+  /** A Kubernetes API stands over it: pods come from there, and every node has its cni0. */
+  api?: boolean;
   /** Where to look at the bridge of a node: at the bridge itself (default), or at each port, where a frame enters and leaves. */
   lookAt?: 'bridge' | 'ports';
   /** net.bridge.bridge-nf-call-iptables of all nodes, or of those that are named. Default true, as kubeadm demands. */

@@ -1,0 +1,209 @@
+/**
+ * The control plane of a lab: store, API server, controllers; on each node a kubelet, and in its pods kube-proxy, flannel and a name server. The
+ * network is the lab's, the pods' namespaces are made in it.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { parseAllDocuments } from 'yaml';
+import { writeKubeconfig } from '../../apiserver/kubeconfig.ts';
+import { ApiServer } from '../../apiserver/server.ts';
+import { Authority } from '../../apiserver/tls/certificate.ts';
+import { newToken } from '../../apiserver/token.ts';
+import { LabError } from '../../base/errors.ts';
+import type { Random } from '../../base/random.ts';
+import { realTimers } from '../../base/timers.ts';
+import { bootstrap, newClusterStore, startHousekeeping } from '../../cluster/bootstrap.ts';
+import { serviceAdmissions, startControllers } from '../../cluster/controllers/start.ts';
+import { Nodes } from '../../cluster/resources/index.ts';
+import type { ApiObject } from '../../cluster/store/object.ts';
+import type { Store } from '../../cluster/store/store.ts';
+import type { InsideContext, InsideProgram } from '../../kubelet/images.ts';
+import { Kubelet } from '../../kubelet/kubelet.ts';
+import { LinuxRuntime } from '../../kubelet/linux/linux-runtime.ts';
+import { StoreApi } from '../../kubelet/store-api.ts';
+import { listenTcp } from '../../os/listen.ts';
+import { insideNetns } from '../../os/netns.ts';
+import { BridgeNetwork } from '../pod/bridge-network.ts';
+import type { LabProxies } from '../proxy/lab-proxies.ts';
+import { NETNS_DIR, netnsPath } from '../shell.ts';
+import { gatewayAddress, podCidr, UPSTREAM_LAN, vtepAddress } from '../topology/addresses.ts';
+import type { Node, PodNetwork } from '../topology/model.ts';
+import { labImages, REPOSITORY } from './images.ts';
+import { KUBECONFIG } from './kubeconfig.ts';
+import { registerNode } from './node-objects.ts';
+import { podRequests } from './pod-requests.ts';
+import { podStreams } from './pod-streams.ts';
+import { feedProxies } from './store-feed.ts';
+import { DNS_ADDRESS, SERVICE_RANGE, systemObjects } from './system-objects.ts';
+
+/** As pods reach the API server: at the upstream router, on kube-apiserver's port. */
+const API_PORT = 6443;
+const RUN = '/run/kubehop/nodes';
+
+export interface LabClusterOptions {
+  readonly lab: string;
+  readonly podNetwork: PodNetwork;
+  /** Descriptor of a socket on the host's loopback that listens already, for the user's own kubectl. */
+  readonly apiFd: number;
+  readonly random: Random;
+  readonly proxies: LabProxies;
+  readonly sysctls: Readonly<Record<string, number>>;
+  readonly say: (line: string) => void;
+}
+
+interface ClusterNode {
+  readonly node: Node;
+  readonly kubelet: Kubelet;
+  readonly runtime: LinuxRuntime;
+  readonly unregister: () => void;
+}
+
+export class LabCluster {
+  readonly store: Store;
+  readonly #options: LabClusterOptions;
+  readonly #nodes = new Map<string, ClusterNode>();
+  readonly #token = newToken();
+
+  constructor(options: LabClusterOptions) {
+    this.#options = options;
+    const admissions = serviceAdmissions(SERVICE_RANGE, options.random);
+    this.store = newClusterStore({ clock: realTimers, random: options.random, admissions: admissions.list, onListenerError: this.#report });
+  }
+
+  /** Control plane first; nodes are added afterwards. */
+  async start(): Promise<void> {
+    const { lab, apiFd, random, proxies, podNetwork } = this.#options;
+    const authority = new Authority(`kubehop-lab-${lab}`, Date.now());
+    const hosts = [
+      '127.0.0.1',
+      'localhost',
+      UPSTREAM_LAN,
+      '10.96.0.1',
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+      'kubernetes.default.svc.cluster.local',
+    ];
+    const tls = authority.server('kube-apiserver', hosts, Date.now());
+    bootstrap(this.store);
+    startHousekeeping(this.store, authority.certificate);
+    startControllers({
+      store: this.store,
+      timers: realTimers,
+      random,
+      report: (controller, key, error) => this.#report(`${controller} ${key}: ${String(error)}`),
+    });
+    feedProxies(this.store, proxies, this.#report);
+    const kubelets = (name: string) => this.#nodes.get(name)?.kubelet;
+    const pods = podRequests(kubelets, podStreams(kubelets));
+    const server = { store: this.store, token: this.#token, tls, pods, report: this.#report };
+    const outside = new ApiServer(server);
+    await outside.listen({ fd: apiFd });
+    const inside = new ApiServer(server);
+    await inside.listen({ fd: insideNetns(netnsPath('upstream'), () => listenTcp(UPSTREAM_LAN, API_PORT)) });
+    writeKubeconfig(KUBECONFIG, { name: `kubehop-${lab}`, server: outside.url, ca: authority.certificate, token: this.#token });
+    for (const object of systemObjects(podNetwork, { address: UPSTREAM_LAN, port: API_PORT })) this.create(object);
+  }
+
+  /** @throws ApiError with every cause */
+  create(manifest: ApiObject | object): void {
+    const object = manifest as ApiObject;
+    const type = this.store.typeOfKind(object.apiVersion, object.kind);
+    if (type === undefined) throw new Error(`no matches for kind "${object.kind}" in version "${object.apiVersion}"`);
+    const { namespace } = object.metadata;
+    if (namespace !== undefined) this.#namespace(namespace);
+    this.store.create(type, object);
+  }
+
+  /** Every object of a manifest, as `kubectl create -f` would make it. @throws ApiError with every cause */
+  apply(path: string): void {
+    for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
+      if (document.errors[0] !== undefined) throw new LabError('BAD_INPUT', `${path}: ${document.errors[0].message}`);
+      const object = document.toJS() as ApiObject | null;
+      if (object !== null) this.create({ ...object, metadata: { namespace: 'default', ...object.metadata } });
+    }
+  }
+
+  #namespace(name: string): void {
+    const type = this.store.typeOfKind('v1', 'Namespace')!;
+    if (this.store.find(type, '', name) === undefined) this.store.create(type, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  }
+
+  addNode(name: string, node: Node): void {
+    const { sysctls } = this.#options;
+    const directory = `${RUN}/${name}`;
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    const runtime = new LinuxRuntime({
+      directory,
+      nodeNetns: netnsPath(name),
+      netnsDirectory: NETNS_DIR,
+      netnsName: pod => (pod.namespace === 'default' ? pod.name : `${pod.name}.${pod.namespace}`),
+      programs: [REPOSITORY, process.execPath],
+      applets: {},
+    });
+    const network = new BridgeNetwork({
+      node: name,
+      bridge: 'cni0',
+      cidr: podCidr(node.number),
+      isolated: node.plane === 'userspace' && node.bridgeNf,
+      sysctls,
+    });
+    const kubelet = new Kubelet({
+      api: new StoreApi(this.store, name),
+      runtime,
+      network,
+      images: labImages({
+        store: this.store,
+        kubeProxy: context => this.#kubeProxy(name, context),
+        flannel: context => this.#flannel(node, context),
+      }),
+      dns: { address: DNS_ADDRESS, domain: 'cluster.local', nodeResolvConf: `nameserver ${UPSTREAM_LAN}\n` },
+      timers: realTimers,
+      node: { name, address: node.address.split('/')[0]! },
+    });
+    kubelet.start();
+    this.#nodes.set(name, { node, kubelet, runtime, unregister: registerNode(this.store, realTimers, name, node) });
+  }
+
+  /** Its pods end with it, and its object goes. */
+  async removeNode(name: string): Promise<void> {
+    const found = this.#nodes.get(name);
+    if (found === undefined) return;
+    this.#nodes.delete(name);
+    found.unregister();
+    this.store.delete(Nodes, '', name);
+    await found.kubelet.stop();
+    await found.runtime.close();
+  }
+
+  /** Names of the network namespaces of pods that run. */
+  places(): string[] {
+    return [...this.#nodes.values()].flatMap(({ kubelet }) =>
+      kubelet.sandboxes().flatMap(({ netns, hostNetwork }) => (hostNetwork ? [] : [netns.slice(netns.lastIndexOf('/') + 1)])),
+    );
+  }
+
+  #kubeProxy(node: string, { say }: InsideContext): InsideProgram {
+    const { proxies } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<number>();
+    say(`Using iptables Proxier on ${node}`);
+    const begun = proxies.begin(node, say).catch(error => {
+      say(String(error));
+      resolve(1);
+    });
+    return { ended: promise, stop: () => void begun.then(() => proxies.end(node)).then(() => resolve(0)) };
+  }
+
+  #flannel(node: Node, { say }: InsideContext): InsideProgram {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    say(
+      `Found interface eth0 with address ${node.address.split('/')[0]}; subnet ${podCidr(node.number)}, gateway ${gatewayAddress(node.number)}, MTU ${node.podMtu}`,
+    );
+    for (const { number, address, way } of node.peers)
+      say(
+        `node${number}: ${podCidr(number)} ${way === 'tunnel' ? `via ${vtepAddress(number)} dev flannel.1 onlink` : way === 'route' ? `via ${address} dev eth0` : 'cannot be reached'}`,
+      );
+    return { ended: promise, stop: () => resolve(0) };
+  }
+
+  readonly #report = (error: unknown): void => this.#options.say(error instanceof Error ? error.message : String(error));
+}
