@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -84,18 +87,29 @@ describe('the program', () => {
 
   test('answers from what it is fed, says so, and ends with SIGTERM or with its feed', async () => {
     const { store, run } = storeWithWeb();
-    const start = async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kubehop-dns-'));
+    const corefile = join(folder, 'Corefile');
+    writeFileSync(corefile, '.:0 {\n log\n cache\n kubernetes cluster.local {\n  ttl 7\n }\n}\n');
+    const start = async (...words: string[]) => {
       const path = fileURLToPath(new URL('../../src/dns/program.ts', import.meta.url));
-      const child = spawn(process.execPath, [path, '--address', '127.0.0.1', '--port', '0'], {
+      const child = spawn(process.execPath, [path, '--address', '127.0.0.1', '--port', '0', ...words], {
         stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
       });
       children.push(child);
       const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
       const feed = child.stdio[3] as Writable;
       const stop = followStore(store, new FeedWriter(line => feed.write(line)));
+      const warning = words.length > 0 ? (await lines.next()).value : '';
       const [, port] = (await lines.next()).value!.split('.:');
       const forwarder = new Forwarder({ servers: [`127.0.0.1:${port}`], random: new SeededRandom(2) });
-      return { child, lines, feed, stop, lookup: (name: string) => forwarder.lookup({ name, type: Type.A, class: Class.IN }, true) };
+      return {
+        child,
+        lines,
+        feed,
+        stop,
+        warning,
+        lookup: (name: string) => forwarder.lookup({ name, type: Type.A, class: Class.IN }, true),
+      };
     };
     const first = await start();
     expect((await first.lookup('web.default.svc.cluster.local.'))!.answers).toMatchObject([{ address: '10.96.0.11' }]);
@@ -106,7 +120,10 @@ describe('the program', () => {
     first.child.kill('SIGTERM');
     expect(await once(first.child, 'exit')).toEqual([0, null]);
     run();
-    const second = await start();
+    const second = await start('-conf', corefile);
+    expect(second.warning).toBe('[WARNING] plugin "cache": not known here, left out');
+    expect((await second.lookup('web.default.svc.cluster.local.'))!.answers).toMatchObject([{ ttl: 7 }]);
+    rmSync(folder, { recursive: true });
     second.stop();
     second.feed.end();
     expect(await once(second.child, 'exit')).toEqual([0, null]);

@@ -122,6 +122,10 @@ describe.skipIf(missing !== undefined)(`pods${missing ? ` (skipped: ${missing})`
     expect(await scenario(way, 'names')).toEqual({
       getent: ['10.96.0.11', 'web.default.svc.cluster.local', ''],
       none: 2,
+      nslookup: ['Server:\t\tSERVER', 'Address:\tSERVER:53', '', 'Name:\tweb.default.svc.cluster.local', 'Address: 10.96.0.11', ''],
+      missing: ["** server can't find nosuch: REFUSED", '1', ''],
+      reverse: true,
+      ttl: '9',
       srv: '0 100 80 web.default.svc.cluster.local.\n',
       log: true,
     });

@@ -325,7 +325,15 @@ const scenarios: Record<string, (world: World) => Promise<unknown>> = {
       endpoints: [{ addresses: ['10.244.1.77'], conditions: { ready: true } }],
       ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
     });
-    world.create('dns', { containers: [{ name: 'coredns', image: 'registry.k8s.io/coredns/coredns:v1.11.1' }] });
+    const Corefile = '.:53 {\n log\n kubernetes cluster.local in-addr.arpa {\n  ttl 9\n }\n}\n';
+    world.store.create(ConfigMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('coredns'), data: { Corefile } });
+    const volumeMounts = [{ name: 'config', mountPath: '/etc/coredns', readOnly: true }];
+    world.create('dns', {
+      containers: [
+        { name: 'coredns', image: 'registry.k8s.io/coredns/coredns:v1.11.1', args: ['-conf', '/etc/coredns/Corefile'], volumeMounts },
+      ],
+      volumes: [{ name: 'config', configMap: { name: 'coredns', items: [{ key: 'Corefile', path: 'Corefile' }] } }],
+    });
     await world.until('the name server', () => world.pod('dns')?.status?.phase === 'Running');
     const ip = world.pod('dns')!.status!.podIP!;
     world.create('client', {
@@ -344,7 +352,11 @@ const scenarios: Record<string, (world: World) => Promise<unknown>> = {
     return {
       getent: (await exec(world, 'client', 'getent hosts web')).out.split(/\s+/),
       none: (await exec(world, 'client', 'getent hosts nosuch')).code,
+      nslookup: (await exec(world, 'client', '/kubehop/bin/nslookup web')).out.replaceAll(ip, 'SERVER').split('\n'),
+      missing: (await exec(world, 'client', '/kubehop/bin/nslookup nosuch; echo $?')).out.split('\n').slice(-3),
+      reverse: (await exec(world, 'client', '/kubehop/bin/nslookup 10.96.0.11')).out.includes('name = web.default.svc.cluster.local'),
       srv: (await exec(world, 'client', 'dig +short +search _http._tcp.web SRV')).out,
+      ttl: inNode('dig', '+noall', '+answer', `@${ip}`, 'web.default.svc.cluster.local').split(/\s+/)[1],
       log: /"A IN web\.default\.svc\.cluster\.local\. udp \d+ false \d+" NOERROR qr,aa,rd/.test(await log(world, 'dns')),
     };
   },

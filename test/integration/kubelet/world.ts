@@ -17,6 +17,7 @@ import { imageTable } from '../../../src/kubelet/images.ts';
 import { Kubelet } from '../../../src/kubelet/kubelet.ts';
 import { LinuxRuntime } from '../../../src/kubelet/linux/linux-runtime.ts';
 import { StoreApi } from '../../../src/kubelet/store-api.ts';
+import { applets } from '../../../src/lab/pod/applets.ts';
 import { BridgeNetwork } from '../../../src/lab/pod/bridge-network.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
@@ -54,7 +55,7 @@ export function makeWorld(): World {
     netnsDirectory: '/run/netns',
     netnsName: ({ name, namespace }) => `${name}.${namespace}`,
     programs: [REPOSITORY, process.execPath],
-    applets: { greet: '#!/bin/sh\necho "hello $1"\n' },
+    applets: { ...applets, greet: '#!/bin/sh\necho "hello $1"\n' },
   });
   const images = imageTable({
     'kubehop/echo': {
