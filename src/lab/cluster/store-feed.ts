@@ -42,7 +42,7 @@ export function feedProxies(store: Store, sink: ObjectSink, report: (error: unkn
   };
 }
 
+/** Both are taken at once: what waits here would come behind what is told next, and be older than that. */
 async function tell(sink: ObjectSink, there: readonly ClusterObject[], gone: readonly string[]): Promise<void> {
-  if (gone.length > 0) await sink.delete(gone);
-  if (there.length > 0) await sink.apply(there);
+  await Promise.all([gone.length > 0 ? sink.delete(gone) : undefined, there.length > 0 ? sink.apply(there) : undefined]);
 }
