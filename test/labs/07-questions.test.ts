@@ -81,8 +81,11 @@ interface JourneyLine {
 describe.skipIf(lacking !== '')(title('the journey of exercise 07'), () => {
   const kubehop = new Kubehop();
   const out = join(kubehop.home, 'out');
+  let report = '';
   beforeAll(async () => {
-    expect(await kubehop.run('lab', 'run', '07', '--out', out)).toMatchObject({ code: 0 });
+    const { code, stdout } = await kubehop.run('lab', 'run', '07', '--out', out);
+    expect(code).toBe(0);
+    report = stdout;
   }, 60_000);
   afterAll(() => kubehop.close());
 
@@ -103,6 +106,24 @@ describe.skipIf(lacking !== '')(title('the journey of exercise 07'), () => {
 
   test('has the questions that the text asks', () => {
     for (const [i, [question]] of [...questions, answer].entries()) expect(readme).toContain(`${i + 1}. ${question}\n`);
+  });
+
+  test.each([
+    ['the way, hop by hop, with what is rewritten', /node1\/flannel\.1 +10\.244\.1\.0:\d+ > 10\.244\.2\.2:8080 SYN, TTL 62\n/],
+    [
+      'rules with the object that each was made from',
+      /nat KUBE-NODEPORTS #1: to KUBE-EXT-\w+ +<- Service default\/web field spec\.ports\[0\]\.nodePort\n/,
+    ],
+    ['the way of the answer', /The answer\n +pod-b\/eth0 +10\.244\.2\.2:8080 > 10\.244\.1\.0:\d+ SYN,ACK, TTL 64\n/],
+    ['the path drawn, both ways: rewrites are marked', /node1\/flannel\.1 +\| 10\.244\.1\.0:\d+ > 10\.244\.2\.2:8080 \* +\| \^\n/],
+    ['and envelopes', /\| \[ v in 192\.168\.56\.11 > 192\.168\.56\.12 \] +\| \[ \^ \]\n/],
+    [
+      'the entry of conntrack',
+      /What conntrack remembers of it\n +node1 +tcp 6 .*src=203\.0\.113\.9 dst=192\.168\.56\.11 sport=40001 dport=30080 /,
+    ],
+    ['where to look', /In Wireshark\n +\S+\/journey\.pcapng\n +filter: frame\.packet_id == 1 \|\| frame\.packet_id == \d+\n/],
+  ])('is shown when it has run: %s', (_, words) => {
+    expect(report).toMatch(words);
   });
 
   describe.skipIf(!hasTshark)("in Wireshark's tools (skipped without tshark, capinfos and tcpdump)", () => {

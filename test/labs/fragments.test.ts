@@ -22,7 +22,7 @@ describe.skipIf(lacking !== '')(title('a datagram of 4008 bytes, in pieces and t
   const kubehop = new Kubehop();
   const out = join(kubehop.home, 'out');
   beforeAll(async () => {
-    expect(await kubehop.with(labs).run('lab', 'run', '95', '--out', out)).toMatchObject({ code: 0 });
+    expect(await kubehop.with(labs).run('lab', 'run', '97', '--out', out)).toMatchObject({ code: 0 });
   }, 60_000);
   afterAll(() => kubehop.close());
 
