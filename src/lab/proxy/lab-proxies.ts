@@ -4,7 +4,7 @@ import type { DataPlane } from '../plane/data-plane.ts';
 import { nodeRules, proxyConfig } from '../rules/node-rules.ts';
 import type { Node } from '../topology/model.ts';
 import { type Applied, LabObjects } from './lab-objects.ts';
-import { NodeProxy } from './node-proxy.ts';
+import { NodeProxy, type TimedSync } from './node-proxy.ts';
 
 export interface ProxiedNode {
   readonly name: string;
@@ -63,11 +63,14 @@ export class LabProxies {
     await proxy?.close();
   }
 
-  /** Of each node that has none yet. A lab without Services has no proxies until the first one comes. */
-  async start(): Promise<void> {
-    if (this.#single || !this.#objects.list().some(o => o.kind === 'Service')) return;
+  /**
+   * Of each node that has none yet. A lab without Services has no proxies until the first one comes.
+   * @returns of those that have begun
+   */
+  async start(): Promise<NodeReport[]> {
+    if (this.#single || !this.#objects.list().some(o => o.kind === 'Service')) return [];
     const without = [...this.#nodes.values()].filter(node => !this.#proxies.has(node.name));
-    await Promise.all(without.map(node => this.#startOne(node)));
+    return Promise.all(without.map(node => this.#startOne(node)));
   }
 
   /** The proxy of one node, by itself: one that runs in a pod. @param say its log */
@@ -103,11 +106,11 @@ export class LabProxies {
   async #change(work: () => ChangeReport['objects']): Promise<ChangeReport> {
     const objects = work();
     const changed = objects.some(o => o.change !== 'unchanged' && o.change !== 'not found');
-    if (changed) this.#remember();
-    const started = this.#proxies.size > 0;
-    if (!started) await this.start();
-    const nodes = changed && started ? await this.#syncAll() : [];
-    return { objects, nodes, warnings: changed ? this.#idle(objects.map(o => o.name)) : [] };
+    if (!changed) return { objects, nodes: [], warnings: [] };
+    this.#remember();
+    const begun = await this.start();
+    const nodes = begun.length > 0 ? begun : await this.#syncAll();
+    return { objects, nodes, warnings: this.#idle(objects.map(o => o.name)) };
   }
 
   #remember(): void {
@@ -115,7 +118,7 @@ export class LabProxies {
     if (this.#versions.length > MOST_VERSIONS) this.#versions.shift();
   }
 
-  async #startOne({ name, node, plane }: ProxiedNode, say = (line: string): void => this.#log(`${name}: ${line}`)): Promise<void> {
+  async #startOne({ name, node, plane }: ProxiedNode, say = (line: string): void => this.#log(`${name}: ${line}`)): Promise<NodeReport> {
     const proxy = new NodeProxy({ node: name, config: proxyConfig(node), plane: plane(), log: say });
     this.#proxies.set(name, proxy);
     for (const current of this.#objects.list()) proxy.change({ previous: undefined, current });
@@ -125,16 +128,11 @@ export class LabProxies {
       this.#proxies.delete(name); // to be tried again with the next change
       throw error;
     }
-    await proxy.sync();
+    return reportOf(name, await proxy.sync());
   }
 
   #syncAll(): Promise<NodeReport[]> {
-    return Promise.all(
-      [...this.#proxies].map(async ([node, proxy]) => {
-        const { ok, full, ms, retryAfterMs } = await proxy.sync();
-        return { node, ok, full, ms, ...(retryAfterMs !== undefined && { retryAfterMs }) };
-      }),
-    );
+    return Promise.all([...this.#proxies].map(async ([node, proxy]) => reportOf(node, await proxy.sync())));
   }
 
   /** An EndpointSlice may come before its Service; as long as that is missing, nothing is made of it. */
@@ -153,3 +151,11 @@ export class LabProxies {
     return nodeRules(objects, this.#nodes.get(node)!.node, explained);
   }
 }
+
+const reportOf = (node: string, { ok, full, ms, retryAfterMs }: TimedSync): NodeReport => ({
+  node,
+  ok,
+  full,
+  ms,
+  ...(retryAfterMs !== undefined && { retryAfterMs }),
+});
