@@ -24,11 +24,17 @@ export interface Settings {
 /** A variable cannot be made: the container waits, with this as its message (CreateContainerConfigError). */
 export class ConfigError extends Error {}
 
+/**
+ * Differs from Kubernetes: there a container of a namespace with several thousand Services does not start, since its environment is longer than
+ * what execve(2) takes.
+ */
+const MOST_LINKED = 1000;
+
 /** @throws ConfigError */
 export function environmentOf(container: ContainerSpec, pod: Pod, facts: PodFacts, settings: Settings): Record<string, string> {
   const variables: Record<string, string> = {};
-  if (pod.spec?.enableServiceLinks !== false)
-    for (const service of settings.services()) Object.assign(variables, serviceVariables(service));
+  const services = pod.spec?.enableServiceLinks === false ? [] : settings.services();
+  if (services.length <= MOST_LINKED) for (const service of services) Object.assign(variables, serviceVariables(service));
   for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
     const source = configMapRef ?? secretRef;
     if (source === undefined) continue;

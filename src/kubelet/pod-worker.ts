@@ -79,6 +79,8 @@ export class PodWorker {
 
   /** The pod as it is now. */
   update(pod: Pod): void {
+    // What was written here comes back later, and may have been written over since.
+    if (Number(pod.metadata.resourceVersion) < Number(this.#pod.metadata.resourceVersion)) return;
     this.#pod = pod;
     for (const spec of [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]) this.container(spec.name)?.replace(spec);
   }

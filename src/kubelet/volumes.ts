@@ -13,7 +13,8 @@ export function mountsOf(container: ContainerSpec, pod: Pod, facts: PodFacts, se
   const volumes = new Map((pod.spec?.volumes ?? []).map(volume => [volume.name, volume]));
   return (container.volumeMounts ?? []).map(({ name, mountPath, readOnly = false, subPath }) => {
     const source = sourceOf(volumes.get(name), name, pod, facts, settings);
-    return { at: mountPath, readOnly: readOnly || source.kind === 'files', source, ...(subPath === undefined ? {} : { subPath }) };
+    // The machine under a lab is no node of it: nothing is written there.
+    return { at: mountPath, readOnly: readOnly || source.kind !== 'empty', source, ...(subPath === undefined ? {} : { subPath }) };
   });
 }
 

@@ -416,6 +416,18 @@ describe('probes', () => {
     expect(world.condition('Ready')).toBe('False');
   });
 
+  test('change a condition when it changes, and not before', async () => {
+    const world = new World();
+    await world.create('pod', { containers: [app({ ports, readinessProbe: get })] });
+    await world.timers.advance(1000);
+    const at = world.pod()!.status!.conditions!.find(condition => condition.type === 'Ready')!.lastTransitionTime;
+    await world.timers.advance(60_000);
+    world.store.modify(Pods, 'default', 'pod', draft => Object.assign(draft.metadata, { labels: { a: 'b' } }));
+    await world.timers.advance(1000);
+    const ready = world.pod()!.status!.conditions!.find(condition => condition.type === 'Ready')!;
+    expect([ready.status, ready.lastTransitionTime]).toEqual(['True', at]);
+  });
+
   test('of readiness go on while it ends, others do not', async () => {
     const world = new World();
     await world.create('pod', {

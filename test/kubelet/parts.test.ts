@@ -50,6 +50,8 @@ describe('the environment', () => {
       MY_WEB_PORT_53_UDP_ADDR: '10.96.0.11',
     });
     expect(environment({}, pod({ enableServiceLinks: false }))).toEqual({});
+    const many = Array.from({ length: 1001 }, (_, i) => service(`s-${i}`, '10.96.0.11', [{ port: 80 }]));
+    expect(environmentOf({ name: 'c' } as ContainerSpec, pod(), facts, { ...settings, services: () => many })).toEqual({});
     expect(serviceVariables(service('headless', 'None', [{ port: 80 }]))).toEqual({});
   });
 
@@ -141,6 +143,7 @@ describe('files of a pod', () => {
       { name: 'secret', secret: { secretName: 'secret', defaultMode: 0o400 } },
       { name: 'empty', emptyDir: { medium: 'Memory' } },
       { name: 'fields', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+      { name: 'host', hostPath: { path: '/lib/modules' } },
       { name: 'claim', persistentVolumeClaim: {} },
     ];
     const of = (name: string) =>
@@ -149,6 +152,7 @@ describe('files of a pod', () => {
     expect(of('secret').source).toMatchObject({ files: { password: Buffer.from('hidden') }, mode: 0o400 });
     expect(of('empty')).toEqual({ at: '/m', readOnly: false, source: { kind: 'empty', volume: 'empty', inMemory: true } });
     expect(of('fields').source).toMatchObject({ files: { name: Buffer.from('web-1') } });
+    expect(of('host')).toEqual({ at: '/m', readOnly: true, source: { kind: 'host', path: '/lib/modules' } });
     expect(() => of('claim')).toThrow('no such kind of volume here');
     expect(fstabText([{ from: '/a b', at: '/c\\d', type: 'none', options: 'bind' }], '/root')).toBe(
       '/a\\040b /root/c\\134d none bind 0 0\n',

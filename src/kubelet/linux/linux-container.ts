@@ -1,5 +1,5 @@
 /** One run of a container: a root of its own, the pod's namespaces, no privilege, and the program. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -149,7 +149,7 @@ function prepare(sandbox: LinuxSandbox, options: ContainerOptions, directory: st
   const { ground } = sandbox;
   const [root, tree, fstab] = [join(directory, 'root'), join(directory, 'tree'), join(directory, 'fstab')];
   for (const folder of [root, tree]) mkdirSync(folder, { recursive: true, mode: 0o755 });
-  writeFileSync(join(directory, 'termination-log'), '', { mode: 0o666 });
+  writeFileIn(directory, 'termination-log', '', 0o666);
   const own: Entry[] = ['hosts', 'hostname', 'resolv.conf'].map(name => ({
     from: join(sandbox.directory, 'etc', name),
     at: `/etc/${name}`,
@@ -171,9 +171,12 @@ const isInProgramFolder = (mounts: readonly Entry[], { at }: Entry): boolean =>
 
 /** Volumes last as long as the pod, so containers that start later find them again. */
 function volumeSource(sandbox: LinuxSandbox, { source }: Mount): string {
-  if (source.kind === 'host') return source.path;
-  const folder = join(sandbox.directory, 'volumes', source.volume);
-  if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o777 });
+  if (source.kind === 'host' && existsSync(source.path)) return source.path;
+  const folder = join(sandbox.directory, 'volumes', source.kind === 'host' ? encodeURIComponent(source.path) : source.volume);
+  if (!existsSync(folder)) {
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o777); // whoever the container runs as
+  }
   if (source.kind === 'files') for (const [name, content] of Object.entries(source.files)) writeFileIn(folder, name, content, source.mode);
   return folder;
 }
@@ -181,10 +184,21 @@ function volumeSource(sandbox: LinuxSandbox, { source }: Mount): string {
 /** No capability but these two, which matter in the pod's own network namespace only, and none to be had. */
 function unprivileged({ user, group, netAdmin = false }: Identity): string[] {
   const kept = ['net_raw', 'net_bind_service', ...(netAdmin ? ['net_admin'] : [])].map(name => `+${name}`).join();
-  const ids = [...(user === undefined ? [] : [`--reuid=${user}`]), ...(group === undefined ? [] : [`--regid=${group}`])];
+  const ids = [...(isMapped('uid', user) ? [`--reuid=${user}`] : []), ...(isMapped('gid', group) ? [`--regid=${group}`] : [])];
   const groups = ids.length === 0 ? [] : ['--clear-groups'];
   return ['setpriv', ...ids, ...groups, `--bounding-set=-all,${kept}`, '--inh-caps=-all', '--no-new-privs', '--'];
 }
+
+/** Is there such an id in this user namespace? In that of an ordinary user there is 0 alone, and everything runs as that. */
+const isMapped = (kind: 'uid' | 'gid', id: number | undefined): boolean =>
+  id !== undefined &&
+  readFileSync(`/proc/self/${kind}_map`, 'utf8')
+    .trim()
+    .split('\n')
+    .some(line => {
+      const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
+      return id >= first && id < first + count;
+    });
 
 /** What the machine has comes first. */
 const withApplets = (environment: ContainerOptions['environment']): Record<string, string> => ({

@@ -28,6 +28,7 @@ export class LinuxProcess implements RunningProcess {
   readonly exited: Promise<ExitStatus>;
   readonly stdin: Writable | undefined;
   readonly #master: number | undefined;
+  readonly #terminal: ReadStream | undefined;
   readonly #listeners = new Set<Listener>();
   #kept: { readonly stream: LogStream; readonly chunk: Uint8Array }[] = [];
   #keptBytes = 0;
@@ -44,7 +45,8 @@ export class LinuxProcess implements RunningProcess {
       close(slave);
       this.#master = master;
       this.stdin = stdin ? new WriteStream(dup(master)) : undefined;
-      this.#listen('stdout', new ReadStream(master));
+      this.#terminal = new ReadStream(master);
+      this.#listen('stdout', this.#terminal);
     } else {
       this.child = launch(command!, rest, { stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', ...more], detached: true });
       this.stdin = this.child.stdin ?? undefined;
@@ -112,10 +114,14 @@ export class LinuxProcess implements RunningProcess {
       this.child.once('exit', (code, signal) => {
         const over = (): void => {
           clearTimeout(timer);
+          // whoever still has the terminal open is not waited for
+          this.#terminal?.destroy();
+          if (this.#terminal !== undefined) this.stdin?.destroy();
           end(code, signal);
         };
         const timer = setTimeout(over, DRAIN_MS);
-        if (this.#master === undefined) this.child.once('close', over);
+        if (this.#terminal?.destroyed === true) over();
+        else (this.#terminal ?? this.child).once('close', over);
       });
     });
   }

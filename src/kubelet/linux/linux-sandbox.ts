@@ -6,7 +6,7 @@
  *         exec                  all five of the container
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -117,5 +117,6 @@ function firstWord(process: LinuxProcess): Promise<void> {
 export function writeFileIn(folder: string, name: string, content: string | Uint8Array, mode = 0o644): void {
   const path = join(folder, name);
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  writeFileSync(path, content, { mode });
+  writeFileSync(path, content);
+  chmodSync(path, mode); // whatever the umask
 }

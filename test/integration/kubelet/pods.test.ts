@@ -5,7 +5,7 @@ import { missing, scenario, ways } from './sandbox.ts';
 const every = Object.entries(ways);
 
 describe.skipIf(missing !== undefined)(`pods${missing ? ` (skipped: ${missing})` : ''}`, () => {
-  describe.each(every)('of %s', (_, way) => {
+  describe.each(every)('of %s', (who, way) => {
     test('have a network, files of their own, and no privilege', async () => {
       const seen = await scenario<Record<string, unknown>>(way, 'inside');
       expect(seen).toMatchObject({
@@ -36,7 +36,7 @@ describe.skipIf(missing !== undefined)(`pods${missing ? ` (skipped: ${missing})`
 
     test('run their containers to the end: init containers first, environment and volumes as wished', async () => {
       expect(await scenario(way, 'life')).toEqual({
-        log: 'zero blue IP blue http://IP:80/ 10.96.0.11\none\ntwo\nx = 1\n/data\n',
+        log: `zero blue IP blue http://IP:80/ 10.96.0.11\none\ntwo\nx = 1\n/data\n${who === 'root' ? '4711' : '0'}\nkept\n`,
         terminated: {
           exitCode: 3,
           reason: 'Error',

@@ -108,6 +108,7 @@ const scenarios: Record<string, (world: World) => Promise<unknown>> = {
     ];
     const mounts = [
       { name: 'shared', mountPath: '/data' },
+      { name: 'host', mountPath: '/modules' },
       { name: 'config', mountPath: '/etc/app' },
     ];
     world.create('job', {
@@ -119,17 +120,19 @@ const scenarios: Record<string, (world: World) => Promise<unknown>> = {
       containers: [
         shell(
           'main',
-          'echo "$0 $1 $IP $COLOR $URL $MY_WEB_SERVICE_HOST"; cat /data/file /etc/app/app.conf; pwd; echo last words >/dev/termination-log; exit 3',
+          'echo "$0 $1 $IP $COLOR $URL $MY_WEB_SERVICE_HOST"; cat /data/file /etc/app/app.conf; pwd; id -u; touch /modules/x 2>/dev/null || echo kept; echo last words >/dev/termination-log; exit 3',
           {
             args: ['zero', '$(COLOR)'],
             env,
             volumeMounts: mounts,
             workingDir: '/data',
+            securityContext: { runAsUser: 4711, runAsGroup: 4712 },
           },
         ),
       ],
       volumes: [
         { name: 'shared', emptyDir: {} },
+        { name: 'host', hostPath: { path: '/nosuch/path' } },
         { name: 'config', configMap: { name: 'settings' } },
       ],
     });
