@@ -117,3 +117,27 @@ describe.skipIf(lacking !== '').each(['userspace', 'kernel'])(title('kube-proxy 
     expect(await kubehop.run('lab', 'delete', '07', 'pod/web')).toMatchObject({ code: 2, stderr: expect.stringContaining('"pod/web"') });
   });
 });
+
+describe.skipIf(lacking !== '').each(['userspace', 'kernel'])(title('a lab without Services, %s'), plane => {
+  const kubehop = new Kubehop();
+  afterAll(async () => {
+    await kubehop.run('lab', 'down', '--all');
+    kubehop.close();
+  });
+
+  test('has no rules until the first one comes, and then all of them', async () => {
+    expect(await kubehop.run('lab', 'up', '02', '--on', plane)).toMatchObject({ code: 0 });
+    const rules = async () => (await kubehop.run('exec', 'node1', '--', 'iptables-save')).stdout;
+    expect(await rules()).not.toContain('KUBE');
+    const file = join(kubehop.home, 'dns.json');
+    writeFileSync(file, JSON.stringify(dns));
+    expect(await kubehop.run('lab', 'apply', '02', '-f', file)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^service\/dns created\nnode1: all rules written in /),
+    });
+    const text = await rules();
+    expect(text).toMatch(/-A KUBE-SERVICES -d 10\.96\.0\.53\/32 .*has no endpoints.*-j REJECT/);
+    expect(text).toMatch(/^-A PREROUTING .*-j KUBE-SERVICES$/m);
+    expect(text).toContain(':KUBE-PROXY-CANARY');
+  });
+});
