@@ -3,6 +3,9 @@ import type { LogStream } from '../container-log.ts';
 import type { Image } from '../images.ts';
 import { type ExitStatus, type PodIdentity, type RunningContainer, type RunningProcess, StartError } from '../runtime.ts';
 
+/** A program that does not let go is not waited for any longer. */
+const LET_GO_MS = 5000;
+
 export class InsideProcess implements RunningContainer {
   readonly pid = 0;
   readonly stdin = undefined;
@@ -11,6 +14,8 @@ export class InsideProcess implements RunningContainer {
   readonly #end: (status: ExitStatus) => void;
   #listener: ((stream: LogStream, chunk: Uint8Array) => void) | undefined;
   #kept: Uint8Array[] = [];
+  /** How it will have ended. */
+  #asked: ExitStatus | undefined;
 
   constructor(image: Image & { kind: 'inside' }, { namespace, name }: PodIdentity) {
     const { promise, resolve } = Promise.withResolvers<ExitStatus>();
@@ -19,7 +24,7 @@ export class InsideProcess implements RunningContainer {
     const program = image.start({ pod: { namespace, name }, say: line => this.#say(`${line}\n`) });
     this.#stop = () => program.stop();
     program.ended.then(
-      code => resolve({ code }),
+      code => resolve(this.#asked ?? { code }),
       error => {
         this.#say(`${(error as Error).message}\n`);
         resolve({ code: 1 });
@@ -35,10 +40,11 @@ export class InsideProcess implements RunningContainer {
     };
   }
 
-  /** Every signal that asks for an end ends it. */
+  /** Every signal ends it. It counts as ended when it has let go of what it has, so that the next one does not meet it. */
   signal(name: string): void {
+    this.#asked = name === 'SIGKILL' ? { code: 137, signal: 9 } : (this.#asked ?? { code: 0 });
     this.#stop();
-    this.#end(name === 'SIGKILL' ? { code: 137, signal: 9 } : { code: 0 });
+    setTimeout(() => this.#end(this.#asked!), LET_GO_MS).unref();
   }
   resize(): void {}
 

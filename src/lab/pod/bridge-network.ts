@@ -15,6 +15,8 @@ export interface BridgeNetworkOptions {
   readonly bridge: string;
   /** `10.244.1.0/24`: .1 is the gateway. */
   readonly cidr: string;
+  /** Of the pod's wire. Default: what VXLAN leaves. */
+  readonly mtu?: number;
   /** Addresses that others have. */
   readonly taken?: Iterable<string>;
   /** Ports of a userspace node's bridge reach nothing but its router. */
@@ -83,7 +85,7 @@ export class BridgeNetwork implements PodNetwork {
   }
 
   async #wire(netns: string, address: string, port: string): Promise<void> {
-    const { node, bridge, cidr, isolated, sysctls } = this.#options;
+    const { node, bridge, cidr, isolated, sysctls, mtu = POD_MTU } = this.#options;
     const namespace = netns.slice(netns.lastIndexOf('/') + 1);
     const { prefix } = parseCidr(cidr);
     const gateway = formatIpv4(this.#first - 1);
@@ -95,7 +97,7 @@ export class BridgeNetwork implements PodNetwork {
     await runCommand({
       tool: 'ip',
       lines: [
-        `link add name eth0 netns ${namespace} address ${macFor('pod', address)} mtu ${POD_MTU} type veth peer name ${port} netns ${node} address ${macFor('port', address)} mtu ${POD_MTU}`,
+        `link add name eth0 netns ${namespace} address ${macFor('pod', address)} mtu ${mtu} type veth peer name ${port} netns ${node} address ${macFor('port', address)} mtu ${mtu}`,
       ],
     });
     await Promise.all([this.#podSide(namespace, `${address}/${prefix}`, gateway), this.#nodeSide(node, bridge, port, isolated)]);
