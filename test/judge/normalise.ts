@@ -135,7 +135,9 @@ function icmpFields(b: Uint8Array, l4: number, end: number, ids: ReadonlySet<num
     out.push([`${prefix}.${name}`, String(value)]);
   };
   if (end - l4 < icmp.HEADER_LEN) {
-    put('cut', hex(b.subarray(l4, end)));
+    // The checksum covers an identifier that may have been drawn, and is not here.
+    const text = hex(b.subarray(l4, end));
+    put('cut', whole ? text : text.slice(0, 4));
     return;
   }
   const type = icmp.type(b, l4);
