@@ -110,6 +110,7 @@ export class Handler {
   ): Promise<void> {
     if (type.resource !== 'pods') throw unknownPath();
     const pod = this.#options.store.get(Pods, namespace, name);
+    // Newer kubectls try WebSocket first, and come back with SPDY when they did not like the answer.
     if (/^spdy\//i.test(request.headers.upgrade ?? ''))
       throw badRequest(
         `${kind} over SPDY is not spoken here: use kubectl 1.30 or later, which speaks WebSocket, or \`kubehop exec ${name} -- COMMAND\``,

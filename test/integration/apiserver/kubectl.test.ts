@@ -1,11 +1,15 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { writeKubeconfig } from '../../../src/apiserver/kubeconfig.ts';
+import type { PodStreams } from '../../../src/apiserver/pod-streams.ts';
 import { ApiServer } from '../../../src/apiserver/server.ts';
+import type { PodProcess } from '../../../src/apiserver/streams/pod-programs.ts';
+import { openStreams } from '../../../src/apiserver/streams/serve.ts';
 import { Authority } from '../../../src/apiserver/tls/certificate.ts';
 import { wallClock } from '../../../src/base/clock.ts';
 import { systemRandom } from '../../../src/base/random.ts';
@@ -62,6 +66,39 @@ function contentment(store: Store): () => void {
   };
 }
 
+/** Pods whose containers are processes of this machine, with nothing around them. */
+const thesePods: PodStreams = {
+  log: ({ metadata }, query, response) => {
+    response.write(`${metadata.name} ${query.get('tailLines') ?? 'all'}\n`);
+    response.end(query.get('follow') === 'true' ? 'and more\n' : undefined);
+  },
+  open: openStreams({
+    exec: async (_, { command, stdin }) => {
+      const child = spawn(command[0]!, command.slice(1));
+      await once(child, 'spawn');
+      return processOf(child, stdin);
+    },
+    attach: (_, { stdin }) => processOf(spawn('sh', ['-c', 'echo attached; cat']), stdin),
+    connect: () => Promise.reject(new Error('not here')),
+  }),
+};
+
+function processOf(child: ChildProcessWithoutNullStreams, stdin: boolean): PodProcess {
+  if (!stdin) child.stdin.end();
+  return {
+    stdin: stdin ? child.stdin : undefined,
+    exited: new Promise(resolve => void child.on('close', code => resolve({ code: code ?? 137 }))),
+    onOutput: listener => {
+      for (const stream of ['stdout', 'stderr'] as const) child[stream].on('data', (chunk: Buffer) => listener(stream, chunk));
+      return () => {};
+    },
+    pause: () => void child.stdout.pause(),
+    resume: () => void child.stdout.resume(),
+    resize: () => {},
+    signal: name => void child.kill(name as NodeJS.Signals),
+  };
+}
+
 class Lab {
   readonly folder = mkdtempSync(join(tmpdir(), 'kubehop-kubectl-'));
   readonly store = newClusterStore({ clock: wallClock, random: systemRandom() });
@@ -78,12 +115,7 @@ class Lab {
       token: 'sesame',
       tls: this.#authority.server('kube-apiserver', ['127.0.0.1'], Date.now()),
       report: error => void this.errors.push(error),
-      pods: {
-        log: (pod, query, response) => void response.end(`${pod.metadata.name} ${query.get('tailLines') ?? 'all'}\n`),
-        open: () => {
-          throw new Error('not here');
-        },
-      },
+      pods: thesePods,
     });
   }
   async start(): Promise<this> {
@@ -300,6 +332,24 @@ describe.each(found)('kubectl 1.$minor', ({ path, minor }: Kubectl) => {
     expect(await says('delete', 'pod', 'web', '--grace-period=0', '--force')).toContain('pod "web" force deleted');
     expect(await says('delete', 'cm,secret', '--all')).toContain('"settings" deleted');
     expect((await kubectl('get', 'svc', '--token=wrong')).err).toMatch(/Unauthorized|must be logged in/);
+  });
+
+  test('exec, attach, logs -f: over WebSocket; older clients are told what to do', async () => {
+    await says('run', 'web', '--image=nginx');
+    expect(await says('logs', '-f', 'web')).toBe('web all\nand more\n');
+    const ran = await kubectl('exec', 'web', '--', 'sh', '-c', 'echo out; echo err >&2; exit 3');
+    if (minor < 30) {
+      expect(ran.err).toContain('kubehop exec web');
+      return;
+    }
+    expect(ran).toMatchObject({ code: 3, out: 'out\n', err: expect.stringContaining('err\n') });
+    expect(await run(path, ['exec', '-i', 'web', '--', 'sort'], lab.env, 'b\na\n')).toMatchObject({ code: 0, out: 'a\nb\n' });
+    const much = await kubectl('exec', 'web', '--', 'head', '-c', '20000000', '/dev/zero');
+    expect([much.code, much.out.length]).toEqual([0, 20_000_000]);
+    expect(await run(path, ['attach', '-i', 'web', '-q'], lab.env, 'typed\n')).toMatchObject({ code: 0, out: 'attached\ntyped\n' });
+    expect((await kubectl('exec', 'web', '-c', 'none', '--', 'true')).err).toContain('container none');
+    expect((await kubectl('exec', 'web', '--', '/none')).err).toContain('spawn /none ENOENT');
+    expect((await kubectl('exec', 'other', '--', 'true')).err).toContain('pods "other" not found');
   });
 
   test('what is wrong is said in the words of Kubernetes', async () => {
