@@ -68,8 +68,11 @@ export async function runRandom(kernel: Side, userspace: Side, options: RunOptio
   return result;
 }
 
+/** While a tool of the kernel's side is at work, timeouts of that side alone go by. */
 const timeDecides = (c: Case): boolean =>
-  c.steps.some(s => s.kind === 'wait' || (s.kind === 'sysctl' && s.name.endsWith('.send_redirects')));
+  c.steps.some(
+    s => s.kind === 'wait' || s.kind === 'load' || s.kind === 'conntrack' || (s.kind === 'sysctl' && s.name.endsWith('.send_redirects')),
+  );
 
 export const caseOf = (seed: number, generate = randomCase): Case => ({
   seed,
