@@ -76,9 +76,9 @@ export class NodeRules {
     const keeps = options.noflush === true || options.keepOthers === true;
     const base = keeps ? this.#ruleSet : EMPTY_RULE_SET;
     const known = keeps ? this.#linked : undefined;
-    const { ruleSet, restarted, warnings } = readRuleSet(text, { base, ...options, ...(known && { known }) });
+    const { ruleSet, restarted, recounted, warnings } = readRuleSet(text, { base, ...options, ...(known && { known }) });
     const sets = options.sets ? readIpSets(options.sets.text, options.sets.file) : this.#sets;
-    const said = this.#put(ruleSet, { ...options, keeps, restarted }, sets);
+    const said = this.#put(ruleSet, { ...options, keeps, restarted, recounted }, sets);
     if (!options.test) {
       this.#sets = sets;
       this.#lenient ||= options.lenient ?? false;
@@ -119,11 +119,16 @@ export class NodeRules {
   }
 
   /** @returns what to warn of */
-  #put(read: RuleSet, { keeps, file, lenient = false, restarted, test = false }: PutOptions, sets: IpSets | undefined): readonly string[] {
+  #put(
+    read: RuleSet,
+    { keeps, file, lenient = false, restarted, recounted, test = false }: PutOptions,
+    sets: IpSets | undefined,
+  ): readonly string[] {
     const ruleSet = this.#skipMasquerade ? withoutMasquerade(read) : read;
     const options = {
       ...(file !== undefined && { file }),
       ...(restarted && { restarted }),
+      ...(recounted && { recounted }),
       ...(sets && { sets }),
       lenient: lenient || (keeps && this.#lenient),
       test,
@@ -154,6 +159,7 @@ interface PutOptions {
   /** Does the rule set go on with the one before? */
   readonly keeps: boolean;
   readonly restarted?: ReadonlyMap<TableName, ReadonlySet<string>>;
+  readonly recounted?: ReadonlyMap<TableName, ReadonlySet<string>>;
   readonly file?: string;
   readonly lenient?: boolean;
   readonly test?: boolean;

@@ -20,6 +20,7 @@ export class ChainLinks {
   entries: number[] = [];
   keep: number[] = [];
   restart: number[] = [];
+  zero: number[] = [];
 
   constructor(memory: Memory) {
     this.#memory = memory;
@@ -38,6 +39,7 @@ export class ChainLinks {
     this.entries = [];
     this.keep = [];
     this.restart = [];
+    this.zero = [];
   }
 
   replace(written: readonly Rewritten[], gone: readonly LinkedChain[]): void {
@@ -59,6 +61,16 @@ export class ChainLinks {
     for (let i = 0; i < before.length; i++) {
       if (before[i] !== chain.rules[i]) this.recount(first + i, chain.rules[i]!);
     }
+  }
+
+  /** All rules of a chain that stands where it stood count anew. */
+  recountAll({ text: { chain, first } }: LinkedChain): void {
+    const { text } = this.#memory;
+    const { rules } = chain;
+    if (rules.length === 0) return;
+    this.zero.push(text.place(first), rules.length);
+    text.zero(first, rules.length);
+    for (let i = 0; i < rules.length; i++) if (rules[i]!.packets !== 0 || rules[i]!.bytes !== 0) this.recount(first + i, rules[i]!);
   }
 
   /** The counters of a rule or a policy start with these. */
@@ -125,9 +137,9 @@ export class ChainLinks {
   }
 
   /** Rules that stand elsewhere now go on counting: runs of them at once. */
-  #keep({ from, places }: Rewritten, number: number): void {
+  #keep({ from, places, recounted }: Rewritten, number: number): void {
     const { text } = this.#memory;
-    for (let i = 0; i < from.length; ) {
+    for (let i = recounted ? from.length - 1 : 0; i < from.length; ) {
       const first = i;
       i++;
       if (from[first]! < 0) continue;

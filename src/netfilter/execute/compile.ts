@@ -26,6 +26,8 @@ export interface CompileOptions {
   readonly previous?: ProgramText;
   /** The policies of these chains count anew. */
   readonly restarted?: ReadonlyMap<TableName, ReadonlySet<string>>;
+  /** All rules of these chains count anew. */
+  readonly recounted?: ReadonlyMap<TableName, ReadonlySet<string>>;
 }
 
 export interface Compiled {
@@ -195,7 +197,8 @@ class Compiler {
     let i = 0;
     for (const { text } of this.#order) {
       const { table, chain } = text;
-      for (const rule of chain.rules) carry[i++] = rules.get(rule) ?? -1;
+      const recounted = this.#options.recounted?.get(table)?.has(chain.name);
+      for (const rule of chain.rules) carry[i++] = recounted ? -1 : (rules.get(rule) ?? -1);
       const restarts = chain.policy === undefined || this.#options.restarted?.get(table)?.has(chain.name);
       carry[i++] = restarts ? -1 : (policies.get(`${table} ${chain.name}`) ?? -1);
     }

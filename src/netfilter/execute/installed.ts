@@ -97,6 +97,7 @@ export class Installed {
     const { code, entries, counters, applied, id } = this.#program;
     if (patch.program !== id) throw new RangeError(`a patch of program ${patch.program} while ${id} is in force`);
     keepCounters(code, counters, patch.keep);
+    zeroCounters(code, counters, patch.zero);
     for (let i = 0; i < patch.restart.length; i += 3) {
       const at = patch.restart[i]!;
       counters[(at + RULE_PACKETS) >> 1] = patch.restart[i + 1]!;
@@ -161,6 +162,17 @@ function keepCounters(code: Int32Array, counters: Float64Array, keep: Int32Array
       counters[(to + RULE_BYTES) >> 1] = counters[(from + RULE_BYTES) >> 1]!;
       from += code[from + RULE_SIZE]!;
       to += code[to + RULE_SIZE]!;
+    }
+  }
+}
+
+function zeroCounters(code: Int32Array, counters: Float64Array, zero: Int32Array): void {
+  for (let i = 0; i < zero.length; i += 2) {
+    let at = zero[i]!;
+    for (let n = zero[i + 1]!; n > 0; n--) {
+      counters[(at + RULE_PACKETS) >> 1] = 0;
+      counters[(at + RULE_BYTES) >> 1] = 0;
+      at += code[at + RULE_SIZE]!;
     }
   }
 }

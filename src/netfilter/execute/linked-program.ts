@@ -20,10 +20,15 @@ import { type Memory, type Rewritten, rewrite } from './rewrite.ts';
 
 export interface ChangeOptions extends WriterOptions {
   /** The policies of these chains count anew. */
-  readonly restarted?: ReadonlyMap<TableName, ReadonlySet<string>>;
+  readonly restarted?: ChainNames;
+  /** All rules of these chains count anew, those that are the same objects as before too. */
+  readonly recounted?: ChainNames;
   /** Look whether it would be taken, and leave everything as it is. */
   readonly test?: boolean;
 }
+
+type ChainNames = ReadonlyMap<TableName, ReadonlySet<string>>;
+const has = (names: ChainNames | undefined, table: TableName, chain: string): boolean => names?.get(table)?.has(chain) ?? false;
 
 export interface Change {
   /** Null: nothing to do for the node's thread. */
@@ -114,7 +119,7 @@ export class LinkedProgram implements KnownRules {
     const problems = this.#problems(changed);
     if (options.test) return { patch: null, warnings: writer.warnings };
     const { warnings } = writer;
-    const patch = this.#make(ruleSet, changed, problems, options.restarted ?? new Map());
+    const patch = this.#make(ruleSet, changed, problems, options);
     return patch === undefined ? undefined : { patch, warnings };
   }
 
@@ -136,7 +141,7 @@ export class LinkedProgram implements KnownRules {
     ruleSet: RuleSet,
     changed: readonly Changed[],
     problems: ReadonlyMap<Rule, string>,
-    restarted: ReadonlyMap<TableName, ReadonlySet<string>>,
+    { restarted, recounted }: ChangeOptions,
   ): Patch | null | undefined {
     const { program, text } = this;
     const { code, index, writer } = this.#memory;
@@ -147,17 +152,17 @@ export class LinkedProgram implements KnownRules {
     const gone: LinkedChain[] = [];
     const written: Rewritten[] = [];
     let number = text.numbers;
+    for (const { before, after } of changed) if (after === undefined) gone.push(before!);
     for (const each of changed) {
       const { table, name, before, after } = each;
-      if (after === undefined) {
-        gone.push(before!);
-        continue;
-      }
+      if (after === undefined) continue;
       if (before !== undefined && staysInPlace(before, after)) {
         stayed.push(each);
         continue;
       }
-      const made = rewrite(after, table, before, number, restarted.get(table)?.has(name) ?? false, problems, this.#memory);
+      const restarts = has(restarted, table, name);
+      const renamed = before === undefined ? gone.find(({ text }) => text.table === table && isSame(text.chain, after)) : undefined;
+      const made = rewrite(after, table, before, renamed, number, restarts, has(recounted, table, name), problems, this.#memory);
       if (made === undefined) return undefined;
       number += made.places.length;
       written.push(made);
@@ -169,13 +174,24 @@ export class LinkedProgram implements KnownRules {
     for (const chain of gone) this.#liveNumbers -= numbersOf(chain);
     links.replace(written, gone);
     for (const { before, after } of stayed) links.restate(before!, after!);
-    this.#restartPolicies(ruleSet, restarted, new Set(written.map(({ chain }) => chain)));
+    const anew = new Set(written.map(({ chain }) => chain));
+    this.#restartPolicies(ruleSet, restarted ?? new Map(), anew);
+    this.#recount(recounted ?? new Map(), anew);
     for (const table of new Set(changed.map(each => each.table))) this.#noteHooks(ruleSet.tables.get(table)!);
     text.follow(ruleSet, writer.out.objects.slice());
     return this.#patch(ruleSet);
   }
 
-  #restartPolicies(ruleSet: RuleSet, restarted: ReadonlyMap<TableName, ReadonlySet<string>>, written: ReadonlySet<Chain>): void {
+  #recount(recounted: ChainNames, written: ReadonlySet<Chain>): void {
+    for (const [table, chains] of recounted) {
+      for (const name of chains) {
+        const linked = this.text.live(table).get(name);
+        if (linked !== undefined && !written.has(linked.text.chain)) this.#links.recountAll(linked);
+      }
+    }
+  }
+
+  #restartPolicies(ruleSet: RuleSet, restarted: ChainNames, written: ReadonlySet<Chain>): void {
     for (const [table, chains] of restarted) {
       for (const name of chains) {
         const chain = ruleSet.tables.get(table)?.chains.get(name);
@@ -200,14 +216,14 @@ export class LinkedProgram implements KnownRules {
   }
 
   #changesNothing(): boolean {
-    const { words, entries, keep, restart } = this.#links;
-    return words.length + entries.length + keep.length + restart.length + this.#memory.writer.out.changedStates.size === 0;
+    const { words, entries, keep, restart, zero } = this.#links;
+    return words.length + entries.length + keep.length + restart.length + zero.length + this.#memory.writer.out.changedStates.size === 0;
   }
 
   #patch(ruleSet: RuleSet): Patch | null {
     const { program } = this;
     const { out } = this.#memory.writer;
-    const { words, entries, keep, restart } = this.#links;
+    const { words, entries, keep, restart, zero } = this.#links;
     if (this.#changesNothing()) return null;
     const interfaces = out.interfaces.slice(this.#sentInterfaces);
     this.#sentInterfaces = out.interfaces.length;
@@ -228,6 +244,7 @@ export class LinkedProgram implements KnownRules {
       entries: Int32Array.from(entries),
       keep: Int32Array.from(keep),
       restart: Float64Array.from(restart),
+      zero: Int32Array.from(zero),
       interfaces,
       objects: out.objects.slice(),
       states,
@@ -236,6 +253,9 @@ export class LinkedProgram implements KnownRules {
     };
   }
 }
+
+/** Of two names, and the same rules. */
+const isSame = (a: Chain, b: Chain): boolean => a.rules.length > 0 && a.rules.length === b.rules.length && a.rules[0] === b.rules[0];
 
 const numbersOf = ({ text }: LinkedChain): number => text.chain.rules.length + 1;
 

@@ -20,6 +20,8 @@ interface Pending {
   readonly patch: number;
   /** Threes: number before, number now, of how many rules one behind the other. */
   readonly runs: number[];
+  /** Pairs: a number, and how many rules from there on count from nothing. */
+  readonly zeroed: number[];
   readonly restarted: Map<number, Counters>;
 }
 
@@ -115,9 +117,11 @@ export class ProgramText {
   counters(number: number): Counters {
     this.#settle();
     for (let p = this.#pending.length - 1; p >= 0; p--) {
-      const { runs, restarted } = this.#pending[p]!;
+      const { runs, zeroed, restarted } = this.#pending[p]!;
       const again = restarted.get(number);
       if (again !== undefined) return { packets: again.packets, bytes: again.bytes };
+      for (let i = 0; i < zeroed.length; i += 2)
+        if (number >= zeroed[i]! && number < zeroed[i]! + zeroed[i + 1]!) return { packets: 0, bytes: 0 };
       for (let i = 0; i < runs.length; i += 3) {
         const at = number - runs[i + 1]!;
         if (at >= 0 && at < runs[i + 2]!) return this.counters(runs[i]! + at);
@@ -204,7 +208,7 @@ export class ProgramText {
   /** A change begins, which the patch of this number carries over. The methods below say it chain by chain. */
   begin(patch: number): void {
     this.#settle();
-    this.#pending.push({ patch, runs: [], restarted: new Map() });
+    this.#pending.push({ patch, runs: [], zeroed: [], restarted: new Map() });
   }
   /** The change is made: rules and accounting objects as they are now. */
   follow(ruleSet: RuleSet, objects: readonly string[]): void {
@@ -243,6 +247,11 @@ export class ProgramText {
   keep(from: number, to: number, count: number): void {
     this.#pending.at(-1)!.runs.push(from, to, count);
     for (let i = 0; i < count; i++) this.#carry(from + i, to + i);
+  }
+  /** Rules count from nothing. */
+  zero(first: number, count: number): void {
+    this.#pending.at(-1)!.zeroed.push(first, count);
+    if (this.#before !== undefined || this.#kept !== undefined) for (let i = 0; i < count; i++) this.#carry(-1, first + i);
   }
   /** A rule or a policy counts from here on. */
   restart(number: number, counters: Counters): void {

@@ -94,6 +94,8 @@ export interface Patch {
   readonly keep: Int32Array;
   /** Threes: where a rule stands, its packets and its bytes from now on. */
   readonly restart: Float64Array;
+  /** Pairs: where a rule stands, and how many one behind the other count from nothing. Before `restart`. */
+  readonly zero: Int32Array;
   /** Behind those that there are. */
   readonly interfaces: readonly InterfacePattern[];
   readonly objects: readonly string[];

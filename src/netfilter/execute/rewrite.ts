@@ -29,8 +29,10 @@ export interface Rewritten {
   readonly length: number;
   /** Of each rule and the end, in the code. */
   readonly places: Int32Array;
-  /** By rule, then the end: its number before, or -1 where it starts to count. */
+  /** By rule, then the end: its number before, or -1 where there was none. */
   readonly from: Int32Array;
+  /** The rules count anew all the same. */
+  readonly recounted: boolean;
   /** Operands of its jumps in the code, in the order of the rules: to be filled. */
   readonly jumps: readonly number[];
   readonly segment: number;
@@ -40,8 +42,10 @@ export interface Rewritten {
 }
 
 /**
+ * @param renamed a chain that goes, under whose name its rules have stood
  * @param first number of its first rule
  * @param restarts does what its policy counts start anew?
+ * @param recounted do its rules count anew, those that stayed too?
  * @param problems what `ChainWriter.check` said of rules that have come
  * @returns undefined when there is no room
  */
@@ -49,21 +53,24 @@ export function rewrite(
   chain: Chain,
   table: TableName,
   before: LinkedChain | undefined,
+  renamed: LinkedChain | undefined,
   first: number,
   restarts: boolean,
+  recounted: boolean,
   problems: ReadonlyMap<Rule, string>,
   memory: Memory,
 ): Rewritten | undefined {
   const { code, index, writer, text } = memory;
   const { rules } = chain;
-  const from = numbersBefore(chain, before);
+  const source = before ?? renamed;
+  const from = numbersBefore(chain, source);
   if (!restarts && before !== undefined && chain.policy !== undefined)
     from[rules.length] = before.text.first + before.text.chain.rules.length;
   const states: number[] = [];
   writer.rewind();
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i]!;
-    const used = from[i]! < 0 ? NONE : statesOf(before!, from[i]! - before!.text.first);
+    const used = from[i]! < 0 ? NONE : statesOf(source!, from[i]! - source!.text.first);
     const place = from[i]! < 0 ? -1 : text.place(from[i]!);
     if (place >= 0 && used.length === 0 && !(knowsItsNumber(rule) && matches(code.words, place))) {
       writer.copy(code.words, place, first + i);
@@ -85,13 +92,13 @@ export function rewrite(
   plan?.write(index.words, segment, places, places[rules.length]!);
   for (let i = 0; i < places.length; i++) {
     if (i < rules.length) code.words[places[i]! + RULE_SEGMENT] = segment;
-    if (from[i]! >= 0) continue;
+    if (from[i]! >= 0 && !(recounted && i < rules.length)) continue;
     const { packets, bytes } = i < rules.length ? rules[i]! : chain;
     memory.counters[(places[i]! + RULE_PACKETS) >> 1] = packets;
     memory.counters[(places[i]! + RULE_BYTES) >> 1] = bytes;
   }
   const jumps = writer.jumps.map(jump => jump + start);
-  return { table, chain, before, start, length, places, from, jumps, segment, segmentLength: plan?.length ?? 0, states };
+  return { table, chain, before, recounted, start, length, places, from, jumps, segment, segmentLength: plan?.length ?? 0, states };
 }
 
 /** Rules are known by themselves: the same object goes on. */

@@ -3,15 +3,18 @@ import type { Rule } from '../ruleset.ts';
 import type { Command } from './command.ts';
 import { EditError, type TableDraft } from './table-draft.ts';
 
-/** @param counters what a line of a file says in front of the command; it wins over `-c` */
-export function apply(draft: TableDraft, command: Command, counters?: { packets: number; bytes: number }): void {
+/**
+ * @param counters what a line of a file says in front of the command; it wins over `-c`
+ * @param line by which a rule that is appended is known the next time
+ */
+export function apply(draft: TableDraft, command: Command, counters?: { packets: number; bytes: number }, line?: string): void {
   const { chain, number, value } = command;
   const rules: readonly Rule[] = counters ? command.rules.map(r => ({ ...r, ...counters })) : command.rules;
   if (draft.name === 'nat' && (rules[0]?.target?.kind === 'DROP' || (command.name === 'policy' && value === 'DROP')))
     throw new EditError('table nat is not for filtering: DROP is not taken there');
   switch (command.name) {
     case 'append':
-      for (const rule of rules) draft.append(chain!, rule);
+      for (const rule of rules) draft.append(chain!, rule, rules.length === 1 && !counters ? line : undefined);
       return;
     case 'insert':
       for (const rule of rules) draft.insert(chain!, number!, rule);

@@ -41,13 +41,22 @@ export interface ReadResult {
   readonly ruleSet: RuleSet;
   /** Built-in chains whose own counters start anew, by table: the text gave them a policy, or emptied the table. */
   readonly restarted: ReadonlyMap<TableName, ReadonlySet<string>>;
+  /** Chains of which all rules count anew though some are the objects that they were. */
+  readonly recounted: ReadonlyMap<TableName, ReadonlySet<string>>;
   /** Each with file, line and column. */
   readonly warnings: readonly string[];
 }
 
 /** @throws TextError RULES or RULES_UNSUPPORTED with line and column */
 export function readRuleSet(text: string, options: ReadOptions = {}): ReadResult {
-  return new Reader(text, options).run();
+  const reader = new Reader(text, options);
+  try {
+    return reader.run();
+  } catch (error) {
+    // A rule that was known by its line has the number of another text's line.
+    if (reader.knewLines) return new Reader(text, options, false).run();
+    throw error;
+  }
 }
 
 class Reader {
@@ -56,6 +65,9 @@ class Reader {
   private readonly words: Words;
   private tables: Map<TableName, Table>;
   private readonly restarted = new Map<TableName, Set<string>>();
+  private readonly recounted = new Map<TableName, Set<string>>();
+  /** Rules are known by their lines. */
+  private readonly byLine: boolean;
   private draft: TableDraft | undefined;
   /** Inside a table that `--table` leaves out. */
   private skipping = false;
@@ -63,12 +75,18 @@ class Reader {
   /** Where the first NUL character stands, or -1. */
   private readonly nul: number;
 
-  constructor(text: string, options: ReadOptions) {
+  constructor(text: string, options: ReadOptions, byLine = options.noflush === true && options.known !== undefined) {
     this.text = text;
+    this.byLine = byLine;
     this.nul = text.indexOf('\0');
     this.options = options;
     this.words = new Words(options.file ?? 'rules', options.objects);
     this.tables = new Map((options.base ?? EMPTY_RULE_SET).tables);
+  }
+
+  /** Was any? */
+  get knewLines(): boolean {
+    return this.recounted.size > 0 || (this.draft?.recounted.size ?? 0) > 0;
   }
 
   run(): ReadResult {
@@ -82,7 +100,8 @@ class Reader {
       from = to + 1;
     }
     if (this.draft || this.skipping) this.fail(1, 'the file ends inside a table: expected COMMIT');
-    return { ruleSet: { tables: this.tables }, restarted: this.restarted, warnings: this.words.warnings.map(w => w.message) };
+    const { restarted, recounted } = this;
+    return { ruleSet: { tables: this.tables }, restarted, recounted, warnings: this.words.warnings.map(w => w.message) };
   }
 
   private fail(column: number, message: string): never {
@@ -147,6 +166,7 @@ class Reader {
 
   private rule(from: number, to: number): void {
     const { words, text, options } = this;
+    if (this.byLine && this.draft!.appendKnown(text, from, to)) return;
     let start = from;
     let counters: { packets: number; bytes: number } | undefined;
     if (text.charCodeAt(from) === 0x5b) {
@@ -159,12 +179,14 @@ class Reader {
     words.cut(text, start, to, this.lineNumber, start - from + 1);
     if (words.count === 0) this.fail(1, 'expected a command such as -A CHAIN');
     const draft = this.draft!;
+    const said = words.warnings.length;
     const command = readCommand(words, {
       isChain: draft.has,
       file: true,
       ...(options.lenient && { lenient: (e: Error) => words.warnings.push(e as TextError), line: text.slice(from, to) }),
     });
-    this.edit(1, () => apply(draft, command, counters));
+    const line = this.byLine && words.warnings.length === said ? text.slice(from, to) : undefined;
+    this.edit(1, () => apply(draft, command, counters, line));
   }
 
   /** Runs an edit; its complaints get this line. */
@@ -185,11 +207,13 @@ class Reader {
     const problem = (this.options.known?.check ?? checkTable)(table);
     if (problem) {
       // A rule that stood there before the file carries the number of another file's line.
-      const line = problem.rule.line > 0 && problem.rule.line <= this.lineNumber ? problem.rule.line : this.lineNumber;
+      const before = this.options.base?.tables.get(table.name)?.chains.get(problem.chain)?.rules.includes(problem.rule);
+      const line = !before && problem.rule.line > 0 ? problem.rule.line : this.lineNumber;
       throw new TextError('RULES', { file: this.words.file, line, column: 1 }, describeProblem(problem));
     }
     this.tables = new Map(this.tables).set(table.name, table);
     this.restarted.set(table.name, new Set([...(this.restarted.get(table.name) ?? []), ...draft.restarted]));
+    if (draft.recounted.size > 0) this.recounted.set(table.name, new Set([...(this.recounted.get(table.name) ?? []), ...draft.recounted]));
     this.draft = undefined;
     this.options.onCommit?.({ tables: this.tables }, table.name);
   }

@@ -5,6 +5,7 @@
 import { VersionedMap } from '../../base/versioned-map.ts';
 import { builtinChains, type Chain, type Rule, type Table, type TableName } from '../ruleset.ts';
 import { findTarget } from '../targets/index.ts';
+import { ChainLines } from './chain-lines.ts';
 import { type RuleBody, sameRule } from './rule-printer.ts';
 
 const MAX_CHAIN_NAME = 28;
@@ -17,6 +18,8 @@ interface ChainDraft {
   rules: Rule[];
   /** `rules` is this draft's own array. */
   owned: boolean;
+  /** While it is written anew, line by line. */
+  lines?: ChainLines | undefined;
 }
 
 /** What iptables(8) says when the kernel refuses an edit: the words of `iptc_strerror`, `libiptc/libiptc.c`, or of strerror(3). */
@@ -63,6 +66,10 @@ export class TableDraft {
   readonly #gone = new Set<string>();
   /** Built-in chains whose own counters start anew. */
   readonly restarted = new Set<string>();
+  /** Chains of which rules were known by their lines: all of them count anew. */
+  readonly recounted = new Set<string>();
+  /** The chain of the last line that was known. */
+  #last: ChainDraft | undefined;
 
   /** @param references spares a search through all rules when a chain is deleted */
   constructor(table: Table, references?: References) {
@@ -81,7 +88,9 @@ export class TableDraft {
     for (const draft of this.#touched.values()) {
       const chain = chainOf(draft);
       const before = this.#before.get(chain.name);
-      if (before === undefined || !sameChain(before, chain)) changes.push([chain.name, chain]);
+      if (before !== undefined && sameChain(before, chain)) continue;
+      changes.push([chain.name, chain]);
+      draft.lines?.keep(chain);
     }
     if (!cleared && changes.length === 0) return this.#table;
     if (!cleared) return { name: this.name, chains: VersionedMap.of(this.#before).with(changes) };
@@ -115,8 +124,10 @@ export class TableDraft {
     this.#touched.set(name, draft);
     return draft;
   }
+  /** To change it; only lines at its end are known again. */
   #own(name: string): ChainDraft {
     const chain = this.#get(name);
+    chain.lines = undefined;
     if (!chain.owned) {
       chain.rules = chain.rules.slice();
       chain.owned = true;
@@ -137,8 +148,31 @@ export class TableDraft {
     this.#gone.clear();
   }
 
-  append(chain: string, rule: Rule): void {
-    this.#own(chain).rules.push(rule);
+  /** @param line by which the rule is known the next time */
+  append(chain: string, rule: Rule, line?: string): void {
+    const draft = this.#get(chain);
+    if (draft.lines === undefined) this.#own(chain);
+    else draft.lines.read(rule, line);
+    draft.rules.push(rule);
+  }
+
+  /** Appends the rule of `-A CHAIN ...`, the line `text[from, to)`, when the chain is written anew and had it before. @returns did it? */
+  appendKnown(text: string, from: number, to: number): boolean {
+    const draft = this.#lineOf(text, from);
+    const rule = draft?.lines?.take(text, from, to);
+    if (rule === undefined) return false;
+    draft!.rules.push(rule);
+    this.recounted.add(draft!.name);
+    return true;
+  }
+
+  #lineOf(text: string, from: number): ChainDraft | undefined {
+    if (!text.startsWith('-A ', from) || this.#gone.size > 0) return undefined;
+    const at = from + 3;
+    const last = this.#last;
+    if (last !== undefined && text.startsWith(last.name, at) && text[at + last.name.length] === ' ') return last;
+    this.#last = this.#touched.get(text.slice(at, text.indexOf(' ', at)));
+    return this.#last;
   }
 
   /** @param number where the rule shall stand, 1 = first */
@@ -181,6 +215,7 @@ export class TableDraft {
       const draft = this.#get(name);
       draft.rules = [];
       draft.owned = true;
+      draft.lines = new ChainLines(this.#before.get(name));
     }
   }
 

@@ -134,15 +134,30 @@ const line = fc.oneof(
 );
 /** A chain written anew, long enough for an index. */
 const rewritten = fc
-  .tuple(fc.constantFrom('PREROUTING', ...USERS), fc.array(rule, { minLength: 8, maxLength: 24 }))
+  .tuple(
+    fc.constantFrom('PREROUTING', ...USERS),
+    fc.oneof(fc.array(rule, { minLength: 8, maxLength: 24 }), fc.array(rule, { minLength: 32, maxLength: 40 })),
+  )
   .map(([c, rules]) => [c === 'PREROUTING' ? '-F PREROUTING' : `:${c} - [0:0]`, ...rules.map(r => `-A ${c} ${r}`)]);
-/** Written anew as it stands: what kube-proxy does each time. */
-const AGAIN = 'again';
-const lines = fc.oneof(
+/** A chain written anew nearly as it stands: what kube-proxy does each time. */
+interface Again {
+  readonly again: string;
+  /** Leaves out the rule of this number, and puts another in front of one. */
+  readonly without: number | undefined;
+  readonly before: number | undefined;
+  readonly rule: string;
+}
+const anew: fc.Arbitrary<Again> = fc.record({
+  again: fc.constantFrom('PREROUTING', 'PREROUTING', ...USERS),
+  without: fc.option(fc.nat(30), { nil: undefined }),
+  before: fc.option(fc.nat(30), { nil: undefined }),
+  rule,
+});
+const lines: fc.Arbitrary<readonly (string | Again)[]> = fc.oneof(
   { weight: 3, arbitrary: fc.array(line, { maxLength: 5 }) },
   rewritten,
   fc.array(fc.oneof(line, line, rewritten), { maxLength: 3 }).map(all => all.flat()),
-  fc.constantFrom(...USERS, 'PREROUTING').map(c => [`${AGAIN} ${c}`]),
+  { weight: 3, arbitrary: fc.array(fc.oneof(anew, anew, line), { minLength: 1, maxLength: 3 }) },
 );
 const hits = fc.array(
   fc.record({
@@ -159,13 +174,15 @@ const hits = fc.array(
 const step = fc.record({ lines, hits, applies: fc.constantFrom(true, true, true, false) });
 
 /** The chain's lines out of what stands now. */
-function again(save: string, name: string): string[] {
+function written(save: string, { again, without, before, rule }: Again): string[] {
   const rules = save
     .slice(save.indexOf('*mangle'))
     .split('\nCOMMIT')[0]!
     .split('\n')
-    .filter(l => l.startsWith(`-A ${name} `));
-  return [name === 'PREROUTING' ? '-F PREROUTING' : `:${name} - [0:0]`, ...rules];
+    .filter(l => l.startsWith(`-A ${again} `))
+    .filter((_, i) => i !== without);
+  if (before !== undefined && before < rules.length) rules.splice(before, 0, `-A ${again} ${rule}`);
+  return [again === 'PREROUTING' ? '-F PREROUTING' : `:${again} - [0:0]`, ...rules];
 }
 const refusal = (run: () => void): string => {
   try {
@@ -192,7 +209,7 @@ describe('a change of a few chains', () => {
         }
         for (const { lines, hits, applies } of steps) {
           const save = patched.save(true);
-          const body = lines.flatMap(l => (l.startsWith(AGAIN) ? again(patched.save(false), l.slice(AGAIN.length + 1)) : [l]));
+          const body = lines.flatMap(l => (typeof l === 'string' ? [l] : written(patched.save(false), l)));
           const text = `*mangle\n${body.map(l => `${l}\n`).join('')}COMMIT\n`;
           const refused = refusal(() => patched.load(text));
           expect(refused).toBe(refusal(() => whole.load(text)));
