@@ -8,6 +8,7 @@ import { LabError } from '../../base/errors.ts';
 import type { PodIdentity, PodNetwork } from '../../kubelet/runtime.ts';
 import { runCommand } from '../shell.ts';
 import { macFor, POD_MTU } from '../topology/addresses.ts';
+import { forgetPort, portsToTap } from '../topology/commands.ts';
 
 export interface BridgeNetworkOptions {
   /** Name of the node's network namespace, where the bridge stands. */
@@ -19,7 +20,7 @@ export interface BridgeNetworkOptions {
   readonly mtu?: number;
   /** Addresses that others have. */
   readonly taken?: Iterable<string>;
-  /** Ports of a userspace node's bridge reach nothing but its router. */
+  /** Ports of a userspace node's bridge reach nothing but its router: with bridge-nf-call-iptables. */
   readonly isolated: boolean;
   readonly sysctls: Readonly<Record<string, number>>;
 }
@@ -68,6 +69,7 @@ export class BridgeNetwork implements PodNetwork {
     this.#attached.delete(uid);
     // With the pod's namespace its end has gone, and this one with it; when it has not, it goes now.
     await runCommand({ tool: 'ip', namespace: this.#options.node, lines: [`link delete ${attached.port}`] }).catch(() => undefined);
+    if (this.#options.isolated) await runCommand(forgetPort(this.#options.node, attached.port)).catch(() => undefined);
     this.#taken.delete(attached.address);
   }
 
@@ -101,6 +103,7 @@ export class BridgeNetwork implements PodNetwork {
       ],
     });
     await Promise.all([this.#podSide(namespace, `${address}/${prefix}`, gateway), this.#nodeSide(node, bridge, port, isolated)]);
+    if (isolated) for (const command of portsToTap(node, [{ name: port, mac: macFor('pod', address) }])) await runCommand(command);
   }
 
   async #podSide(namespace: string, address: string, gateway: string): Promise<void> {

@@ -106,27 +106,41 @@ function tap(namespace: string, node: Node): Command[] {
   ];
 }
 
-/**
- * Where the rules are called at layer 2, frames between pods must come by the router, although they bear the other pod's MAC: what is for one
- * receiver is taken to the tap before the bridge sees it. The bridge is told where the pods are, since it hears little of them itself.
- */
 function fromPodToTap(namespace: string, wires: readonly Wire[]): Command[] {
   const ends = wires.flatMap(({ ends: [a, b] }) => [
     { port: a, mac: b.mac },
     { port: b, mac: a.mac },
   ]);
   const pods = ends.filter(({ port }) => port.namespace === namespace && port.isolated);
-  if (pods.length === 0) return [];
-  const chains = pods.map(
-    ({ port: { name } }) =>
+  return portsToTap(
+    namespace,
+    pods.map(({ port, mac }) => ({ name: port.name, mac })),
+  );
+}
+
+/**
+ * Where the rules are called at layer 2, frames between pods must come by the router, although they bear the other pod's MAC: what is for one
+ * receiver is taken to the tap before the bridge sees it. The bridge is told where the pods are, since it hears little of them itself.
+ */
+export function portsToTap(namespace: string, ports: readonly { readonly name: string; readonly mac: string }[]): Command[] {
+  if (ports.length === 0) return [];
+  const chains = ports.map(
+    ({ name }) =>
       `add chain netdev between_pods ${name} { type filter hook ingress device ${name} priority -500; }; ` +
       `add rule netdev between_pods ${name} ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 fwd to "${TAP}"`,
   );
   return [
-    { tool: 'bridge', namespace, lines: pods.map(({ port, mac }) => `fdb replace ${mac} dev ${port.name} master static`) },
+    { tool: 'bridge', namespace, lines: ports.map(({ name, mac }) => `fdb replace ${mac} dev ${name} master static`) },
     { tool: 'exec', namespace, argv: ['nft', ['add table netdev between_pods', ...chains].join('; ')] },
   ];
 }
+
+/** For a port that is gone. */
+export const forgetPort = (namespace: string, name: string): Command => ({
+  tool: 'exec',
+  namespace,
+  argv: ['nft', `delete chain netdev between_pods ${name}`],
+});
 
 /**
  * The bridge hands broadcasts to the kernel as well, which would answer ARP for the addresses on the TUN beside the router. Ports and the
