@@ -5,7 +5,7 @@ import { LabError } from '../base/errors.ts';
 import { DaemonClient } from './daemon/client.ts';
 import { childrenOf, type Instance, runningInstances } from './daemon/directories.ts';
 import { nodePath } from './node-shell.ts';
-import { netnsPath } from './shell.ts';
+import { enter as inside, netnsPath } from './shell.ts';
 import type { Plane } from './topology/model.ts';
 
 /** @param number of the lab; absent: the one that is up @throws LabError LAB_UNKNOWN when it is not up, BAD_INPUT when several are */
@@ -41,9 +41,9 @@ export async function execIn(instance: Instance, where: string, argv: readonly s
   const [init] = childrenOf(instance.pid);
   if (init === undefined) throw new LabError('DAEMON', `lab ${instance.lab} is ending`);
   const user = process.getuid!() === 0 ? [] : ['--user', '--preserve-credentials'];
-  const enter = ['--target', String(init), ...user, '--mount', '--net', '--pid', '--', 'nsenter', `--net=${netnsPath(where)}`, '--'];
+  const into = ['--target', String(init), ...user, '--mount', '--net', '--pid', '--', 'nsenter', `--net=${netnsPath(where)}`, '--'];
   const env = places[where] === 'userspace' ? { ...process.env, PATH: nodePath(where) } : process.env;
-  const child = spawn('nsenter', [...enter, ...argv], { stdio: 'inherit', env });
+  const child = spawn('nsenter', [...into, ...inside(where, argv)], { stdio: 'inherit', env });
   return new Promise((resolve, reject) => {
     child.once('error', cause => reject(new LabError('TOOL_MISSING', `cannot run nsenter: ${cause.message}`, { cause })));
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));

@@ -97,6 +97,10 @@ export class Instance {
     for (const { name, node } of this.#of('node')) cluster.addNode(name, node!);
     for (const file of this.lab.manifests ?? []) cluster.apply(join(this.lab.folder!, file));
     this.cluster = cluster;
+    await this.#timed('pods', () => cluster.settled());
+    // What they are called and where they are: for probes, captures and names.
+    this.lab = { ...this.lab, pods: cluster.pods() };
+    this.topology = clusterTopology(this.lab, name => this.planes.get(name)!.kind);
   }
 
   /**
@@ -105,10 +109,12 @@ export class Instance {
    * @param planeOf of a node that joins
    */
   async change(lab: Lab, planeOf: (node: string) => Plane): Promise<void> {
-    const before = this.topology;
-    const after = clusterTopology(lab, name => this.planes.get(name)?.kind ?? planeOf(name));
+    // Pods of an API come and go with their kubelets.
+    const own = (of: Lab): Lab => (of.api === true ? { ...of, pods: {} } : of);
+    const before = clusterTopology(own(this.lab), name => this.planes.get(name)!.kind);
+    const after = clusterTopology(own(lab), name => this.planes.get(name)?.kind ?? planeOf(name));
     const { joined, left, otherPeers } = changeOf(before, after);
-    this.lab = lab;
+    this.lab = own(lab);
     this.topology = after;
     for (const step of joinSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
     for (const ns of joined) if (ns.node !== undefined) this.#addProxy(ns);

@@ -9,7 +9,7 @@ import type { Instance } from './instance.ts';
 import { nodePath } from './node-shell.ts';
 import type { RunningPod } from './pod/start.ts';
 import type { CheckResult } from './result.ts';
-import { inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
+import { enter, inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
 import { applyManifest } from './steps/apply.ts';
 import { sendBurst } from './steps/burst.ts';
 import { isBurstCheck, isLoyaltyCheck, judgeLoyalty, judgeShares, type LoyaltyCheck, type SharesCheck } from './steps/choices.ts';
@@ -262,7 +262,7 @@ export class Performer {
     if (!this.#instance.topology.namespaces.some(ns => ns.name === where))
       throw new LabError('BAD_INPUT', `there is no "${where}" in this lab`);
     const path = this.#instance.planes.get(where)?.kind === 'userspace' ? ['env', `PATH=${nodePath(where)}`] : [];
-    return inNetns(where, [...path, 'sh', '-c', command]);
+    return inNetns(where, [...path, ...enter(where, ['sh', '-c', command])]);
   }
 }
 

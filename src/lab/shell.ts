@@ -1,11 +1,18 @@
 /** Runs the commands of the topology, and any other process of a lab. */
 import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { LabError } from '../base/errors.ts';
 import { type Command, commandLines, type Step } from './topology/command.ts';
 
 /** Where `ip netns` keeps its names; inside a lab a tmpfs of its own. */
 export const NETNS_DIR = '/run/netns';
 export const netnsPath = (name: string): string => `${NETNS_DIR}/${name}`;
+
+const ENTER = fileURLToPath(new URL('pod/enter.sh', import.meta.url));
+/** Where the files stand by which a pod of an API resolves names. */
+export const NAMES_DIR = '/run/kubehop/etc';
+/** What is run in the network namespace of a pod, client or node: with the names that it knows. */
+export const enter = (name: string, argv: readonly string[]): string[] => ['sh', ENTER, name, ...argv];
 
 export interface Output {
   code: number | null;

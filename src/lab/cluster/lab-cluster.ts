@@ -2,7 +2,7 @@
  * The control plane of a lab: store, API server, controllers; on each node a kubelet, and in its pods kube-proxy, flannel and a name server. The
  * network is the lab's, the pods' namespaces are made in it.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { writeKubeconfig } from '../../apiserver/kubeconfig.ts';
 import { ApiServer } from '../../apiserver/server.ts';
@@ -12,21 +12,26 @@ import { LabError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { realTimers } from '../../base/timers.ts';
 import { bootstrap, newClusterStore, startHousekeeping } from '../../cluster/bootstrap.ts';
+import { controllerOf } from '../../cluster/controllers/context.ts';
+import { hasEnded, isReady } from '../../cluster/controllers/pod-state.ts';
 import { serviceAdmissions, startControllers } from '../../cluster/controllers/start.ts';
-import { Nodes } from '../../cluster/resources/index.ts';
+import { Deployments, Nodes, Pods } from '../../cluster/resources/index.ts';
+import type { Pod } from '../../cluster/schema/pod.ts';
 import type { ApiObject } from '../../cluster/store/object.ts';
 import type { Store } from '../../cluster/store/store.ts';
 import type { InsideContext, InsideProgram } from '../../kubelet/images.ts';
 import { Kubelet } from '../../kubelet/kubelet.ts';
 import { LinuxRuntime } from '../../kubelet/linux/linux-runtime.ts';
+import type { PodIdentity, PodNetwork } from '../../kubelet/runtime.ts';
 import { StoreApi } from '../../kubelet/store-api.ts';
 import { listenTcp } from '../../os/listen.ts';
 import { insideNetns } from '../../os/netns.ts';
 import { BridgeNetwork } from '../pod/bridge-network.ts';
 import type { LabProxies } from '../proxy/lab-proxies.ts';
-import { NETNS_DIR, netnsPath } from '../shell.ts';
+import { NAMES_DIR, NETNS_DIR, netnsPath } from '../shell.ts';
 import { gatewayAddress, podCidr, UPSTREAM_LAN, vtepAddress } from '../topology/addresses.ts';
-import type { Node, PodNetwork } from '../topology/model.ts';
+import type { PodDeclaration } from '../topology/declaration.ts';
+import type { PodNetwork as NetworkKind, Node } from '../topology/model.ts';
 import { labImages, REPOSITORY } from './images.ts';
 import { KUBECONFIG } from './kubeconfig.ts';
 import { registerNode } from './node-objects.ts';
@@ -38,10 +43,12 @@ import { DNS_ADDRESS, SERVICE_RANGE, systemObjects } from './system-objects.ts';
 /** As pods reach the API server: at the upstream router, on kube-apiserver's port. */
 const API_PORT = 6443;
 const RUN = '/run/kubehop/nodes';
+const SETTLED_WITHIN_MS = 30_000;
+const LOOK_MS = 20;
 
 export interface LabClusterOptions {
   readonly lab: string;
-  readonly podNetwork: PodNetwork;
+  readonly podNetwork: NetworkKind;
   /** Descriptor of a socket on the host's loopback that listens already, for the user's own kubectl. */
   readonly apiFd: number;
   readonly random: Random;
@@ -132,21 +139,25 @@ export class LabCluster {
     const { sysctls } = this.#options;
     const directory = `${RUN}/${name}`;
     mkdirSync(directory, { recursive: true, mode: 0o755 });
+    mkdirSync(NAMES_DIR, { recursive: true, mode: 0o755 });
     const runtime = new LinuxRuntime({
       directory,
       nodeNetns: netnsPath(name),
       netnsDirectory: NETNS_DIR,
-      netnsName: pod => (pod.namespace === 'default' ? pod.name : `${pod.name}.${pod.namespace}`),
+      netnsName,
       programs: [REPOSITORY, process.execPath],
       applets: {},
     });
-    const network = new BridgeNetwork({
-      node: name,
-      bridge: 'cni0',
-      cidr: podCidr(node.number),
-      isolated: node.plane === 'userspace' && node.bridgeNf,
-      sysctls,
-    });
+    const network = new NamedNetwork(
+      `${directory}/pods`,
+      new BridgeNetwork({
+        node: name,
+        bridge: 'cni0',
+        cidr: podCidr(node.number),
+        isolated: node.plane === 'userspace' && node.bridgeNf,
+        sysctls,
+      }),
+    );
     const kubelet = new Kubelet({
       api: new StoreApi(this.store, name),
       runtime,
@@ -173,6 +184,29 @@ export class LabCluster {
     this.store.delete(Nodes, '', name);
     await found.kubelet.stop();
     await found.runtime.close();
+  }
+
+  /** Every pod that was asked for runs, and is ready. @throws LabError DAEMON naming those that are not, after a while */
+  async settled(): Promise<void> {
+    const end = performance.now() + SETTLED_WITHIN_MS;
+    for (;;) {
+      const late = this.store.list(Pods).items.filter(pod => !isReady(pod) && !hasEnded(pod));
+      const wanted = this.store.list(Deployments).items.some(({ spec, status }) => (status?.readyReplicas ?? 0) < (spec?.replicas ?? 1));
+      if (late.length === 0 && !wanted) break;
+      if (performance.now() > end) throw new LabError('DAEMON', `not ready: ${late.map(whyNotReady).join('; ')}`);
+      await new Promise(resolve => setTimeout(resolve, LOOK_MS));
+    }
+    await this.#options.proxies.settle();
+  }
+
+  /** Pods of names that do not change from run to run, and with a network of their own: as a lab declares pods. */
+  pods(): Record<string, PodDeclaration & { address: string }> {
+    const own = this.store
+      .list(Pods)
+      .items.filter(pod => controllerOf(pod) === undefined && pod.spec?.hostNetwork !== true && (pod.status?.podIP ?? '') !== '');
+    return Object.fromEntries(
+      own.map(pod => [netnsName(pod.metadata as PodIdentity), { node: pod.spec!.nodeName!, address: pod.status!.podIP! }]),
+    );
   }
 
   /** Names of the network namespaces of pods that run. */
@@ -206,4 +240,32 @@ export class LabCluster {
   }
 
   readonly #report = (error: unknown): void => this.#options.say(error instanceof Error ? error.message : String(error));
+}
+
+/** A pod's files are found by its name too: by who enters its network namespace from outside. */
+class NamedNetwork implements PodNetwork {
+  readonly #directory: string;
+  readonly #network: PodNetwork;
+  /** @param directory of the kubelet, in which each pod has one by its uid */
+  constructor(directory: string, network: PodNetwork) {
+    this.#directory = directory;
+    this.#network = network;
+  }
+  async attach(pod: PodIdentity, netns: string): Promise<{ readonly address: string }> {
+    const link = `${NAMES_DIR}/${netnsName(pod)}`;
+    rmSync(link, { force: true });
+    symlinkSync(`${this.#directory}/${pod.uid}/etc`, link);
+    return this.#network.attach(pod, netns);
+  }
+  async detach(pod: PodIdentity): Promise<void> {
+    await this.#network.detach(pod);
+  }
+}
+
+/** Of a pod: what `kubehop exec` calls it. */
+const netnsName = ({ namespace, name }: PodIdentity): string => (namespace === 'default' ? name : `${name}.${namespace}`);
+
+function whyNotReady({ metadata, status }: Pod): string {
+  const waiting = (status?.containerStatuses ?? []).map(each => each.state?.waiting?.reason).find(reason => reason !== undefined);
+  return `pod ${metadata.namespace}/${metadata.name}: ${waiting ?? status?.phase ?? 'Pending'}`;
 }

@@ -86,6 +86,11 @@ export class LabProxies {
     await proxy?.close();
   }
 
+  /** What was told until now is in force on every node. */
+  async settle(): Promise<void> {
+    await this.#syncAll();
+  }
+
   /** Rules of a node by what there is now. @param explained above each a line with the object that it was made from */
   rulesOf(node: string, explained = false): string {
     return this.#textOf(node, this.#objects.list(), explained);

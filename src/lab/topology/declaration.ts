@@ -57,9 +57,11 @@ export function validate(lab: ClusterDeclaration): void {
   if (lab.directRouting === true && lab.podNetwork === 'flannel-host-gw')
     fail('directRouting is for flannel-vxlan: flannel-host-gw has no tunnel at all');
   for (const [link, faults] of Object.entries(lab.faults ?? {})) checkFaults(faults, link);
-  const names = [...lab.nodes, ...Object.keys(lab.pods ?? {}), ...Object.keys(lab.outside ?? {}), ...Object.keys(lab.beside ?? {})];
+  // Pods of an API are called as it likes, and have other wires.
+  const pods = lab.api === true ? [] : Object.keys(lab.pods ?? {});
+  const names = [...lab.nodes, ...pods, ...Object.keys(lab.outside ?? {}), ...Object.keys(lab.beside ?? {})];
   for (const name of names) if (!/^[a-z][a-z0-9-]{0,14}$/.test(name)) fail(`"${name}": at most 15 lower-case letters, digits and dashes`);
-  const long = Object.keys(lab.pods ?? {}).find(name => name.length > 10);
+  const long = pods.find(name => name.length > 10);
   if (long !== undefined) fail(`pod "${long}": at most 10 characters, so that veth-NAME fits into an interface name (IFNAMSIZ)`);
   const twice = names.find((name, i) => names.indexOf(name) !== i || FIXED.includes(name));
   if (twice !== undefined) fail(`the name "${twice}" is taken`);
