@@ -73,17 +73,20 @@ export function listPage(
   let last = '';
   let left = 0;
   // The key after all that begin with `ns/` is `ns0`: '0' follows '/'.
-  for (const [key, object] of table.range(from, prefix === '' ? undefined : `${prefix.slice(0, -1)}0`, at === revision ? undefined : at)) {
+  const to = prefix === '' ? undefined : `${prefix.slice(0, -1)}0`;
+  const isNow = at === revision;
+  for (const [key, object] of table.range(from, to, isNow ? undefined : at)) {
     if (matches !== undefined && !matches(object)) continue;
     if (limit > 0 && items.length === limit) {
       left++;
-      // With a selector nobody is told how many there are: one is enough to know that there is a next page.
-      if (matches !== undefined) break;
+      // With a selector nobody is told how many there are: one is enough to know that there is a next page. Of now the table knows the number.
+      if (matches !== undefined || isNow) break;
       continue;
     }
     items.push(object);
     last = key;
   }
   if (left === 0) return { items, revision: at };
+  if (isNow) left = table.count(`${last}\0`, to);
   return { items, revision: at, continue: encode({ rv: at, start: last }), ...(matches === undefined ? { remaining: left } : {}) };
 }

@@ -3,6 +3,7 @@
  * scope. Changes are kept in a ring: whoever follows has a place in it, nothing is queued for anybody. The past falls out at the far end.
  */
 import type { ApiObject } from './object.ts';
+import { SortedKeys } from './sorted-keys.ts';
 
 export interface Change<T extends ApiObject = ApiObject> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -19,8 +20,7 @@ export const keyOf = (namespace: string | undefined, name: string): string =>
 
 export class Table {
   readonly #objects = new Map<string, ApiObject>();
-  /** Sorted. */
-  readonly #keys: string[] = [];
+  readonly #keys = new SortedKeys();
   #changes: (Change | undefined)[] = [];
   /** Sequence number of the oldest change that is kept, and where it stands in `#changes`. */
   #first = 0;
@@ -47,30 +47,14 @@ export class Table {
     return this.#objects.get(key);
   }
 
-  /** Place of the first key that is not before `from`. */
-  #search(from: string): number {
-    const keys = this.#keys;
-    let [low, high] = [0, keys.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (keys[middle]! < from) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   apply(change: Change): void {
     const { key, type, object } = change;
     if (type === 'DELETED') {
       this.#objects.delete(key);
-      this.#keys.splice(this.#search(key), 1);
+      this.#keys.delete(key);
     } else {
-      if (!this.#objects.has(key)) {
-        // Most objects come in order: then nothing moves.
-        if (this.#keys.length === 0 || this.#keys.at(-1)! < key) this.#keys.push(key);
-        else this.#keys.splice(this.#search(key), 0, key);
-      }
       this.#objects.set(key, object);
+      this.#keys.add(key);
     }
     this.#changes.push(change);
     this.trim();
@@ -81,7 +65,7 @@ export class Table {
     this.#lost = Math.max(this.#lost, revision);
   }
   *entries(): Generator<[key: string, object: ApiObject]> {
-    for (const key of this.#keys) yield [key, this.#objects.get(key)!];
+    for (const key of this.#keys.range('')) yield [key, this.#objects.get(key)!];
   }
 
   /** Lets the oldest changes go; called again when those who hold them have read them. */
@@ -134,14 +118,16 @@ export class Table {
    */
   *range(from: string, to: string | undefined, revision?: number): Generator<[key: string, object: ApiObject]> {
     const then = revision === undefined ? undefined : this.#before(revision);
-    const keys = then === undefined || then.size === 0 ? this.#keys : this.#keysBefore(then, from);
-    const fromPlace = keys === this.#keys ? this.#search(from) : 0;
-    for (let i = fromPlace; i < keys.length; i++) {
-      const key = keys[i]!;
-      if (to !== undefined && key >= to) return;
+    const keys = then === undefined || then.size === 0 ? this.#keys.range(from, to) : this.#keysBefore(then, from, to);
+    for (const key of keys) {
       const object = then?.has(key) ? then.get(key) : this.#objects.get(key);
       if (object !== undefined) yield [key, object];
     }
+  }
+
+  /** How many objects there are now whose key is in [from, to). */
+  count(from: string, to: string | undefined): number {
+    return this.#keys.count(from, to);
   }
 
   /** What has changed since, with the state before: undefined for what was not there. */
@@ -154,9 +140,9 @@ export class Table {
     }
     return then;
   }
-  #keysBefore(then: ReadonlyMap<string, unknown>, from: string): string[] {
-    const keys = this.#keys.slice(this.#search(from));
-    for (const key of then.keys()) if (key >= from && !this.#objects.has(key)) keys.push(key);
+  #keysBefore(then: ReadonlyMap<string, unknown>, from: string, to: string | undefined): string[] {
+    const keys = [...this.#keys.range(from, to)];
+    for (const key of then.keys()) if (key >= from && (to === undefined || key < to) && !this.#objects.has(key)) keys.push(key);
     return keys.sort((a, b) => (a < b ? -1 : 1));
   }
 }
