@@ -3,12 +3,11 @@
  * of `cni0`, the next address of the node's range, and the way out by the gateway.
  */
 import { createHash } from 'node:crypto';
-import { formatIpv4, parseCidr } from '../../base/address.ts';
-import { LabError } from '../../base/errors.ts';
 import type { PodIdentity, PodNetwork } from '../../kubelet/runtime.ts';
 import { runCommand } from '../shell.ts';
 import { macFor, POD_MTU } from '../topology/addresses.ts';
 import { forgetPort, portsToTap } from '../topology/commands.ts';
+import { AddressRange } from './address-range.ts';
 
 export interface BridgeNetworkOptions {
   /** Name of the node's network namespace, where the bridge stands. */
@@ -33,25 +32,18 @@ interface Attached {
 export class BridgeNetwork implements PodNetwork {
   readonly #options: BridgeNetworkOptions;
   readonly #attached = new Map<string, Attached>();
-  readonly #taken: Set<string>;
-  readonly #first: number;
-  readonly #count: number;
-  #last: number;
+  readonly #range: AddressRange;
 
   constructor(options: BridgeNetworkOptions) {
-    const { address, prefix, mask } = parseCidr(options.cidr);
     this.#options = options;
-    this.#taken = new Set(options.taken);
-    this.#first = (address & mask) + 2; // .0 is the network's, .1 the gateway's
-    this.#count = 2 ** (32 - prefix) - 3;
-    this.#last = this.#count - 1;
+    this.#range = new AddressRange(options.cidr, options.taken);
   }
 
   /** @throws LabError BAD_INPUT when no address is left, OS when the wire cannot be made */
   async attach(pod: PodIdentity, netns: string): Promise<{ readonly address: string }> {
     const known = this.#attached.get(pod.uid);
     if (known !== undefined) await this.detach(pod);
-    const address = this.#next();
+    const address = this.#range.take();
     const port = portName(pod);
     this.#attached.set(pod.uid, { address, port });
     try {
@@ -70,27 +62,13 @@ export class BridgeNetwork implements PodNetwork {
     // With the pod's namespace its end has gone, and this one with it; when it has not, it goes now.
     await runCommand({ tool: 'ip', namespace: this.#options.node, lines: [`link delete ${attached.port}`] }).catch(() => undefined);
     if (this.#options.isolated) await runCommand(forgetPort(this.#options.node, attached.port)).catch(() => undefined);
-    this.#taken.delete(attached.address);
-  }
-
-  /** The one after the last that was given, as host-local does it: an address that was just given back rests for a while. */
-  #next(): string {
-    for (let i = 1; i <= this.#count; i++) {
-      const index = (this.#last + i) % this.#count;
-      const address = formatIpv4(this.#first + index);
-      if (this.#taken.has(address)) continue;
-      this.#last = index;
-      this.#taken.add(address);
-      return address;
-    }
-    throw new LabError('BAD_INPUT', `no IP addresses available in range set: ${this.#options.cidr}: ${this.#count} pods are on this node`);
+    this.#range.give(attached.address);
   }
 
   async #wire(netns: string, address: string, port: string): Promise<void> {
-    const { node, bridge, cidr, isolated, sysctls, mtu = POD_MTU } = this.#options;
+    const { node, bridge, isolated, sysctls, mtu = POD_MTU } = this.#options;
     const namespace = netns.slice(netns.lastIndexOf('/') + 1);
-    const { prefix } = parseCidr(cidr);
-    const gateway = formatIpv4(this.#first - 1);
+    const { prefix, gateway } = this.#range;
     await runCommand({
       tool: 'exec',
       namespace,
