@@ -51,7 +51,7 @@ export async function runRandom(kernel: Side, userspace: Side, options: RunOptio
     const verdict = await judge(kernel, userspace, c, coverage);
     result.sent += verdict.frames;
     if (!verdict.difference) continue;
-    if (timeDecides(c) && !(await judgeAfresh(kernel, userspace, c)).difference) {
+    if (timeDecides(c, verdict.difference) && !(await judgeLater(kernel, userspace, c)).difference) {
       console.error(`seed ${c.seed}: ${verdict.difference.where}, ${verdict.difference.field}: not a second time`);
       result.unsteady++;
       continue;
@@ -69,10 +69,17 @@ export async function runRandom(kernel: Side, userspace: Side, options: RunOptio
 }
 
 /** While a tool of the kernel's side is at work, timeouts of that side alone go by. */
-const timeDecides = (c: Case): boolean =>
-  c.steps.some(
-    s => s.kind === 'wait' || s.kind === 'load' || s.kind === 'conntrack' || (s.kind === 'sysctl' && s.name.endsWith('.send_redirects')),
-  );
+const redirects = (c: Case): boolean => c.steps.some(s => s.kind === 'sysctl' && s.name.endsWith('.send_redirects'));
+const timeDecides = (c: Case, { field }: Difference): boolean =>
+  field === 'timeout' || redirects(c) || c.steps.some(s => s.kind === 'wait');
+
+/** How many redirects a host got is forgotten in 20 s (`ip_rt_redirect_silence`). */
+const SILENCE_MS = 21_000;
+
+async function judgeLater(kernel: Side, userspace: Side, c: Case): Promise<Verdict> {
+  if (redirects(c)) await setTimeout(SILENCE_MS);
+  return judgeAfresh(kernel, userspace, c);
+}
 
 export const caseOf = (seed: number, generate = randomCase): Case => ({
   seed,

@@ -71,7 +71,11 @@ const connectionMatches = (c: Chooser): Options => [
   [4, () => `-m conntrack ${not(c)} --ctstate ${c.of(ctStates)}`],
   [1, () => `-m state ${not(c)} --state ${c.of(['NEW', 'ESTABLISHED', 'RELATED,ESTABLISHED', 'INVALID', 'UNTRACKED'])}`],
   [1, () => `-m conntrack --ctdir ${c.of(['ORIGINAL', 'REPLY'])}`],
-  [2, () => `-m conntrack ${not(c)} --ctstatus ${c.of(['ASSURED', 'SEEN_REPLY', 'SEEN_REPLY', 'CONFIRMED', 'NONE', 'SEEN_REPLY,ASSURED', 'EXPECTED'])}`],
+  [
+    2,
+    () =>
+      `-m conntrack ${not(c)} --ctstatus ${c.of(['ASSURED', 'SEEN_REPLY', 'SEEN_REPLY', 'CONFIRMED', 'NONE', 'SEEN_REPLY,ASSURED', 'EXPECTED'])}`,
+  ],
   [
     1,
     () => `-m conntrack ${not(c)} --${c.of(['ctorigsrc', 'ctorigdst', 'ctreplsrc', 'ctrepldst'])} ${c.oneIn(2) ? host(c) : '10.0.2.0/24'}`,

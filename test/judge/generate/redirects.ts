@@ -11,11 +11,12 @@ import { randomTraffic } from './traffic.ts';
 /** Few, so that a host is seldom heard again within the seconds in which it counts. */
 const SENDERS = 12;
 
-export function redirectedTraffic(c: Chooser, length: number): Step[] {
+/** @param number of the case: those that follow each other have other senders */
+export function redirectedTraffic(c: Chooser, length: number, number: number): Step[] {
   const steps = randomTraffic(c, length - 2 * SENDERS);
-  const first = c.below(MANY);
+  const first = SENDERS * (number % Math.floor((MANY - 2) / SENDERS));
   const packets = Array.from({ length: SENDERS }, (_, i): Step => {
-    const src = oneOfMany(1 + ((first + i) % (MANY - 2)));
+    const src = oneOfMany(1 + first + i);
     const dst = c.oneIn(3) ? '198.51.100.7' : address(c.oneIn(5) ? c.of(links).net : 3, c.of(hosts));
     const protocol = c.of(['tcp', 'udp', 'icmp'] as const);
     return { kind: 'send', link: 'c', packet: { protocol, src, dst, sport: c.of([1000, 40000]), dport: c.of(ports) } };

@@ -74,14 +74,16 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
   const port = transport ? `:${c.oneIn(2) ? portRange : c.of(ports)}` : '';
   const random = c.oneIn(3) ? c.of([' --random', ' --random-fully', ' --random-fully']) : '';
   const own = address(c.of(links).net, 1);
+  // A destination port that is drawn: from so many, too.
+  const drawn = transport ? ':30000-40000 --random' : '';
   const netmap = `-j NETMAP --to 10.0.${c.of(links).net}.0/29`;
   switch (hook) {
     case 'PREROUTING':
     case 'OUTPUT':
       return c.weighted([
         ...usable,
-        [6, `-j DNAT --to-destination ${range}${c.oneIn(2) ? port : ''}${c.oneIn(8) ? ' --random' : ''}${persistent}`],
-        [1, `-j REDIRECT${port ? ` --to-ports ${port.slice(1)}${c.oneIn(4) ? ' --random' : ''}` : ''}`],
+        [6, `-j DNAT --to-destination ${range}${c.oneIn(8) ? drawn : c.oneIn(2) ? port : ''}${persistent}`],
+        [1, `-j REDIRECT${port ? ` --to-ports ${(c.oneIn(4) ? drawn : port).slice(1)}` : ''}`],
         [1, netmap],
       ]);
     case 'POSTROUTING':
