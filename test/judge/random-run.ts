@@ -71,7 +71,7 @@ export async function runRandom(kernel: Side, userspace: Side, options: RunOptio
 /** While a tool of the kernel's side is at work, timeouts of that side alone go by. */
 const redirects = (c: Case): boolean => c.steps.some(s => s.kind === 'sysctl' && s.name.endsWith('.send_redirects'));
 const timeDecides = (c: Case, { field }: Difference): boolean =>
-  field === 'timeout' || redirects(c) || c.steps.some(s => s.kind === 'wait');
+  field === 'timeout' || redirects(c) || c.steps.some(s => s.kind === 'wait' || s.kind === 'load' || s.kind === 'conntrack');
 
 /** How many redirects a host got is forgotten in 20 s (`ip_rt_redirect_silence`). */
 const SILENCE_MS = 21_000;
