@@ -115,7 +115,9 @@ class Compiler {
     const graph = graphOf(table);
     const hooks = reachable(table, graph);
     const linked = graph.chains.map((chain, i) => new LinkedChain({ table: table.name, chain, first: 0 }, hooks[i]!));
-    this.#live.set(table.name, new Map(linked.map(l => [l.text.chain.name, l])));
+    const live = new Map<string, LinkedChain>();
+    for (const each of linked) live.set(each.text.chain.name, each);
+    this.#live.set(table.name, live);
     const { jumps } = this.#writer;
     let jump = jumps.length;
     const order = byCalls(graph);

@@ -1,7 +1,7 @@
 /**
  * Which chains of a table lead where. Chains are numbered and the graph is a few typed arrays: a table may have tens of thousands of chains.
  */
-import { builtinChains, type Chain, type Rule, type Table } from '../ruleset.ts';
+import { builtinChains, type Chain, type Rule, type Table, type Target } from '../ruleset.ts';
 
 export interface CallGraph {
   readonly chains: readonly Chain[];
@@ -29,17 +29,35 @@ export function callGraph(table: Table): CallGraph | WrongJump {
   const start = new Int32Array(chains.length + 1);
   const to = new Int32Array(rules);
   let jumps = 0;
+  // Most jumps say the same as one before, in the same object, or lead to the chain behind the one that was led to last.
+  let same: Target | undefined;
+  let sameTarget = 0;
+  let last = 0;
   for (let i = 0; i < chains.length; i++) {
     const chain = chains[i]!;
     start[i] = jumps;
     for (const rule of chain.rules) {
       const t = rule.target;
-      if (t?.kind !== 'jump' && t?.kind !== 'goto') continue;
+      if (t === undefined) continue;
+      if (t === same) {
+        to[jumps++] = sameTarget;
+        continue;
+      }
+      if (t.kind !== 'jump' && t.kind !== 'goto') continue;
+      const next = chains[last + 1];
+      if (next?.name === t.chain && next.policy === undefined) {
+        to[jumps++] = ++last;
+        continue;
+      }
       const target = numbers.get(t.chain);
       if (target === undefined) return { chain: chain.name, rule, message: `there is no chain "${t.chain}"` };
       if (chains[target]!.policy !== undefined)
         return { chain: chain.name, rule, message: `"${t.chain}" is built in: rules cannot jump to it` };
       to[jumps++] = target;
+      if (target < i) {
+        same = t;
+        sameTarget = target;
+      } else last = target;
     }
   }
   start[chains.length] = jumps;
