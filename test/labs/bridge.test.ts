@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Kubehop, lacking, title } from './support.ts';
 
-const labs = { KUBEHOP_LABS: fileURLToPath(new URL('../fixtures/labs', import.meta.url)) };
+const labs = { KUBEHOP_LABS: fileURLToPath(new URL('../fixtures/journey-labs', import.meta.url)) };
 
 describe.skipIf(lacking !== '')(title('pods on one bridge, with bridge-nf-call-iptables'), () => {
   const kubehop = new Kubehop();

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCaptureFile } from '../../src/capture/pcapng/reader.ts';
 import { Kubehop, lacking, title } from './support.ts';
 
-const labs = { KUBEHOP_LABS: fileURLToPath(new URL('../fixtures/labs', import.meta.url)) };
+const labs = { KUBEHOP_LABS: fileURLToPath(new URL('../fixtures/journey-labs', import.meta.url)) };
 const hasTshark = spawnSync('sh', ['-c', 'command -v tshark']).status === 0;
 /** TC_ACT_SHOT. */
 const SHOT = '2';

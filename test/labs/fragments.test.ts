@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JourneyRecord } from '../../src/capture/journey/record.ts';
 import { Kubehop, lacking, title } from './support.ts';
 
-const labs = { KUBEHOP_LABS: fileURLToPath(new URL('../fixtures/labs', import.meta.url)) };
+const labs = { KUBEHOP_LABS: fileURLToPath(new URL('../fixtures/journey-labs', import.meta.url)) };
 const WAY = [
   'pod-a/eth0',
   'node1/cni0',
