@@ -4,6 +4,7 @@ import { ApiError, badRequest } from '../../cluster/store/status.ts';
 import type { PodStreams } from '../pod-streams.ts';
 import { isTrue } from '../request.ts';
 import type { PodProcess, PodPrograms } from './pod-programs.ts';
+import { servePortForward } from './port-forward.ts';
 import { type Attached, ProcessStream } from './remote-command.ts';
 
 /** The container that is meant. Without a name: the one that is marked, or the first. @throws ApiError BadRequest */
@@ -20,7 +21,10 @@ function containerOf({ metadata, spec }: Pod, query: URLSearchParams): string {
 export const openStreams =
   (programs: PodPrograms): PodStreams['open'] =>
   async (kind, pod, query, request, socket, head) => {
-    if (kind === 'portforward') throw badRequest(`port-forward is not spoken here: use \`kubehop exec ${pod.metadata.name} -- COMMAND\``);
+    if (kind === 'portforward') {
+      servePortForward(port => programs.connect(pod, port), request, socket, head);
+      return;
+    }
     const attached: Attached = { stdout: isTrue(query, 'stdout'), stderr: isTrue(query, 'stderr'), endsWithClient: kind === 'exec' };
     const stdin = isTrue(query, 'stdin');
     const command = query.getAll('command');

@@ -1,6 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -79,7 +81,11 @@ const thesePods: PodStreams = {
       return processOf(child, stdin);
     },
     attach: (_, { stdin }) => processOf(spawn('sh', ['-c', 'echo attached; cat']), stdin),
-    connect: () => Promise.reject(new Error('not here')),
+    connect: async (_, port) => {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      return socket;
+    },
   }),
 };
 
@@ -350,6 +356,36 @@ describe.each(found)('kubectl 1.$minor', ({ path, minor }: Kubectl) => {
     expect((await kubectl('exec', 'web', '-c', 'none', '--', 'true')).err).toContain('container none');
     expect((await kubectl('exec', 'web', '--', '/none')).err).toContain('spawn /none ENOENT');
     expect((await kubectl('exec', 'other', '--', 'true')).err).toContain('pods "other" not found');
+  });
+
+  test.skipIf(minor < 31)('port-forward: several connections at once, much data, and a port where nobody listens', async () => {
+    const inside = createServer((request, response) => {
+      if (request.url === '/much') response.end(Buffer.alloc(5_000_000, 0x61));
+      else request.pipe(response);
+    });
+    await new Promise<void>(resolve => void inside.listen(0, '127.0.0.1', resolve));
+    await says('run', 'web', '--image=nginx');
+    const { port } = inside.address() as AddressInfo;
+    const child = spawn(path, ['port-forward', 'pod/web', `:${port}`, ':1'], { env: { ...process.env, ...lab.env } });
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const ended = new Promise<void>(resolve => void child.on('close', () => resolve()));
+    const local: string[] = [];
+    while (local.length < 2) {
+      const m = /^Forwarding from (127\.0\.0\.1:\d+)/.exec(String((await lines.next()).value));
+      if (m !== null) local.push(m[1]!);
+    }
+    const bodies = await Promise.all(
+      ['one', 'two', 'three'].map(async body => (await fetch(`http://${local[0]}/`, { method: 'POST', body })).text()),
+    );
+    expect(bodies).toEqual(['one', 'two', 'three']);
+    expect((await (await fetch(`http://${local[0]}/much`)).text()).length).toBe(5_000_000);
+    const said = once(child.stderr, 'data');
+    await expect(fetch(`http://${local[1]}/`)).rejects.toThrow();
+    expect(String(await said)).toContain('ECONNREFUSED');
+    child.kill();
+    await ended;
+    inside.closeAllConnections();
+    await new Promise(resolve => inside.close(resolve));
   });
 
   test('what is wrong is said in the words of Kubernetes', async () => {
