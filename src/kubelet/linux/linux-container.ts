@@ -1,25 +1,14 @@
 /** One run of a container: a root of its own, the pod's namespaces, no privilege, and the program. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import type { Image } from '../images.ts';
-import {
-  type ContainerOptions,
-  type Identity,
-  type Mount,
-  type ProcessOptions,
-  type RunningContainer,
-  type RunningProcess,
-  StartError,
-} from '../runtime.ts';
-import { APPLETS, type Entry, fstabText, makeStub, volumeEntry } from './container-root.ts';
+import { type ContainerOptions, type ProcessOptions, type RunningContainer, type RunningProcess, StartError } from '../runtime.ts';
 import { findProgram } from './find-program.ts';
+import { prepare, terminal, unprivileged, variables, withApplets } from './launch.ts';
 import { childrenOf, LinuxProcess } from './linux-process.ts';
-import { type LinuxSandbox, writeFileIn } from './linux-sandbox.ts';
+import type { LinuxSandbox } from './linux-sandbox.ts';
 
-const SETUP = fileURLToPath(new URL('container.sh', import.meta.url));
-const TERMINATION_LOG = '/dev/termination-log';
 const MOST_MESSAGE_BYTES = 4096;
 const SERVING_WITHIN_MS = 3000;
 /** Descriptors beside the standard ones. */
@@ -143,70 +132,3 @@ export class LinuxContainer extends LinuxProcess implements RunningContainer {
     void this.exited.then(stop);
   }
 }
-
-/** Files and mounts of the run. @returns what is run in the container's own pid and mount namespaces */
-function prepare(sandbox: LinuxSandbox, options: ContainerOptions, directory: string): string[] {
-  const { ground } = sandbox;
-  const [root, tree, fstab] = [join(directory, 'root'), join(directory, 'tree'), join(directory, 'fstab')];
-  for (const folder of [root, tree]) mkdirSync(folder, { recursive: true, mode: 0o755 });
-  writeFileIn(directory, 'termination-log', '', 0o666);
-  const own: Entry[] = ['hosts', 'hostname', 'resolv.conf'].map(name => ({
-    from: join(sandbox.directory, 'etc', name),
-    at: `/etc/${name}`,
-    type: 'none',
-    options: 'bind',
-  }));
-  own.push({ from: join(directory, 'termination-log'), at: TERMINATION_LOG, type: 'none', options: 'bind' });
-  for (const mount of options.mounts) own.push(volumeEntry(mount, volumeSource(sandbox, mount)));
-  for (const entry of own) if (!isInProgramFolder(ground.mounts, entry)) makeStub(tree, entry);
-  writeFileSync(fstab, fstabText([...ground.mounts, ...own], root));
-  const { argv, environment, workingDir = '/', tty } = options;
-  const program = [...unprivileged(options), ...terminal(tty), 'env', '-i', '--default-signal', ...variables(environment), ...argv];
-  return ['sh', SETUP, root, ground.skeleton, tree, fstab, workingDir, ...program];
-}
-
-/** In a folder of the machine nothing can be made: what is mounted there must be there. */
-const isInProgramFolder = (mounts: readonly Entry[], { at }: Entry): boolean =>
-  mounts.some(m => m.type === 'none' && at.startsWith(`${m.at}/`));
-
-/** Volumes last as long as the pod, so containers that start later find them again. */
-function volumeSource(sandbox: LinuxSandbox, { source }: Mount): string {
-  if (source.kind === 'host' && existsSync(source.path)) return source.path;
-  const folder = join(sandbox.directory, 'volumes', source.kind === 'host' ? encodeURIComponent(source.path) : source.volume);
-  if (!existsSync(folder)) {
-    mkdirSync(folder, { recursive: true });
-    chmodSync(folder, 0o777); // whoever the container runs as
-  }
-  if (source.kind === 'files') for (const [name, content] of Object.entries(source.files)) writeFileIn(folder, name, content, source.mode);
-  return folder;
-}
-
-/** No capability but these two, which matter in the pod's own network namespace only, and none to be had. */
-function unprivileged({ user, group, netAdmin = false }: Identity): string[] {
-  const kept = ['net_raw', 'net_bind_service', ...(netAdmin ? ['net_admin'] : [])].map(name => `+${name}`).join();
-  const ids = [...(isMapped('uid', user) ? [`--reuid=${user}`] : []), ...(isMapped('gid', group) ? [`--regid=${group}`] : [])];
-  const groups = ids.length === 0 ? [] : ['--clear-groups'];
-  return ['setpriv', ...ids, ...groups, `--bounding-set=-all,${kept}`, '--inh-caps=-all', '--no-new-privs', '--'];
-}
-
-/** Is there such an id in this user namespace? In that of an ordinary user there is 0 alone, and everything runs as that. */
-const isMapped = (kind: 'uid' | 'gid', id: number | undefined): boolean =>
-  id !== undefined &&
-  readFileSync(`/proc/self/${kind}_map`, 'utf8')
-    .trim()
-    .split('\n')
-    .some(line => {
-      const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
-      return id >= first && id < first + count;
-    });
-
-/** What the machine has comes first. */
-const withApplets = (environment: ContainerOptions['environment']): Record<string, string> => ({
-  ...environment,
-  PATH: `${environment.PATH ?? ''}:${APPLETS}`,
-});
-
-/** A session of its own, with the terminal as its controlling one. */
-const terminal = (tty: boolean): string[] => (tty ? ['setsid', '--ctty', '--wait'] : []);
-const variables = (environment: Readonly<Record<string, string>>): string[] =>
-  Object.entries(environment).map(([name, value]) => `${name}=${value}`);

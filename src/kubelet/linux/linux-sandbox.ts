@@ -6,8 +6,8 @@
  *         exec                  all five of the container
  */
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -111,12 +111,4 @@ function firstWord(process: LinuxProcess): Promise<void> {
     });
     void process.exited.then(({ code }) => reject(new Error(said.trim() || `what holds the namespaces ended with exit code ${code}`)));
   });
-}
-
-/** For files in folders that may not be there. */
-export function writeFileIn(folder: string, name: string, content: string | Uint8Array, mode = 0o644): void {
-  const path = join(folder, name);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  writeFileSync(path, content);
-  chmodSync(path, mode); // whatever the umask
 }
