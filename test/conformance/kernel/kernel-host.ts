@@ -32,7 +32,10 @@ const IPPROTO_RAW = 255;
 /** "Use for experimentation and testing" (RFC 3692). */
 const BARRIER = 253;
 const BARRIER_LINK = 'barrier';
-const LOST_MS = 2000;
+const BARRIER_MAC = '02:00:00:00:fe:01';
+const LOST_MS = 10_000;
+/** A wire that has just been made may take no frame yet: then once more. */
+const AGAIN_MS = 50;
 /** Longer than this nothing is waited for really: the timeouts of connections are made shorter instead. */
 const REALLY_MS = 10_000;
 let worlds = 0;
@@ -122,6 +125,7 @@ export class KernelHost implements RuledHost {
       new Ctnetlink(),
     ]);
     this.#lo = this.#inside(() => ifNameToIndex('lo'));
+    for (const { name, mac } of spec.interfaces) this.#passBarrier(this.#wires.get(name)!, mac);
   }
 
   /** Interfaces, addresses and routes. @returns the ends of the wires in this namespace, by interface */
@@ -129,7 +133,7 @@ export class KernelHost implements RuledHost {
     const ends = new Map<string, string>();
     const outside: string[] = [];
     const inside: string[] = ['link set lo up'];
-    const all = [...this.spec.interfaces, { name: BARRIER_LINK, mac: '02:00:00:00:fe:01', addresses: [], segment: '' }];
+    const all = [...this.spec.interfaces, { name: BARRIER_LINK, mac: BARRIER_MAC, addresses: [], segment: '' }];
     for (const i of all) {
       // One that stands for a dummy has an end too, whose frames go nowhere.
       const end = `w${++wires}`;
@@ -260,7 +264,7 @@ export class KernelHost implements RuledHost {
   /** Until all is done that was begun: what came out of the wires, and what the sockets got. */
   #settle(): Out[] {
     // What a frame causes stands in line behind the first barrier, and before the second.
-    for (let n = 0; n < 2; n++) this.#passBarrier();
+    for (let n = 0; n < 2; n++) this.#passBarrier(this.#barrier, BARRIER_MAC);
     const outs: Out[] = [];
     for (const [port, socket] of this.#wires) {
       for (let n = socket.receive(this.#batch); n > 0; n = socket.receive(this.#batch)) {
@@ -274,13 +278,18 @@ export class KernelHost implements RuledHost {
     return outs;
   }
 
-  #passBarrier(): void {
+  #passBarrier(wire: PacketSocket, mac: string): void {
     const number = ++this.#barriers;
     const data = new Uint8Array(4);
     new DataView(data.buffer).setUint32(0, number);
-    const ends = { srcMac: '02:00:00:00:fe:02', dstMac: '02:00:00:00:fe:01', src: '192.0.2.1', dst: '192.0.2.2' };
-    transmit(this.#barrier, ip(ends, BARRIER, data), this.#memory, this.#p);
-    for (const end = performance.now() + LOST_MS; ; this.#log.wait(1)) {
+    const ends = { srcMac: '02:00:00:00:fe:02', dstMac: mac, src: '192.0.2.1', dst: '192.0.2.2' };
+    const frame = ip(ends, BARRIER, data);
+    const end = performance.now() + LOST_MS;
+    for (let next = 0; ; this.#log.wait(1)) {
+      if (performance.now() > next) {
+        transmit(wire, frame, this.#memory, this.#p);
+        next = performance.now() + AGAIN_MS;
+      }
       for (const logged of this.#log.take()) {
         if (logged.bytes[9] === BARRIER) {
           if (new DataView(logged.bytes.buffer).getUint32(20) === number) return;
