@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { ChecksumState, Ipv4Layer } from '../layers.ts';
 import { encapsulation, type FieldValue, find, type Sighting, type Tuple } from '../sighting.ts';
-import type { PayloadContext, PayloadRule } from './payload.ts';
+import { anyOrder, type PayloadContext, type PayloadRule } from './payload.ts';
 import { assemble, dataLength } from './stream.ts';
 
 export interface Observation {
@@ -212,9 +212,8 @@ function errorFields(sightings: readonly Sighting[], fields: Map<string, FieldVa
 }
 
 function payloadFields(o: Observation, payloads: readonly Uint8Array[], rules: readonly PayloadRule[], context: PayloadContext): void {
-  let length = 0;
   const hash = createHash('sha256');
-  for (const raw of payloads) {
+  const compared = payloads.map(raw => {
     let payload: Buffer = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
     for (const rule of rules) {
       const replaced = rule.replace(payload, context);
@@ -222,9 +221,11 @@ function payloadFields(o: Observation, payloads: readonly Uint8Array[], rules: r
       payload = replaced.payload;
       o.replaced.push({ rule, count: replaced.count });
     }
-    length += payload.length;
-    hash.update(`${payload.length}:`).update(payload);
-  }
+    return payload;
+  });
+  if (anyOrder(context)) compared.sort(Buffer.compare);
+  for (const payload of compared) hash.update(`${payload.length}:`).update(payload);
+  const length = compared.reduce((sum, payload) => sum + payload.length, 0);
   o.fields.set('payload.length', length);
   o.fields.set('payload.hash', length === 0 ? '' : hash.digest('hex').slice(0, 12));
 }

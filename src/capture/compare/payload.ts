@@ -48,6 +48,24 @@ const dnsId: PayloadRule = {
   },
 };
 
+/** Type SOA, class IN, as it stands behind the name of a record. */
+const SOA = Buffer.from([0, 6, 0, 1]);
+
+/** RFC 1035 section 3.3.13: the data of a SOA ends with serial, refresh, retry, expire and minimum. */
+const soaSerial: PayloadRule = {
+  what: 'SOA serial',
+  why: 'the name server counts its seconds with it',
+  replace(payload, { protocol, serverPort }) {
+    const at = protocol === UDP && serverPort === DNS_PORT ? payload.indexOf(SOA, 12) : -1;
+    if (at === -1 || at + 10 > payload.length) return undefined;
+    const serial = at + 10 + payload.readUInt16BE(at + 8) - 20;
+    if (serial < at + 10 || serial + 4 > payload.length) return undefined;
+    const copy = Buffer.from(payload);
+    copy.writeUInt32BE(0, serial);
+    return { payload: copy, count: 1 };
+  },
+};
+
 /** `struct timeval` of ping(8), 64 bits each: seconds of our time, and microseconds. */
 const pingClock: PayloadRule = {
   what: "ping's clock",
@@ -60,7 +78,10 @@ const pingClock: PayloadRule = {
   },
 };
 
-export const payloadRules: readonly PayloadRule[] = [httpDate, printedPort, dnsId, pingClock];
+/** Questions and answers of one socket pass each other as they like: a resolver asks for A and AAAA at once. */
+export const anyOrder = ({ protocol, serverPort }: PayloadContext): boolean => protocol === UDP && serverPort === DNS_PORT;
+
+export const payloadRules: readonly PayloadRule[] = [httpDate, printedPort, dnsId, soaSerial, pingClock];
 
 /** Headers and short answers stand at the start; looking through a download of megabytes at each hop takes longer than the download. */
 const LOOKED_THROUGH = 65_536;
