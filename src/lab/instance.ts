@@ -87,6 +87,7 @@ export class Instance {
     const cluster = new LabCluster({
       lab: this.#options.number,
       podNetwork: this.lab.podNetwork ?? 'flannel-vxlan',
+      namesOn: this.lab.namesOn,
       apiFd,
       random: new SeededRandom(seed),
       proxies: this.proxies,

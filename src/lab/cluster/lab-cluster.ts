@@ -49,6 +49,8 @@ const LOOK_MS = 20;
 export interface LabClusterOptions {
   readonly lab: string;
   readonly podNetwork: NetworkKind;
+  /** Node of the name server. */
+  readonly namesOn: string | undefined;
   /** Descriptor of a socket on the host's loopback that listens already, for the user's own kubectl. */
   readonly apiFd: number;
   readonly random: Random;
@@ -78,7 +80,7 @@ export class LabCluster {
 
   /** Control plane first; nodes are added afterwards. */
   async start(): Promise<void> {
-    const { lab, apiFd, random, proxies, podNetwork } = this.#options;
+    const { lab, apiFd, random, proxies, podNetwork, namesOn } = this.#options;
     const authority = new Authority(`kubehop-lab-${lab}`, Date.now());
     const hosts = [
       '127.0.0.1',
@@ -108,7 +110,7 @@ export class LabCluster {
     const inside = new ApiServer(server);
     await inside.listen({ fd: insideNetns(netnsPath('upstream'), () => listenTcp(UPSTREAM_LAN, API_PORT)) });
     writeKubeconfig(KUBECONFIG, { name: `kubehop-${lab}`, server: outside.url, ca: authority.certificate, token: this.#token });
-    for (const object of systemObjects(podNetwork, { address: UPSTREAM_LAN, port: API_PORT })) this.create(object);
+    for (const object of systemObjects(podNetwork, { address: UPSTREAM_LAN, port: API_PORT }, namesOn)) this.create(object);
   }
 
   /** @throws ApiError with every cause */

@@ -13,9 +13,9 @@ type Manifest = {
   metadata: { name: string; namespace: string; labels?: Record<string, string> };
 } & Record<string, unknown>;
 
-/** @param apiPort of the API server at the upstream router, as pods reach it */
-export function systemObjects(podNetwork: PodNetwork, api: { address: string; port: number }): Manifest[] {
-  return [...kubernetesService(api), ...kubeProxy(), ...coreDns(), ...flannel(podNetwork)];
+/** @param api where pods reach the API server @param namesOn node of the name server */
+export function systemObjects(podNetwork: PodNetwork, api: { address: string; port: number }, namesOn?: string): Manifest[] {
+  return [...kubernetesService(api), ...kubeProxy(), ...coreDns(namesOn), ...flannel(podNetwork)];
 }
 
 function kubernetesService({ address, port }: { address: string; port: number }): Manifest[] {
@@ -100,7 +100,7 @@ function kubeProxy(): Manifest[] {
   ];
 }
 
-function coreDns(): Manifest[] {
+function coreDns(namesOn: string | undefined): Manifest[] {
   const labels = { 'k8s-app': 'kube-dns' };
   const corefile = [
     '.:53 {',
@@ -130,6 +130,7 @@ function coreDns(): Manifest[] {
           spec: {
             tolerations: TOLERATES_ALL,
             dnsPolicy: 'Default',
+            ...(namesOn === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': namesOn } }),
             volumes: [{ name: 'config-volume', configMap: { name: 'coredns', items: [{ key: 'Corefile', path: 'Corefile' }] } }],
             containers: [
               {

@@ -34,6 +34,8 @@ export interface ClusterDeclaration {
   faults?: Readonly<Record<string, Faults>>;
   /** A Kubernetes API stands over it: pods come from there, and every node has its cni0. */
   api?: boolean;
+  /** Node on which the name server of such a lab runs; any, unless it is said. */
+  namesOn?: string;
   /** Where to look at the bridge of a node: at the bridge itself (default), or at each port, where a frame enters and leaves. */
   lookAt?: 'bridge' | 'ports';
   /** net.bridge.bridge-nf-call-iptables of all nodes, or of those that are named. Default true, as kubeadm demands. */
