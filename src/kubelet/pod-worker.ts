@@ -33,13 +33,15 @@ export class PodWorker {
   readonly id: PodIdentity;
   readonly #context: PodContext;
   readonly #startMs: number;
-  readonly #init: ContainerWorker[];
+  #init: ContainerWorker[];
   readonly #containers: ContainerWorker[];
   readonly #sidecars: ReadonlySet<string>;
   #pod: Pod;
   #sandbox: Sandbox | undefined;
   /** The sandbox stands, with its network and files. */
   #isOpen = false;
+  /** The init containers have done their part in this sandbox. */
+  #isInitialized = false;
   #podIp = '';
   #over = false;
   #failure: { reason: string; message: string } | undefined;
@@ -58,8 +60,8 @@ export class PodWorker {
     const { containers = [], initContainers = [], restartPolicy = 'Always' } = pod.spec ?? {};
     this.#sidecars = new Set(initContainers.filter(isSidecar).map(spec => spec.name));
     const waiting = initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating';
-    this.#init = initContainers.map(spec => this.#worker(spec, initPolicy(spec, restartPolicy), 'PodInitializing'));
-    this.#containers = containers.map(spec => this.#worker(spec, restartPolicy, waiting));
+    this.#init = initContainers.map(spec => this.#initWorker(spec));
+    this.#containers = containers.map(spec => this.#worker(spec, restartPolicy, waiting, () => this.#isInitialized));
   }
 
   get pod(): Pod {
@@ -90,7 +92,7 @@ export class PodWorker {
     this.#stopping = true;
     this.#cancelDeadline();
     this.#wake();
-    for (const look of this.#waiting.splice(0)) look();
+    this.#look();
     const mainMs = this.#context.timers.nowMs();
     await Promise.all(this.#containers.map(worker => worker.stop(graceMs)));
     const leftMs = Math.max(0, graceMs - (this.#context.timers.nowMs() - mainMs));
@@ -102,7 +104,12 @@ export class PodWorker {
     this.#writeStatus();
   }
 
-  #worker(spec: ContainerSpec, policy: RestartPolicy, waiting: string): ContainerWorker {
+  #initWorker(spec: ContainerSpec): ContainerWorker {
+    return this.#worker(spec, initPolicy(spec, this.#pod.spec?.restartPolicy ?? 'Always'), 'PodInitializing', () => true);
+  }
+
+  /** @param mayStart is it its turn? */
+  #worker(spec: ContainerSpec, policy: RestartPolicy, waiting: string, mayStart: () => boolean): ContainerWorker {
     const { timers, runtime } = this.#context;
     const context: ContainerContext = {
       timers,
@@ -110,7 +117,7 @@ export class PodWorker {
       graceMs: (this.#pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000,
       start: async current => {
         // while the sandbox is made again there is nothing to start in
-        await this.#until(() => this.#isOpen);
+        await this.#until(() => this.#isOpen && mayStart());
         return startContainer(current, this.#pod, this.#sandbox, this.#podIp, this.#context);
       },
       check: (current, kind, running) => {
@@ -135,6 +142,8 @@ export class PodWorker {
       if (!lost || this.#stopping) break;
       this.#tell({ type: 'Normal', reason: 'SandboxChanged', message: 'Pod sandbox changed, it will be killed and re-created.' });
       await this.#removeSandbox();
+      // In a new sandbox all begins anew: those that were done before are made again.
+      this.#init = this.#init.map(worker => (worker.finished === undefined ? worker : this.#initWorker(worker.spec)));
     }
     if (!this.#stopping && this.#failure === undefined) await this.#removeSandbox();
     this.#writeStatusSoon();
@@ -142,9 +151,11 @@ export class PodWorker {
 
   /** Init containers one after another, then all others beside each other. Resolves when none of them runs, nor will. */
   async #runContainers(): Promise<void> {
+    const sandbox = this.#sandbox;
+    const isOver = (): boolean => this.#stopping || this.#sandbox !== sandbox;
     const sidecars: Promise<void>[] = [];
     for (const worker of this.#init) {
-      if (this.#stopping) return;
+      if (isOver()) return;
       if (this.#sidecars.has(worker.name)) {
         sidecars.push(worker.run());
         await this.#until(() => worker.hasStarted || worker.finished !== undefined);
@@ -153,9 +164,11 @@ export class PodWorker {
         if (worker.finished !== 0) return;
       }
     }
-    if (this.#stopping) return;
+    if (isOver()) return;
+    this.#isInitialized = true;
+    this.#look();
     await Promise.all(this.#containers.map(worker => worker.run()));
-    if (this.#stopping) return;
+    if (isOver()) return;
     for (const worker of [...this.#init].reverse()) await worker.stop(0);
     await Promise.all(sidecars);
   }
@@ -190,6 +203,7 @@ export class PodWorker {
     const sandbox = this.#sandbox;
     this.#sandbox = undefined;
     this.#isOpen = false;
+    this.#isInitialized = false;
     await sandbox?.remove();
     if (this.#pod.spec?.hostNetwork !== true) await this.#context.network.detach(this.id);
   }
@@ -214,6 +228,10 @@ export class PodWorker {
     });
   }
   readonly #waiting: (() => void)[] = [];
+  /** Who waits for something looks again. */
+  #look(): void {
+    for (const look of this.#waiting.splice(0)) look();
+  }
 
   #pause(ms: number): Promise<void> {
     return new Promise(resolve => {
@@ -231,7 +249,7 @@ export class PodWorker {
 
   /** Several changes of one moment are written once. */
   #writeStatusSoon(): void {
-    for (const look of this.#waiting.splice(0)) look();
+    this.#look();
     if (this.#statusDue) return;
     this.#statusDue = true;
     queueMicrotask(() => this.#writeStatus());

@@ -100,6 +100,27 @@ describe('a pod', () => {
     ]);
   });
 
+  test('runs its init containers again in a new sandbox, before the others', async () => {
+    const world = new World();
+    await world.create('pod', {
+      initContainers: [app({ name: 'one' }), app({ name: 'side', restartPolicy: 'Always' })],
+      containers: [app()],
+    });
+    world.machine.last('one').end(0);
+    await settled();
+    expect(world.machine.started).toEqual(['one', 'side', 'app']);
+    world.machine.sandboxes[0]!.lose();
+    await settled();
+    expect(world.machine.started.slice(3).sort()).toEqual(['one', 'side']);
+    world.machine.last('one').end(0);
+    await settled();
+    expect(world.machine.started.at(-1)).toBe('app');
+    expect([world.condition('Initialized'), world.condition('Ready'), world.machine.runs.app!.length]).toEqual(['True', 'True', 2]);
+    world.store.delete(Pods, 'default', 'pod');
+    await settled();
+    expect(world.pod()).toBeUndefined();
+  });
+
   test('that never restarts fails with its init container', async () => {
     const world = new World();
     await world.create('pod', { restartPolicy: 'Never', initContainers: [app({ name: 'one' })], containers: [app()] });
