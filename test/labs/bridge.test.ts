@@ -9,7 +9,7 @@ describe.skipIf(lacking !== '')(title('pods on one bridge, with bridge-nf-call-i
   afterAll(() => kubehop.close());
 
   test('reach each other by their own MACs, through the rules, as on the kernel', { timeout: 60_000 }, async () => {
-    const { code, stdout } = await kubehop.with(labs).run('lab', 'run', '94');
+    const { code, stdout } = await kubehop.with(labs).run('lab', 'run', '98');
     expect(stdout).toContain('\nsame: userspace and kernel did the same to every packet');
     expect(stdout).toMatch(/userspace: (\d+) of \1 checks hold\nkernel: (\d+) of \2 checks hold/);
     expect(code).toBe(0);
