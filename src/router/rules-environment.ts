@@ -92,7 +92,8 @@ export class RulesEnvironment implements Environment {
     const plane = this.#plane;
     const out = p.oif === 0 ? 65_535 : plane.interface(p.oif).mtu;
     const back = plane.fib.lookup(ipv4.src(p.bytes, p.l3));
-    return back === -1 ? out : Math.min(out, plane.interface(plane.fib.oif[back]!).mtu);
+    // Back to an own address it is the loopback's, which is longer than any.
+    return back === -1 || plane.fib.type[back] === RouteType.Local ? out : Math.min(out, plane.interface(plane.fib.oif[back]!).mtu);
   }
 
   /** `nf_send_unreach` and `nf_send_reset`: nothing is sent about a packet whose checksum is wrong, or about a later fragment. */

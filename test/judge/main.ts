@@ -76,7 +76,7 @@ function workersFor(packets: number): number {
 
 function tellResult(seed: number, { cases, sent, different, unsteady }: RunResult, seconds: number): void {
   const rate = Math.round(sent / seconds);
-  if (unsteady > 0) console.log(`${unsteady} cases in which time decides differed once, and not again`);
+  if (unsteady > 0) console.log(`${unsteady} cases differed once and not again: time or chance decided`);
   console.log(`seed ${seed}: ${cases} rule sets, ${sent} packets in ${seconds.toFixed(0)} s (${rate} a second), ${different} different`);
 }
 

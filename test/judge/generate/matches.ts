@@ -135,7 +135,7 @@ const rateMatches = (c: Chooser, name: string): Options => [
   [
     1,
     () =>
-      `-m hashlimit --hashlimit-${c.of(['upto', 'above'])} 1/hour --hashlimit-burst ${c.of([1, 2, 4])} --hashlimit-mode ${c.of(['srcip', 'dstip', 'srcip,dstip', 'srcip,srcport', 'dstip,dstport'])} ${c.oneIn(3) ? '--hashlimit-srcmask 24' : ''} --hashlimit-htable-expire 600000 --hashlimit-name ${name}h${c.below(1000)}`,
+      `-m hashlimit --hashlimit-${c.of(['upto', 'above'])} 1/hour --hashlimit-burst ${c.of([1, 2, 4])} --hashlimit-mode ${c.of(['srcip', 'dstip', 'srcip,dstip', 'srcip,srcport', 'dstip,dstport'])} ${c.oneIn(3) ? '--hashlimit-srcmask 24' : ''} --hashlimit-htable-expire 600000 --hashlimit-name ${name}h${c.below(1_000_000_000)}`,
   ],
   [
     4,

@@ -30,7 +30,7 @@ function portsOffset(protocol: number): number {
   }
 }
 
-/** Operand: state. */
+/** Operands: state, 1 for what is above the rate: rules that share a table may ask for either. */
 export function hashlimitTest(x: Execution, p: Packet, code: Int32Array, at: number): boolean {
   const table = x.states[code[at + 1]!] as HashlimitTable;
   let ports = 0;
@@ -45,7 +45,7 @@ export function hashlimitTest(x: Execution, p: Packet, code: Int32Array, at: num
   }
   const taken = table.take(x.src, x.dst, ports, p.end - p.l3, jiffies(x.env.clock));
   if (taken < 0) x.hotdrop = true;
-  return taken === 1;
+  return taken === 1 - code[at + 2]!;
 }
 
 export const hashlimit: MatchExtension<MatchOf<'hashlimit'>> = {
@@ -54,7 +54,6 @@ export const hashlimit: MatchExtension<MatchOf<'hashlimit'>> = {
   emit(m, out) {
     const numbers = [
       m.unit === 'bytes' ? 1 : 0,
-      m.above ? 1 : 0,
       m.average,
       m.burst,
       m.mode,
@@ -66,6 +65,6 @@ export const hashlimit: MatchExtension<MatchOf<'hashlimit'>> = {
       m.rateMatch ? 1 : 0,
       m.rateIntervalS,
     ];
-    out.test(hashlimitTest, false, out.namedState('hashlimit', m.name, numbers));
+    out.test(hashlimitTest, false, out.namedState('hashlimit', m.name, numbers), m.above ? 1 : 0);
   },
 };

@@ -23,7 +23,6 @@ const costBytes = (cost: number): number => (Math.floor(U32 / cost) - 1) * 16;
 
 export interface HashlimitConfig {
   readonly bytes: boolean;
-  readonly above: boolean;
   /** As in `HashlimitMatch`. */
   readonly average: number;
   readonly burst: number;
@@ -73,7 +72,7 @@ export class HashlimitTable {
    * Takes one packet out of its bucket.
    * @param ports source << 16 | destination
    * @param now in jiffies
-   * @returns 1 passes, 0 fails, -1 when the table is full: the packet is dropped.
+   * @returns 1 within the rate, 0 above it, -1 when the table is full: the packet is dropped.
    */
   take(src: number, dst: number, ports: number, length: number, now: number): number {
     const { mode, srcMask, dstMask, expireMs } = this.config;
@@ -91,7 +90,7 @@ export class HashlimitTable {
     const v = 4 * e;
     this.#values[v + 3] = now + Math.ceil((expireMs * HZ) / 1000);
     const within = this.config.rateMatch ? this.#withinRate(v, length) : this.#pay(v, length);
-    return within !== this.config.above ? 1 : 0;
+    return within ? 1 : 0;
   }
 
   #pay(v: number, length: number): boolean {

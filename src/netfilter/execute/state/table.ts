@@ -20,11 +20,10 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
   hashlimit: {
     make({ numbers }) {
-      const [bytes, above, average, burst, mode, srcMask, dstMask, max, gcIntervalMs, expireMs, rateMatch, rateIntervalS] =
+      const [bytes, average, burst, mode, srcMask, dstMask, max, gcIntervalMs, expireMs, rateMatch, rateIntervalS] =
         numbers as HashlimitNumbers;
       return new HashlimitTable({
         bytes: bytes === 1,
-        above: above === 1,
         average,
         burst,
         mode,
@@ -39,7 +38,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     },
   },
 };
-type HashlimitNumbers = [number, number, number, number, number, number, number, number, number, number, number, number];
+type HashlimitNumbers = [number, number, number, number, number, number, number, number, number, number, number];
 
 export function makeState(spec: StateSpec): object {
   return kindOf(spec).make(spec);
