@@ -87,6 +87,7 @@ export class Instance {
     const cluster = new LabCluster({
       lab: this.#options.number,
       podNetwork: this.lab.podNetwork ?? 'flannel-vxlan',
+      taken: this.topology.namespaces.map(ns => ns.name),
       namesOn: this.lab.namesOn,
       apiFd,
       random: new SeededRandom(seed),

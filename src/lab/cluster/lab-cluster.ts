@@ -2,7 +2,7 @@
  * The control plane of a lab: store, API server, controllers; on each node a kubelet, and in its pods kube-proxy, flannel and a name server. The
  * network is the lab's, the pods' namespaces are made in it.
  */
-import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { writeKubeconfig } from '../../apiserver/kubeconfig.ts';
 import { ApiServer } from '../../apiserver/server.ts';
@@ -26,7 +26,9 @@ import type { PodIdentity, PodNetwork } from '../../kubelet/runtime.ts';
 import { StoreApi } from '../../kubelet/store-api.ts';
 import { listenTcp } from '../../os/listen.ts';
 import { insideNetns } from '../../os/netns.ts';
+import { applets } from '../pod/applets.ts';
 import { BridgeNetwork } from '../pod/bridge-network.ts';
+import { freeBeside, type IsFree, PlaceLinks, placeName, podNetnsName } from '../pod/place-name.ts';
 import type { LabProxies } from '../proxy/lab-proxies.ts';
 import { NAMES_DIR, NETNS_DIR, netnsPath } from '../shell.ts';
 import { gatewayAddress, podCidr, UPSTREAM_LAN, vtepAddress } from '../topology/addresses.ts';
@@ -49,6 +51,8 @@ const LOOK_MS = 20;
 export interface LabClusterOptions {
   readonly lab: string;
   readonly podNetwork: NetworkKind;
+  /** Names that are the lab's own. */
+  readonly taken: readonly string[];
   /** Node of the name server. */
   readonly namesOn: string | undefined;
   /** Descriptor of a socket on the host's loopback that listens already, for the user's own kubectl. */
@@ -71,9 +75,11 @@ export class LabCluster {
   readonly #options: LabClusterOptions;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #token = newToken();
+  readonly #isFree: IsFree;
 
   constructor(options: LabClusterOptions) {
     this.#options = options;
+    this.#isFree = freeBeside(options.taken);
     const admissions = serviceAdmissions(SERVICE_RANGE, options.random);
     this.store = newClusterStore({ clock: realTimers, random: options.random, admissions: admissions.list, onListenerError: this.#report });
   }
@@ -146,9 +152,9 @@ export class LabCluster {
       directory,
       nodeNetns: netnsPath(name),
       netnsDirectory: NETNS_DIR,
-      netnsName,
+      netnsName: podNetnsName,
       programs: [REPOSITORY, process.execPath],
-      applets: {},
+      applets,
     });
     const network = new NamedNetwork(
       `${directory}/pods`,
@@ -157,8 +163,11 @@ export class LabCluster {
         bridge: 'cni0',
         cidr: podCidr(node.number),
         isolated: node.plane === 'userspace' && node.bridgeNf,
+        mtu: node.podMtu,
+        taken: node.pods.map(pod => pod.address),
         sysctls,
       }),
+      pod => placeName(pod, this.#isFree),
     );
     const kubelet = new Kubelet({
       api: new StoreApi(this.store, name),
@@ -207,14 +216,16 @@ export class LabCluster {
       .list(Pods)
       .items.filter(pod => controllerOf(pod) === undefined && pod.spec?.hostNetwork !== true && (pod.status?.podIP ?? '') !== '');
     return Object.fromEntries(
-      own.map(pod => [netnsName(pod.metadata as PodIdentity), { node: pod.spec!.nodeName!, address: pod.status!.podIP! }]),
+      own.map(pod => [placeName(pod.metadata as PodIdentity, this.#isFree), { node: pod.spec!.nodeName!, address: pod.status!.podIP! }]),
     );
   }
 
-  /** Names of the network namespaces of pods that run. */
+  /** What the pods that run are called. */
   places(): string[] {
     return [...this.#nodes.values()].flatMap(({ kubelet }) =>
-      kubelet.sandboxes().flatMap(({ netns, hostNetwork }) => (hostNetwork ? [] : [netns.slice(netns.lastIndexOf('/') + 1)])),
+      kubelet
+        .sandboxes()
+        .flatMap(({ namespace, pod, hostNetwork }) => (hostNetwork ? [] : [placeName({ namespace, name: pod }, this.#isFree)])),
     );
   }
 
@@ -244,28 +255,30 @@ export class LabCluster {
   readonly #report = (error: unknown): void => this.#options.say(error instanceof Error ? error.message : String(error));
 }
 
-/** A pod's files are found by its name too: by who enters its network namespace from outside. */
+/** A pod's network namespace and its files are found by its name too: by who enters it from outside. */
 class NamedNetwork implements PodNetwork {
   readonly #directory: string;
   readonly #network: PodNetwork;
+  readonly #placeOf: (pod: PodIdentity) => string;
   /** @param directory of the kubelet, in which each pod has one by its uid */
-  constructor(directory: string, network: PodNetwork) {
+  constructor(directory: string, network: PodNetwork, placeOf: (pod: PodIdentity) => string) {
     this.#directory = directory;
     this.#network = network;
+    this.#placeOf = placeOf;
   }
   async attach(pod: PodIdentity, netns: string): Promise<{ readonly address: string }> {
-    const link = `${NAMES_DIR}/${netnsName(pod)}`;
-    rmSync(link, { force: true });
-    symlinkSync(`${this.#directory}/${pod.uid}/etc`, link);
+    this.#links(pod).set(this.#placeOf(pod));
     return this.#network.attach(pod, netns);
   }
   async detach(pod: PodIdentity): Promise<void> {
+    this.#links(pod).remove(this.#placeOf(pod));
     await this.#network.detach(pod);
   }
-}
 
-/** Of a pod: what `kubehop exec` calls it. */
-const netnsName = ({ namespace, name }: PodIdentity): string => (namespace === 'default' ? name : `${name}.${namespace}`);
+  #links(pod: PodIdentity): PlaceLinks {
+    return new PlaceLinks({ [NETNS_DIR]: podNetnsName(pod), [NAMES_DIR]: `${this.#directory}/${pod.uid}/etc` });
+  }
+}
 
 function whyNotReady({ metadata, status }: Pod): string {
   const waiting = (status?.containerStatuses ?? []).map(each => each.state?.waiting?.reason).find(reason => reason !== undefined);
