@@ -113,7 +113,7 @@ export class Handler {
     // Newer kubectls try WebSocket first, and come back with SPDY when they did not like the answer.
     if (/^spdy\//i.test(request.headers.upgrade ?? ''))
       throw badRequest(
-        `${kind} over SPDY is not spoken here: use kubectl 1.30 or later, which speaks WebSocket, or \`kubehop exec ${name} -- COMMAND\``,
+        `${kind} over SPDY is not spoken here: use kubectl ${kind === 'portforward' ? '1.31' : '1.30'} or later, which speaks WebSocket, or \`kubehop exec ${name} -- COMMAND\``,
       );
     if (request.headers.upgrade?.toLowerCase() !== 'websocket')
       throw badRequest(`unable to upgrade: expected websocket, got ${JSON.stringify(request.headers.upgrade)}`);
