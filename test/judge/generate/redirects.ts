@@ -9,12 +9,12 @@ import { ports } from './matches.ts';
 import { randomTraffic } from './traffic.ts';
 
 /** Few, so that a host is seldom heard again within the seconds in which it counts. */
-const SENDERS = 12;
+const SENDERS = 6;
 
-/** @param number of the case: those that follow each other have other senders */
+/** @param number of the case: its senders are seldom those of another one within the seconds that count */
 export function redirectedTraffic(c: Chooser, length: number, number: number): Step[] {
   const steps = randomTraffic(c, length - 2 * SENDERS);
-  const first = SENDERS * (number % Math.floor((MANY - 2) / SENDERS));
+  const first = SENDERS * ((Math.imul(number, 0x9e37_79b1) >>> 0) % Math.floor((MANY - 2) / SENDERS));
   const packets = Array.from({ length: SENDERS }, (_, i): Step => {
     const src = oneOfMany(1 + first + i);
     const dst = c.oneIn(3) ? '198.51.100.7' : address(c.oneIn(5) ? c.of(links).net : 3, c.of(hosts));
