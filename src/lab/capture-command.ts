@@ -3,29 +3,37 @@ import { spawnSync } from 'node:child_process';
 import { constants, createWriteStream, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LabError } from '../base/errors.ts';
 import type { CaptureReport } from '../capture/capture.ts';
 import { RotatingFiles } from '../capture/pcapng/rotation.ts';
 import { DaemonClient } from './daemon/client.ts';
 import type { Instance } from './daemon/directories.ts';
+import { SHELL_DIRECTORY } from './node-shell.ts';
 
-export interface CaptureTarget {
-  /** `-`: stdout. */
-  path: string;
-  maxBytes?: number;
-}
+const READER_GONE = ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
+
+export type CaptureTarget =
+  | {
+      /** `-`: stdout. */
+      path: string;
+      maxBytes?: number;
+    }
+  | { to: Writable };
 
 /** Until `ended` is aborted, or nobody reads any more. @throws LabError BAD_INPUT, DAEMON, OS */
 export async function capture(
-  instance: Instance,
+  instance: Pick<Instance, 'directory'>,
   where: string[],
   target: CaptureTarget,
   ended: AbortSignal,
   say: (line: string) => void,
 ): Promise<CaptureReport> {
-  const pipe = `capture-${process.pid}.pipe`;
-  const path = join(instance.directory, pipe);
+  const name = `capture-${process.pid}.pipe`;
+  const path = join(instance.directory, name);
+  // The daemon stands in the host's directory, and whoever is inside sees the other one.
+  const pipe = instance.directory === SHELL_DIRECTORY ? path : name;
   const made = spawnSync('mkfifo', ['-m', '600', path], { encoding: 'utf8' });
   if (made.status !== 0) throw new LabError('OS', `cannot make a named pipe at ${path}: ${made.error?.message ?? made.stderr.trim()}`);
   const client = await DaemonClient.connect(instance.directory);
@@ -44,7 +52,8 @@ export async function capture(
     await copied;
     return answer;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return { hops: [], rings: [], unread: 0 }; // `| head`, or Wireshark was closed
+    // `| head`, or Wireshark was closed
+    if (READER_GONE.includes((error as NodeJS.ErrnoException).code ?? '')) return { hops: [], rings: [], unread: 0 };
     throw error;
   } finally {
     client.close();
@@ -53,7 +62,7 @@ export async function capture(
   }
 }
 
-async function endCapture(instance: Instance, pipe: string): Promise<void> {
+async function endCapture(instance: Pick<Instance, 'directory'>, pipe: string): Promise<void> {
   const client = await DaemonClient.connect(instance.directory);
   try {
     await client.request({ op: 'end-capture', pipe });
@@ -62,7 +71,9 @@ async function endCapture(instance: Instance, pipe: string): Promise<void> {
   }
 }
 
-async function copy(from: Socket, { path: to, maxBytes }: CaptureTarget): Promise<void> {
+async function copy(from: Socket, target: CaptureTarget): Promise<void> {
+  if ('to' in target) return pipeline(from, target.to);
+  const { path: to, maxBytes } = target;
   if (to === '-') return pipeline(from, createWriteStream('', { fd: 1, autoClose: false }));
   const files = new RotatingFiles(to, maxBytes ?? Number.POSITIVE_INFINITY);
   try {

@@ -1,11 +1,14 @@
 /**
  * A shell in a userspace node: `iptables`, `iptables-save`, `iptables-restore`, `conntrack` and `sysctl` there speak to the router, by a
- * directory in front of PATH. On a kernel node the tools of the system do what they always do.
+ * directory in front of PATH; `ip route` says the router's routes, and `tcpdump` looks at interfaces that are in it. On a kernel node the tools of the
+ * system do what they always do.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { RouterDescription } from '../node/description.ts';
 import { toolNames } from '../node/tool.ts';
+import { VXLAN } from './topology/addresses.ts';
 
 /** In the lab's own /run: not seen from outside. The daemon's socket is there as well. */
 export const SHELL_DIRECTORY = '/run/kubehop';
@@ -13,6 +16,8 @@ export const SHELL_DIRECTORY = '/run/kubehop';
 export const LAB_DIRECTORY_VARIABLE = 'KUBEHOP_LAB_DIRECTORY';
 
 const KUBEHOP = fileURLToPath(new URL('../../bin/kubehop', import.meta.url));
+const programPath = (name: string): string => fileURLToPath(new URL(`inside/${name}.ts`, import.meta.url));
+const DESCRIPTION = 'router.json';
 
 const toolDirectory = (node: string): string => join(SHELL_DIRECTORY, node);
 
@@ -20,11 +25,47 @@ const toolDirectory = (node: string): string => join(SHELL_DIRECTORY, node);
 export const nodePath = (node: string, path = process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin'): string =>
   `${toolDirectory(node)}:${path}`;
 
+/** Interfaces that no device carries. */
+const INSIDE = [VXLAN.device, 'cni0'];
+
 export function writeNodeTools(node: string): void {
   const directory = toolDirectory(node);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  for (const tool of toolNames) {
-    const script = `#!/bin/sh\n${LAB_DIRECTORY_VARIABLE}=${SHELL_DIRECTORY} exec '${KUBEHOP.replaceAll("'", "'\\''")}' ${tool} --node ${node} "$@"\n`;
-    writeFileSync(join(directory, tool), script, { mode: 0o755 });
-  }
+  const write = (tool: string, lines: readonly string[]): void =>
+    writeFileSync(join(directory, tool), `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 });
+  for (const tool of toolNames)
+    write(tool, [`${LAB_DIRECTORY_VARIABLE}=${SHELL_DIRECTORY} exec ${quoted(KUBEHOP)} ${tool} --node ${node} "$@"`]);
+  const ip = realPath('ip');
+  if (ip !== undefined) write('ip', unless('r|ro|rou|rout|route', ip, [programPath('ip'), join(directory, DESCRIPTION), ip]));
+  const tcpdump = realPath('tcpdump');
+  if (tcpdump !== undefined)
+    write('tcpdump', unless(INSIDE.map(name => `*${name}*`).join('|'), tcpdump, [programPath('tcpdump'), node, INSIDE.join(), tcpdump]));
 }
+
+/** What the router was told, for `ip route`: as a whole, whoever reads it meanwhile. */
+export function describeNode(node: string, description: RouterDescription): void {
+  const path = join(toolDirectory(node), DESCRIPTION);
+  mkdirSync(toolDirectory(node), { recursive: true, mode: 0o700 });
+  writeFileSync(`${path}.new`, JSON.stringify(description), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** Words like these are looked at more closely; with others the real program is there at once. */
+function unless(pattern: string, real: string, program: readonly string[]): string[] {
+  const argv = [process.execPath, '--disable-warning=ExperimentalWarning', ...program].map(quoted).join(' ');
+  return ['for word; do', `  case $word in ${pattern}) exec ${argv} "$@" ;; esac`, 'done', `exec ${quoted(real)} "$@"`];
+}
+
+function realPath(tool: string): string | undefined {
+  const paths = `${process.env.PATH ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin`.split(':').map(folder => join(folder, tool));
+  return paths.find(path => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;

@@ -10,6 +10,7 @@ import { type RunningNode, startNode } from '../../node/node.ts';
 import { runTool } from '../../node/node-commands.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
+import { describeNode } from '../node-shell.ts';
 import { netnsPath } from '../shell.ts';
 import type { DataPlane, RuleHolder } from './data-plane.ts';
 
@@ -33,13 +34,16 @@ export class UserspacePlane implements DataPlane {
   readonly ruleHolder: RuleHolder;
   readonly #node: string;
   readonly #traceRing: SharedArrayBuffer;
+  #description: RouterDescription;
   #endTrace: (() => void) | undefined;
   /** What was in force since when (ns since 1970): the trace numbers rules by the program of its time. */
   readonly #programs: { sinceNs: bigint; text: ProgramText | undefined }[];
 
-  private constructor({ node, traceRing }: UserspaceOptions, running: RunningNode) {
+  private constructor({ node, traceRing, description }: UserspaceOptions, running: RunningNode) {
     this.#node = node;
     this.#traceRing = traceRing;
+    this.#description = description;
+    describeNode(node, description);
     this.running = running;
     this.ruleHolder = {
       get ruleSet() {
@@ -91,8 +95,10 @@ export class UserspacePlane implements DataPlane {
     this.#note();
   }
 
-  setNetwork(network: Network): Promise<void> {
-    return this.running.setNetwork(network);
+  async setNetwork({ vxlan, routes, neighbours }: Network): Promise<void> {
+    this.#description = { ...this.#description, vxlan, routes, neighbours };
+    await this.running.setNetwork({ vxlan, routes, neighbours });
+    describeNode(this.#node, this.#description);
   }
 
   advance(seconds: number): Promise<void> {
