@@ -20,14 +20,14 @@ import { LabProxies } from './proxy/lab-proxies.ts';
 import { startRelays } from './relay/relay.ts';
 import { labObjects } from './rules/declared.ts';
 import { flannelText } from './rules/flannel.ts';
-import { netnsPath, runStep } from './shell.ts';
+import { netnsPath, runCommand, runStep } from './shell.ts';
 import { podCidr } from './topology/addresses.ts';
-import { changeOf, joinSteps, leaveSteps, waySteps } from './topology/change.ts';
+import { changeOf, changeWays, joinSteps, leaveSteps, waySteps } from './topology/change.ts';
 import { clusterTopology, QUIET } from './topology/cluster.ts';
 import { commandLines } from './topology/command.ts';
 import { buildSteps } from './topology/commands.ts';
 import { LINKS } from './topology/links.ts';
-import type { Namespace, Node, Plane, Topology } from './topology/model.ts';
+import type { Namespace, Node, Peer, Plane, Topology } from './topology/model.ts';
 import { routerDescription } from './topology/router-description.ts';
 
 export interface InstanceOptions {
@@ -48,6 +48,8 @@ export class Instance {
   topology: Topology;
   readonly planes = new Map<string, DataPlane>();
   readonly #pods = new Map<string, RunningPod>();
+  /** Of nodes whose flannel finds the others in the API. */
+  readonly #peers = new Map<string, readonly Peer[]>();
   /** kube-proxy of each node, and the Services that they know. */
   readonly proxies: LabProxies;
   /** Where the lab has an API. */
@@ -89,6 +91,8 @@ export class Instance {
       podNetwork: this.lab.podNetwork ?? 'flannel-vxlan',
       taken: this.topology.namespaces.map(ns => ns.name),
       namesOn: this.lab.namesOn,
+      directRouting: this.lab.directRouting ?? false,
+      setPeers: (name, peers) => this.#setPeers(name, peers),
       apiFd,
       random: new SeededRandom(seed),
       proxies: this.proxies,
@@ -138,6 +142,16 @@ export class Instance {
     await startRelays({ netns: netnsPath(LINKS), relays: this.topology.relays, seed }, error => this.#fail(error));
   }
 
+  /** What the node's flannel has found. */
+  async #setPeers(name: string, peers: readonly Peer[]): Promise<void> {
+    const node = this.#of('node').find(ns => ns.name === name)?.node;
+    if (node === undefined) return; // it leaves
+    const before = this.#peers.get(name) ?? [];
+    if (node.plane === 'kernel') for (const command of changeWays(name, before, peers)) await runCommand(command);
+    else await this.plane(name).setNetwork(routerDescription({ ...node, peers }));
+    this.#peers.set(name, peers);
+  }
+
   async #start(ns: Namespace): Promise<void> {
     if (ns.node !== undefined) await this.#startNode(ns);
     if (ns.pod !== undefined) await this.#startPod(ns);
@@ -146,6 +160,7 @@ export class Instance {
   async #stop(name: string): Promise<void> {
     const plane = this.planes.get(name);
     const pod = this.#pods.get(name);
+    this.#peers.delete(name);
     this.planes.delete(name); // nobody is to be alarmed by its end
     this.#pods.delete(name);
     await plane?.stop();

@@ -31,9 +31,10 @@ import { BridgeNetwork } from '../pod/bridge-network.ts';
 import { freeBeside, type IsFree, PlaceLinks, placeName, podNetnsName } from '../pod/place-name.ts';
 import type { LabProxies } from '../proxy/lab-proxies.ts';
 import { NAMES_DIR, NETNS_DIR, netnsPath } from '../shell.ts';
-import { gatewayAddress, podCidr, UPSTREAM_LAN, vtepAddress } from '../topology/addresses.ts';
+import { podCidr, UPSTREAM_LAN } from '../topology/addresses.ts';
 import type { PodDeclaration } from '../topology/declaration.ts';
-import type { PodNetwork as NetworkKind, Node } from '../topology/model.ts';
+import type { PodNetwork as NetworkKind, Node, Peer } from '../topology/model.ts';
+import { type Flannel, startFlannel } from './flanneld.ts';
 import { labImages, REPOSITORY } from './images.ts';
 import { KUBECONFIG } from './kubeconfig.ts';
 import { registerNode } from './node-objects.ts';
@@ -59,6 +60,9 @@ export interface LabClusterOptions {
   readonly apiFd: number;
   readonly random: Random;
   readonly proxies: LabProxies;
+  readonly directRouting: boolean;
+  /** A node's way to the pods of the others. */
+  readonly setPeers: (node: string, peers: readonly Peer[]) => Promise<void>;
   readonly sysctls: Readonly<Record<string, number>>;
   readonly say: (line: string) => void;
 }
@@ -74,6 +78,7 @@ export class LabCluster {
   readonly store: Store;
   readonly #options: LabClusterOptions;
   readonly #nodes = new Map<string, ClusterNode>();
+  readonly #flannels = new Map<string, Flannel>();
   readonly #token = newToken();
   readonly #isFree: IsFree;
 
@@ -176,7 +181,7 @@ export class LabCluster {
       images: labImages({
         store: this.store,
         kubeProxy: context => this.#kubeProxy(name, context),
-        flannel: context => this.#flannel(node, context),
+        flannel: context => this.#flannel(name, node, context),
       }),
       dns: { address: DNS_ADDRESS, domain: 'cluster.local', nodeResolvConf: `nameserver ${UPSTREAM_LAN}\n` },
       timers: realTimers,
@@ -207,6 +212,7 @@ export class LabCluster {
       if (performance.now() > end) throw new LabError('DAEMON', `not ready: ${late.map(whyNotReady).join('; ')}`);
       await new Promise(resolve => setTimeout(resolve, LOOK_MS));
     }
+    await Promise.all([...this.#flannels.values()].map(flannel => flannel.settled()));
     await this.#options.proxies.settle();
   }
 
@@ -240,16 +246,20 @@ export class LabCluster {
     return { ended: promise, stop: () => void begun.then(() => proxies.end(node)).then(() => resolve(0)) };
   }
 
-  #flannel(node: Node, { say }: InsideContext): InsideProgram {
+  #flannel(name: string, node: Node, { say }: InsideContext): InsideProgram {
+    const { setPeers, directRouting } = this.#options;
     const { promise, resolve } = Promise.withResolvers<number>();
-    say(
-      `Found interface eth0 with address ${node.address.split('/')[0]}; subnet ${podCidr(node.number)}, gateway ${gatewayAddress(node.number)}, MTU ${node.podMtu}`,
-    );
-    for (const { number, address, way } of node.peers)
-      say(
-        `node${number}: ${podCidr(number)} ${way === 'tunnel' ? `via ${vtepAddress(number)} dev flannel.1 onlink` : way === 'route' ? `via ${address} dev eth0` : 'cannot be reached'}`,
-      );
-    return { ended: promise, stop: () => resolve(0) };
+    say(`Found interface eth0 with address ${node.address.split('/')[0]}; subnet ${podCidr(node.number)}, MTU ${node.podMtu}`);
+    const flannel = startFlannel({ store: this.store, name, node, directRouting, say, setPeers: peers => setPeers(name, peers) });
+    this.#flannels.set(name, flannel);
+    return {
+      ended: promise,
+      stop: () => {
+        flannel.stop();
+        this.#flannels.delete(name);
+        resolve(0);
+      },
+    };
   }
 
   readonly #report = (error: unknown): void => this.#options.say(error instanceof Error ? error.message : String(error));

@@ -1,6 +1,6 @@
 /** From one topology to another while it stands: nodes and pods that join, and those that leave. Pure. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Step } from './command.ts';
+import type { Command, Step } from './command.ts';
 import { buildSteps } from './commands.ts';
 import { noWayTo, waysTo } from './flannel.ts';
 import type { Namespace, Peer, Topology, Wire } from './model.ts';
@@ -37,13 +37,16 @@ export function joinSteps(before: Topology, after: Topology): Step[] {
 /** The ways of kernel nodes to those who joined and those who left; a userspace node is told by its router's description. */
 export function waySteps(before: Topology, after: Topology): Step[] {
   const kernel = changeOf(before, after).otherPeers.filter(ns => ns.node!.plane === 'kernel');
-  const parallel = kernel.map(ns => {
-    const old = before.namespaces.find(each => each.name === ns.name)!.node!.peers;
-    const now = ns.node!.peers;
-    const without = (peers: readonly Peer[], others: readonly Peer[]) => peers.filter(p => !others.some(o => isDeepStrictEqual(o, p)));
-    return [...noWayTo(ns.name, without(old, now)), ...waysTo(ns.name, without(now, old))];
-  });
+  const parallel = kernel.map(ns =>
+    changeWays(ns.name, before.namespaces.find(each => each.name === ns.name)!.node!.peers, ns.node!.peers),
+  );
   return parallel.length === 0 ? [] : [{ name: 'ways between nodes', parallel }];
+}
+
+/** On a kernel node, from these other nodes to those. */
+export function changeWays(namespace: string, old: readonly Peer[], now: readonly Peer[]): Command[] {
+  const without = (peers: readonly Peer[], others: readonly Peer[]) => peers.filter(p => !others.some(o => isDeepStrictEqual(o, p)));
+  return [...noWayTo(namespace, without(old, now)), ...waysTo(namespace, without(now, old))];
 }
 
 /** What goes with those who left, when nothing runs in them any more. A wire goes at once, not when the kernel gets to the namespace. */

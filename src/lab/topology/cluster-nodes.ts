@@ -42,9 +42,10 @@ export function describeNode(lab: ClusterDeclaration, name: string, plane: Plane
     pods: podsOf(lab, name).map(pod => ({ ...pod, mac: macFor('pod', pod.address) })),
     bridge: lab.api === true || podsOf(lab, name).length > 0,
     bridgeNf: (typeof lab.bridgeNf === 'object' ? lab.bridgeNf[name] : lab.bridgeNf) ?? true,
-    tunnel: lab.podNetwork !== 'flannel-host-gw' && lab.nodes.length > 1,
+    tunnel: lab.podNetwork !== 'flannel-host-gw' && (lab.api === true || lab.nodes.length > 1),
     podMtu: lab.podNetwork === 'flannel-host-gw' ? LAN_MTU : POD_MTU,
-    peers: lab.nodes.filter(other => other !== name).map(other => peer(lab, name, other)),
+    // With an API each node's flannel finds the others there.
+    peers: lab.api === true ? [] : lab.nodes.filter(other => other !== name).map(other => peer(lab, name, other)),
   };
 }
 

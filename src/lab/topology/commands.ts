@@ -28,7 +28,7 @@ export function buildSteps({ namespaces, wires, standing = [] }: Part): Step[] {
         ...standing.map(name => [plug(name, ends(name)), ...offload(ends(name))]),
       ],
     },
-    { name: 'flannel', parallel: namespaces.filter(isKernelNode).map(ns => flannel(ns.name, ns.node!)) },
+    { name: 'flannel', parallel: namespaces.filter(hasFlannel).map(ns => flannel(ns.name, ns.node!)) },
     {
       name: 'taps',
       parallel: [
@@ -40,7 +40,7 @@ export function buildSteps({ namespaces, wires, standing = [] }: Part): Step[] {
   return steps.filter(step => step.parallel.length > 0);
 }
 
-const isKernelNode = (ns: Namespace): boolean => ns.node?.plane === 'kernel' && ns.node.peers.length > 0;
+const hasFlannel = (ns: Namespace): boolean => ns.node?.plane === 'kernel' && (ns.node.tunnel || ns.node.peers.length > 0);
 const hasTap = (ns: Namespace): boolean => ns.node?.plane === 'userspace' && ns.bridges.length > 0;
 
 const sysctls = (namespace: string, values: Readonly<Record<string, number>>): Command => ({
