@@ -53,12 +53,13 @@ export interface Clients {
 export type LabStep =
   | { do: 'prepare'; where: string; command: string }
   | { do: 'probe'; from: string; packet: ProbePacket }
-  | { do: 'converse'; from: string; command: string; output?: RegExp; exit: number }
-  | { do: 'start'; from: string; command: string }
+  | { do: 'converse'; from: string; command: string; output?: RegExp; exit: number; compared: boolean }
+  | { do: 'start'; from: string; command: string; compared: boolean }
   | { do: 'finish'; output?: RegExp; exit: number }
   | { do: 'serve'; where: string; port: number }
   | { do: 'load rules'; node: string; file?: string }
   | { do: 'apply'; file: string }
+  | { do: 'delete'; kind: string; name: string }
   | { do: 'burst'; from: string; packet: Extract<ProbePacket, { protocol: 'tcp' }>; flows: number; clients: Clients }
   | { do: 'advance'; node: string; seconds: number }
   | { do: 'follow'; node: string; filter: string }
@@ -79,17 +80,28 @@ export const prepare = (where: string, command: string): LabStep => ({ do: 'prep
 /** Frames that the lab injects with every field fixed: compared at each hop, field by field. */
 export const probe = (from: string, packet: ProbePacket): LabStep => ({ do: 'probe', from, packet });
 
-/** A real program over real sockets: compared by flow. @param options.output what it must print @param options.exit 0 unless given */
-export const converse = (from: string, command: string, options: { output?: RegExp; exit?: number } = {}): LabStep => ({
+/**
+ * A real program over real sockets: compared by flow.
+ *
+ * @param options.output what it must print @param options.exit 0 unless given
+ * @param options.compared false: chance or time decides what passes the wires, so it is only checked
+ */
+export const converse = (from: string, command: string, options: { output?: RegExp; exit?: number; compared?: boolean } = {}): LabStep => ({
   do: 'converse',
   from,
   command,
   exit: options.exit ?? 0,
+  compared: options.compared ?? true,
   ...(options.output === undefined ? {} : { output: options.output }),
 });
 
 /** A real program that goes on while the next steps run: what they see is its conversation. `finish` waits for its end. */
-export const start = (from: string, command: string): LabStep => ({ do: 'start', from, command });
+export const start = (from: string, command: string, options: { compared?: boolean } = {}): LabStep => ({
+  do: 'start',
+  from,
+  command,
+  compared: options.compared ?? true,
+});
 
 /** Waits for the program that was started. @param options as for `converse` */
 export const finish = (options: { output?: RegExp; exit?: number } = {}): LabStep => ({
@@ -110,8 +122,14 @@ export const loadRules = (node: string, file?: string): LabStep => ({ do: 'load 
 /**
  * Objects of another manifest beside the exercise come, or take the place of those with the same names, and each node's kube-proxy writes
  * its rules. What was applied stays: an exercise that can be checked again applies what it begins with first.
+ *
+ * With an API it is that which takes them, as `kubectl apply` would: a pod that is on its way out is waited for, and then one that comes until
+ * it is ready. What controllers do about it goes on while the next steps run.
  */
 export const apply = (file: string): LabStep => ({ do: 'apply', file });
+
+/** The API is asked to delete an object of the namespace `default`; what it takes to end goes on while the next steps run. @param kind `Pod` */
+export const remove = (kind: string, name: string): LabStep => ({ do: 'delete', kind, name });
 
 /**
  * As many connections, one after the other: the same SYN from as many source ports, counted up from the probe's. Which backend each

@@ -38,7 +38,7 @@ export function compareFolder(folder: string): RunsCompared {
   const kernel = readRun(join(folder, 'kernel'));
   const nat = { userspace: natEntries(join(folder, 'userspace')), kernel: natEntries(join(folder, 'kernel')) };
   const pairs = userspace.phases.flatMap((phase, i) =>
-    kernel.phases[i] === undefined || phase.kind === 'arp' || phase.kind === 'burst' ? [] : [[phase, kernel.phases[i]] as const],
+    kernel.phases[i] !== undefined && (phase.kind === 'probe' || phase.kind === 'conversation') ? [[phase, kernel.phases[i]] as const] : [],
   );
   const comparisons = pairs.map(([u, k]) =>
     comparePhase(runOf(userspace, u, nat.userspace), runOf(kernel, k, nat.kernel), u, userspace.order),

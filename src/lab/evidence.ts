@@ -9,9 +9,9 @@ import type { Topology } from './topology/model.ts';
 export interface Phase {
   /**
    * `arp`: a question by hand; when neighbours ask depends on time, so it is checked and not compared. `burst`: many connections whose
-   * backends chance chooses: the same.
+   * backends chance chooses: the same. `apart`: a program about which chance or time decides.
    */
-  kind: 'probe' | 'conversation' | 'arp' | 'burst';
+  kind: 'probe' | 'conversation' | 'arp' | 'burst' | 'apart';
   /** In words. */
   what: string;
   /** Hop where its packets come onto the wires. */

@@ -101,8 +101,8 @@ export class Instance {
     });
     await cluster.start();
     for (const { name, node } of this.#of('node')) cluster.addNode(name, node!);
-    for (const file of this.lab.manifests ?? []) cluster.apply(join(this.lab.folder!, file));
     this.cluster = cluster;
+    for (const file of this.lab.manifests ?? []) await cluster.objects.apply(join(this.lab.folder!, file));
     await this.#timed('pods', () => cluster.settled());
     // What they are called and where they are: for probes, captures and names.
     this.lab = { ...this.lab, pods: cluster.pods() };

@@ -10,7 +10,7 @@ import { nodePath } from './node-shell.ts';
 import type { RunningPod } from './pod/start.ts';
 import type { CheckResult } from './result.ts';
 import { enter, inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
-import { applyManifest } from './steps/apply.ts';
+import { applyManifest, deleteObject } from './steps/apply.ts';
 import { sendBurst } from './steps/burst.ts';
 import { isBurstCheck, isLoyaltyCheck, judgeLoyalty, judgeShares, type LoyaltyCheck, type SharesCheck } from './steps/choices.ts';
 import { EventLog } from './steps/event-log.ts';
@@ -109,10 +109,10 @@ export class Performer {
         inject(netnsPath(step.from), 'eth0', probeFrame(this.#instance.topology, step.from, step.packet, this.#phases.length));
         return;
       case 'converse':
-        this.#start(step.from, step.command);
+        this.#start(step);
         return this.#finish(step);
       case 'start':
-        this.#start(step.from, step.command);
+        this.#start(step);
         return;
       case 'finish':
         return this.#finish(step);
@@ -124,8 +124,11 @@ export class Performer {
         return this.#loadRules(step.node, step.file);
       case 'apply':
         this.#say(`all nodes: the objects of ${step.file}`);
-        this.#checks.push(...(await applyManifest(this.#instance.proxies, this.#instance.lab.folder ?? '.', step.file)));
+        this.#checks.push(...(await applyManifest(this.#instance, step.file)));
         return this.#countFromHere();
+      case 'delete':
+        this.#say(`delete ${step.kind} ${step.name}`);
+        return deleteObject(this.#instance, step.kind, step.name);
       case 'burst':
         return this.#sendBurst(step);
       case 'expect shares':
@@ -197,8 +200,8 @@ export class Performer {
     this.#phases.push({ kind, what: line, injectedAt: `${from}/eth0`, fromNs: now, untilNs: FOREVER });
   }
 
-  #start(from: string, command: string): void {
-    this.#begin('conversation', from, `${from}: ${command}`);
+  #start({ from, command, compared }: { from: string; command: string; compared: boolean }): void {
+    this.#begin(compared ? 'conversation' : 'apart', from, `${from}: ${command}`);
     this.#program = { from, command, ended: run(this.#enter(from, command), { timeoutMs: COMMAND_LIMIT_MS }) };
   }
 

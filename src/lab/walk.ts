@@ -20,7 +20,7 @@ export function storyOf(
   journey: Journey,
   conntrack: ReadonlyMap<string, string>,
 ): Story | undefined {
-  if (phase === undefined || phase.kind === 'conversation' || phase.kind === 'burst') return undefined;
+  if (phase === undefined || (phase.kind !== 'probe' && phase.kind !== 'arp')) return undefined;
   const records = journey.records.filter(r => inPhase(phase, journey.frames.get(r)!));
   const injected = records.find(r => r.hop === phase.injectedAt);
   if (injected === undefined) return undefined;

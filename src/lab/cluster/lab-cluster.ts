@@ -2,8 +2,7 @@
  * The control plane of a lab: store, API server, controllers; on each node a kubelet, and in its pods kube-proxy, flannel and a name server. The
  * network is the lab's, the pods' namespaces are made in it.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
-import { parseAllDocuments } from 'yaml';
+import { mkdirSync } from 'node:fs';
 import { writeKubeconfig } from '../../apiserver/kubeconfig.ts';
 import { ApiServer } from '../../apiserver/server.ts';
 import { Authority } from '../../apiserver/tls/certificate.ts';
@@ -17,7 +16,6 @@ import { hasEnded, isReady } from '../../cluster/controllers/pod-state.ts';
 import { serviceAdmissions, startControllers } from '../../cluster/controllers/start.ts';
 import { Deployments, Nodes, Pods } from '../../cluster/resources/index.ts';
 import type { Pod } from '../../cluster/schema/pod.ts';
-import type { ApiObject } from '../../cluster/store/object.ts';
 import type { Store } from '../../cluster/store/store.ts';
 import type { InsideContext, InsideProgram } from '../../kubelet/images.ts';
 import { Kubelet } from '../../kubelet/kubelet.ts';
@@ -34,6 +32,7 @@ import { NAMES_DIR, NETNS_DIR, netnsPath } from '../shell.ts';
 import { podCidr, UPSTREAM_LAN } from '../topology/addresses.ts';
 import type { PodDeclaration } from '../topology/declaration.ts';
 import type { PodNetwork as NetworkKind, Node, Peer } from '../topology/model.ts';
+import { ClusterObjects } from './cluster-objects.ts';
 import { type Flannel, startFlannel } from './flanneld.ts';
 import { labImages, REPOSITORY } from './images.ts';
 import { KUBECONFIG } from './kubeconfig.ts';
@@ -76,6 +75,8 @@ interface ClusterNode {
 
 export class LabCluster {
   readonly store: Store;
+  /** What manifests ask for. */
+  readonly objects: ClusterObjects;
   readonly #options: LabClusterOptions;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #flannels = new Map<string, Flannel>();
@@ -87,6 +88,7 @@ export class LabCluster {
     this.#isFree = freeBeside(options.taken);
     const admissions = serviceAdmissions(SERVICE_RANGE, options.random);
     this.store = newClusterStore({ clock: realTimers, random: options.random, admissions: admissions.list, onListenerError: this.#report });
+    this.objects = new ClusterObjects(this.store);
   }
 
   /** Control plane first; nodes are added afterwards. */
@@ -121,31 +123,7 @@ export class LabCluster {
     const inside = new ApiServer(server);
     await inside.listen({ fd: insideNetns(netnsPath('upstream'), () => listenTcp(UPSTREAM_LAN, API_PORT)) });
     writeKubeconfig(KUBECONFIG, { name: `kubehop-${lab}`, server: outside.url, ca: authority.certificate, token: this.#token });
-    for (const object of systemObjects(podNetwork, { address: UPSTREAM_LAN, port: API_PORT }, namesOn)) this.create(object);
-  }
-
-  /** @throws ApiError with every cause */
-  create(manifest: ApiObject | object): void {
-    const object = manifest as ApiObject;
-    const type = this.store.typeOfKind(object.apiVersion, object.kind);
-    if (type === undefined) throw new Error(`no matches for kind "${object.kind}" in version "${object.apiVersion}"`);
-    const { namespace } = object.metadata;
-    if (namespace !== undefined) this.#namespace(namespace);
-    this.store.create(type, object);
-  }
-
-  /** Every object of a manifest, as `kubectl create -f` would make it. @throws ApiError with every cause */
-  apply(path: string): void {
-    for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
-      if (document.errors[0] !== undefined) throw new LabError('BAD_INPUT', `${path}: ${document.errors[0].message}`);
-      const object = document.toJS() as ApiObject | null;
-      if (object !== null) this.create({ ...object, metadata: { namespace: 'default', ...object.metadata } });
-    }
-  }
-
-  #namespace(name: string): void {
-    const type = this.store.typeOfKind('v1', 'Namespace')!;
-    if (this.store.find(type, '', name) === undefined) this.store.create(type, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    for (const object of systemObjects(podNetwork, { address: UPSTREAM_LAN, port: API_PORT }, namesOn)) this.objects.create(object);
   }
 
   addNode(name: string, node: Node): void {

@@ -1,0 +1,99 @@
+/** Objects that manifests ask for: made, changed and deleted in a lab's store, as `kubectl apply` and `kubectl delete` would. */
+import { readFileSync } from 'node:fs';
+import { parseAllDocuments } from 'yaml';
+import { mergePatch } from '../../apiserver/patch/json-patch.ts';
+import { LabError } from '../../base/errors.ts';
+import { hasEnded, isReady } from '../../cluster/controllers/pod-state.ts';
+import { Namespaces, Pods } from '../../cluster/resources/index.ts';
+import type { Pod } from '../../cluster/schema/pod.ts';
+import type { ApiObject } from '../../cluster/store/object.ts';
+import type { ResourceType } from '../../cluster/store/resource-type.ts';
+import type { Store } from '../../cluster/store/store.ts';
+
+const WITHIN_MS = 30_000;
+const LOOK_MS = 20;
+
+export class ClusterObjects {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** And the namespace that it is in. @throws ApiError with every cause */
+  create(manifest: ApiObject | object): void {
+    const object = manifest as ApiObject;
+    const { namespace } = object.metadata;
+    if (namespace !== undefined && this.#store.find(Namespaces, '', namespace) === undefined)
+      this.#store.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    this.#store.create(this.#typeOf(object), object);
+  }
+
+  /**
+   * Every object of a manifest. Pods of one node are made one after the other, so that they have the same addresses in each run.
+   *
+   * @param ready waits for the manifest's pods
+   * @throws ApiError with every cause; LabError BAD_INPUT for what is no YAML, DAEMON for a pod that takes too long
+   */
+  async apply(path: string, { ready = false } = {}): Promise<void> {
+    const pods: ApiObject[] = [];
+    for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
+      if (document.errors[0] !== undefined) throw new LabError('BAD_INPUT', `${path}: ${document.errors[0].message}`);
+      const read = document.toJS() as ApiObject | null;
+      if (read === null) continue;
+      const object = { ...read, metadata: { namespace: 'default', ...read.metadata } };
+      if (object.kind === 'Pod') pods.push(object);
+      await this.#applyOne(object);
+    }
+    if (ready)
+      await Promise.all(pods.map(({ metadata }) => this.#until(`pod ${metadata.name} is ready`, () => isReady(this.#pod(metadata)!))));
+  }
+
+  /** It may go on for as long as it takes to end. @throws ApiError NotFound */
+  delete(kind: string, name: string): void {
+    const type = this.#store.types.find(each => each.kind === kind);
+    if (type === undefined) throw new LabError('BAD_INPUT', `the server doesn't have a resource type "${kind}"`);
+    this.#store.delete(type, 'default', name);
+  }
+
+  async #applyOne(object: ApiObject): Promise<void> {
+    const type = this.#typeOf(object);
+    const { namespace = '', name = '' } = object.metadata;
+    const there = () => this.#store.find(type, namespace, name);
+    if (there()?.metadata.deletionTimestamp !== undefined) await this.#until(`${object.kind} ${name} is gone`, () => there() === undefined);
+    if (there() !== undefined) {
+      this.#store.update(type, mergePatch(there(), object) as ApiObject);
+      return;
+    }
+    if (object.kind === 'Pod') await this.#addressed((object as Pod).spec?.nodeName);
+    this.create(object);
+  }
+
+  /** Every pod of the node has its address. */
+  async #addressed(node: string | undefined): Promise<void> {
+    const waiting = () =>
+      this.#store
+        .list(Pods)
+        .items.some(pod => pod.spec?.nodeName === node && pod.spec?.hostNetwork !== true && !hasEnded(pod) && !pod.status?.podIP);
+    if (node !== undefined) await this.#until(`the pods of ${node} have addresses`, () => !waiting());
+  }
+
+  async #until(what: string, holds: () => boolean): Promise<void> {
+    const end = performance.now() + WITHIN_MS;
+    while (!holds()) {
+      if (performance.now() > end) throw new LabError('DAEMON', `not within ${WITHIN_MS / 1000} s: ${what}`);
+      await new Promise(resolve => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  #pod({ namespace = '', name = '' }: ApiObject['metadata']): Pod | undefined {
+    return this.#store.find(Pods, namespace, name);
+  }
+
+  /** @throws LabError BAD_INPUT */
+  #typeOf({ apiVersion, kind }: ApiObject): ResourceType {
+    const type = this.#store.typeOfKind(apiVersion, kind);
+    if (type === undefined) throw new LabError('BAD_INPUT', `no matches for kind "${kind}" in version "${apiVersion}"`);
+    return type;
+  }
+}
