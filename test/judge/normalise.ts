@@ -32,7 +32,7 @@ export function fieldsOf(frame: Uint8Array, injected: Uint8Array | undefined, in
     return fields;
   }
   ipFields(frame, 14, frame.length, injectedIds, 'ip', fields, false);
-  if (injected && !isOfItsKind(frame, injected)) fields.find(([name]) => name === 'ip.id')![1] = 'made';
+  if (!injected || !isOfItsKind(frame, injected)) fields.find(([name]) => name === 'ip.id')![1] = 'made';
   return fields;
 }
 

@@ -120,7 +120,7 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
   [1, () => '-m comment --comment "a comment"'],
   [
     ['PREROUTING', 'INPUT', 'FORWARD'].includes(hook) ? 3 : 0,
-    () => `-m pkttype ${c.oneIn(2) ? '!' : ''} --pkt-type ${c.of(['unicast', 'broadcast', 'multicast', 'multicast'])}`,
+    () => `-m pkttype ${c.oneIn(2) ? '!' : ''} --pkt-type ${c.of(['unicast', 'broadcast', 'broadcast', 'multicast', 'multicast'])}`,
   ],
   [
     ['PREROUTING', 'INPUT', 'FORWARD'].includes(hook) ? 1 : 0,
@@ -140,6 +140,6 @@ const rateMatches = (c: Chooser, name: string): Options => [
   [
     4,
     () =>
-      `-m recent ${c.of(['--set', '--rcheck', '--update', '--rcheck --seconds 3600', '--update --seconds 3600 --hitcount 2', '--rcheck --hitcount 3', '--remove', '! --rcheck', '--rcheck --rttl', '--rcheck --seconds 3600 --reap', '--remove', '--update'])} --name ${name}r${c.below(2)} ${c.of(['--rsource', '--rsource', '--rdest'])} ${c.oneIn(4) ? '--mask 255.255.255.0' : ''}`,
+      `-m recent ${c.of(['--set', '--rcheck', '--update', '--rcheck --seconds 3600', '--update --seconds 3600 --hitcount 2', '--rcheck --hitcount 3', '--remove', '! --rcheck', '--rcheck --rttl', '--rcheck --rttl', '--rcheck --seconds 3600 --reap', '--remove', '--update'])} --name ${name}r${c.below(2)} ${c.of(['--rsource', '--rsource', '--rdest'])} ${c.oneIn(4) ? '--mask 255.255.255.0' : ''}`,
   ],
 ];
