@@ -4,7 +4,8 @@
  *
  *     node test/bench/rule-change.ts
  *
- * Exit 1 when a bound is broken.
+ * Exit 1 when a bound is broken. Processor time is that of the thread that compiles; what the collector's helpers take on other processors
+ * is said beside it.
  */
 import { formatIpv4 } from '../../src/base/address.ts';
 import { monotonicClock } from '../../src/base/clock.ts';
@@ -95,6 +96,7 @@ function take(): void {
 }
 
 const start = process.cpuUsage();
+const own = process.threadCpuUsage();
 const clock = performance.now();
 for (const [s, e] of objects) {
   proxier.updateService(undefined, s);
@@ -102,8 +104,9 @@ for (const [s, e] of objects) {
 }
 console.log(`     changes noted: ${cpu(start).toFixed(0)} ms`);
 await proxier.sync();
-const first = cpu(start);
-console.log(`     by the clock ${(performance.now() - clock).toFixed(0)} ms`);
+const { user, system } = process.threadCpuUsage(own);
+const first = (user + system) / 1000;
+console.log(`     by the clock ${(performance.now() - clock).toFixed(0)} ms, processor time of all threads ${cpu(start).toFixed(0)} ms`);
 check(`${SERVICES} Services, ${SERVICES * ENDPOINTS} endpoints: from objects to a program, processor time`, first, bounds.first);
 take();
 

@@ -140,7 +140,7 @@ class Compiler {
     const { table, chain } = linked.text;
     const { rules } = chain;
     const first = this.#numbers;
-    linked.text = { table, chain, first };
+    linked.text.first = first;
     linked.start = out.at;
     for (let i = 0; i < rules.length; i++) {
       writer.rule(rules[i]!, first + i, writer.check(rules[i]!));

@@ -5,8 +5,8 @@ import type { Chain, TableName } from '../ruleset.ts';
 export interface ChainText {
   readonly table: TableName;
   readonly chain: Chain;
-  /** Number of the first rule; the others follow, then the one of the chain's end (End or policy). */
-  readonly first: number;
+  /** Number of the first rule; the others follow, then the one of the chain's end (End or policy). Known when it is compiled. */
+  first: number;
 }
 
 /** A place where the chain has stood before, to which so many jumps still go. */

@@ -7,6 +7,7 @@ import { VersionedMap } from '../../base/versioned-map.ts';
 import { type Chain, type Rule, type RuleSet, type Table, type TableName, tableNames } from '../ruleset.ts';
 import { reachable } from '../text/call-graph.ts';
 import { checkChange } from '../text/change-check.ts';
+import { changedRules } from '../text/changed-rules.ts';
 import type { KnownRules } from '../text/read.ts';
 import { sameRule } from '../text/rule-printer.ts';
 import { checkTable, describeProblem, graphOf, type TableProblem } from '../text/table-check.ts';
@@ -128,9 +129,8 @@ export class LinkedProgram implements KnownRules {
     const { writer } = this.#memory;
     const problems = new Map<Rule, string>();
     for (const { before, after } of changed) {
-      const stayed = new Set(before?.text.chain.rules);
-      for (const rule of after?.rules ?? []) {
-        const problem = stayed.has(rule) ? undefined : writer.check(rule);
+      for (const rule of changedRules(before?.text.chain.rules ?? [], after?.rules ?? []).come) {
+        const problem = writer.check(rule);
         if (problem !== undefined) problems.set(rule, problem);
       }
     }

@@ -3,6 +3,7 @@
  * be too careful and is never too lenient: whoever hears "not surely" asks the whole table, which also has the words for what is wrong.
  */
 import { builtinChains, type Chain, type Rule, type Table } from '../ruleset.ts';
+import { changedRules } from './changed-rules.ts';
 import { knownSound, misplacedIn, reachedHooks } from './table-check.ts';
 
 /** What is known of the chains of the table before. */
@@ -51,10 +52,9 @@ class ChangeCheck {
         if (this.#isUsed(chain)) return undefined;
         continue;
       }
-      const stayed = new Set(before?.rules);
-      const known = new Set(before?.rules.map(targetOf));
-      for (const rule of after.rules) {
-        if (stayed.has(rule)) continue;
+      const { gone, come } = changedRules(before?.rules ?? [], after.rules);
+      const known = new Set(gone.map(targetOf));
+      for (const rule of come) {
         rules.push([chain, rule]);
         const to = targetOf(rule);
         if (to === undefined || known.has(to)) continue;

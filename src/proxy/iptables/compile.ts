@@ -10,6 +10,7 @@ import type { CompileEnvironment } from './config.ts';
 import { Chain, isServiceChain } from './names.ts';
 import type { Restore } from './restore.ts';
 import type { ProxyRule } from './rule.ts';
+import { originText, ruleText } from './rule-text.ts';
 import { type ServicePortRules, servicePortRules } from './service-rules.ts';
 import { forwardRules, localnetRules, nodePortJumps, postroutingRules } from './standing-rules.ts';
 
@@ -149,10 +150,23 @@ export class RuleCompiler {
       kept.port = port;
       kept.endpoints = list;
       kept.env = env;
-      kept.rules = servicePortRules(port, list, env);
+      kept.rules = withSame(kept.rules, servicePortRules(port, list, env));
     }
   }
 }
+
+/** Rules in chains that all Services share mostly say the same after a change: they stay the same objects, and the chain is the same. */
+function withSame(before: ServicePortRules, rules: ServicePortRules): ServicePortRules {
+  const same = (a: readonly ProxyRule[], b: readonly ProxyRule[]): boolean =>
+    a.length === b.length && a.every((rule, i) => lineAndOrigin(rule) === lineAndOrigin(b[i]!));
+  return {
+    ...rules,
+    filter: same(before.filter, rules.filter) ? before.filter : rules.filter,
+    entry: same(before.entry, rules.entry) ? before.entry : rules.entry,
+  };
+}
+
+const lineAndOrigin = (rule: ProxyRule): string => `${ruleText(rule)} # ${originText(rule.origin)}`;
 
 /** `push(...items)` would put each item on the stack. */
 function append<T>(to: T[], items: readonly T[]): void {
