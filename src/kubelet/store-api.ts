@@ -1,4 +1,5 @@
 /** The kubelet's view of the cluster, on the store. */
+import { eventName } from '../cluster/controllers/event-name.ts';
 import { ConfigMaps, Events, Pods, Secrets, Services } from '../cluster/resources/index.ts';
 import type { Event } from '../cluster/schema/cluster.ts';
 import type { Pod, PodStatus } from '../cluster/schema/pod.ts';
@@ -72,7 +73,7 @@ export class StoreApi implements KubeletApi {
       const event: Draft<Event> = {
         apiVersion: 'v1',
         kind: 'Event',
-        metadata: { name: `${name}.${suffix}`, namespace },
+        metadata: { name: eventName(name, suffix), namespace },
         involvedObject: { apiVersion: 'v1', kind: 'Pod', name, namespace, uid, ...field },
         ...{ type, reason, message, count: 1, firstTimestamp: now, lastTimestamp: now },
         source: { component: 'kubelet', host: this.#node },

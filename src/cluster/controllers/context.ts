@@ -1,4 +1,5 @@
 /** What every controller is given, and the few words that all of them use. */
+
 import type { Random } from '../../base/random.ts';
 import type { Timers } from '../../base/timers.ts';
 import { Events } from '../resources/index.ts';
@@ -6,6 +7,7 @@ import type { Event } from '../schema/cluster.ts';
 import { type ApiObject, type Metadata, type OwnerReference, timeText } from '../store/object.ts';
 import { isReason } from '../store/status.ts';
 import type { Store } from '../store/store.ts';
+import { eventName } from './event-name.ts';
 import { WorkQueue } from './work-queue.ts';
 
 export interface ControllerContext {
@@ -71,7 +73,7 @@ export function tell(
     store.create(Events, {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name: `${name}.${suffix}`, namespace },
+      metadata: { name: eventName(name, suffix), namespace },
       involvedObject: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid },
       ...{ type, reason, message, count: 1, firstTimestamp: now, lastTimestamp: now },
       source: { component: source },
