@@ -39,18 +39,7 @@ export class Kubehop {
       detached: true,
     });
     this.#env = {};
-    const result: Result = { code: null, stdout: '', stderr: '' };
-    child.stdout.on('data', chunk => {
-      result.stdout += chunk;
-    });
-    child.stderr.on('data', chunk => {
-      result.stderr += chunk;
-    });
-    const done = new Promise<Result>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', code => resolve({ ...result, code }));
-    });
-    return { process: child, done };
+    return started(child);
   }
 
   run(...args: string[]): Promise<Result> {
@@ -170,3 +159,49 @@ export const lacking: string = !can(['unshare', ...user, '--mount', '--net', '--
     ? ''
     : '/dev/net/tun cannot be opened';
 export const title = (what: string): string => (lacking === '' ? what : `${what} (skipped: ${lacking})`);
+
+/** The machine's kubectl on a lab that is up. */
+export class Kubectl {
+  readonly #config: string;
+  private constructor(config: string) {
+    this.#config = config;
+  }
+  static async of(kubehop: Kubehop, lab: string): Promise<Kubectl> {
+    return new Kubectl((await kubehop.run('kubeconfig', lab)).stdout.trim());
+  }
+
+  get environment(): NodeJS.ProcessEnv {
+    return { ...process.env, KUBECONFIG: this.#config };
+  }
+
+  /** @throws Error with what it said @returns stdout */
+  async run(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.start(...args).done;
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: exit ${code}: ${stderr || stdout}`);
+    return stdout;
+  }
+
+  /** A shell's line, with its pipes and quotes. */
+  shell(line: string, stdin: 'ignore' | 'pipe' = 'ignore'): { process: ChildProcess; done: Promise<Result> } {
+    return started(spawn('sh', ['-c', line], { env: this.environment, stdio: [stdin, 'pipe', 'pipe'] }));
+  }
+
+  start(...args: string[]): { process: ChildProcess; done: Promise<Result> } {
+    return started(spawn('kubectl', args, { env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] }));
+  }
+}
+
+function started(child: ChildProcess): { process: ChildProcess; done: Promise<Result> } {
+  const result: Result = { code: null, stdout: '', stderr: '' };
+  child.stdout!.on('data', chunk => {
+    result.stdout += chunk;
+  });
+  child.stderr!.on('data', chunk => {
+    result.stderr += chunk;
+  });
+  const done = new Promise<Result>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', code => resolve({ ...result, code }));
+  });
+  return { process: child, done };
+}
