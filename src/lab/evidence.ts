@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
 import type { NatEntry } from '../capture/flow-table.ts';
+import type { Place } from '../web/report-data.ts';
+import { placesOf } from './page/places.ts';
 import type { Topology } from './topology/model.ts';
 
 /** One probe or conversation: what a hop saw between two moments belongs to it. */
@@ -39,6 +41,8 @@ interface Facts {
   phases: { kind: Phase['kind']; what: string; injectedAt: string; fromNs: string; untilNs: string }[];
   order: string[];
   macs: Record<string, string>;
+  /** For the page. */
+  places: Place[];
 }
 
 const FILE = 'run.json';
@@ -48,6 +52,7 @@ export function writeRunFacts(folder: string, topology: Topology, phases: readon
     phases: phases.map(p => ({ ...p, fromNs: String(p.fromNs), untilNs: String(p.untilNs) })),
     order: topology.hops.map(hop => hop.name),
     macs: pinnedMacs(topology),
+    places: placesOf(topology),
   };
   writeFileSync(join(folder, FILE), `${JSON.stringify(facts, null, 2)}\n`);
 }

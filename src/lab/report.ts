@@ -18,6 +18,7 @@ export function reportLines(report: RunReport): ReportLine[] {
   for (const { label, result } of report.runs) lines.push(...checkLines(label, result), ...captureLines(label, result));
   if (report.comparison !== undefined) lines.push({ text: '' }, ...comparisonLines(report.comparison));
   lines.push({ text: '' }, { text: `captures: ${report.runs.map(run => join(report.folder, run.label)).join(' and ')}`, tone: 'quiet' });
+  lines.push({ text: `to look at: ${report.page}   (a page for any browser: each packet hop by hop)` });
   return lines;
 }
 

@@ -8,6 +8,7 @@ import type { DaemonClient } from './daemon/client.ts';
 import type { Instance } from './daemon/directories.ts';
 import { end, launch } from './daemon/launch.ts';
 import { compareFolder, type RunsCompared } from './diff.ts';
+import { PAGE, writeReportPage } from './page/report-page.ts';
 import { type PlannedRun, planRuns } from './planes.ts';
 import { failedChecks, type RunResult } from './result.ts';
 import { becomeLast, newRunFolder } from './state.ts';
@@ -36,6 +37,8 @@ export interface RunReport {
   runs: { label: PlannedRun['label']; result: RunResult }[];
   /** When both data planes ran. */
   comparison?: RunsCompared;
+  /** The page that shows it, in `folder`. */
+  page: string;
 }
 
 /** Every check holds, no capture has holes, and both runs are the same. */
@@ -55,14 +58,14 @@ export async function runLab(options: RunOptions): Promise<RunReport> {
       const keep = options.keep && i === plan.length - 1;
       runs.push({ label: run.label, result: await runOnce(number, run, join(folder, run.label), keep, options) });
     }
-    const report = {
-      lab: number,
-      title: lab.title,
-      seed: options.seed,
-      runs,
-      ...(plan.length === 2 ? { comparison: compareFolder(folder) } : {}),
-    };
-    return { ...report, folder: options.out === undefined ? becomeLast(number, folder) : folder };
+    const comparison = plan.length === 2 ? { comparison: compareFolder(folder) } : {};
+    const report = { lab: number, title: lab.title, seed: options.seed, runs, ...comparison };
+    writeReportPage(
+      folder,
+      report,
+      plan.map(run => run.label),
+    );
+    return inPlace(report, options.out === undefined ? becomeLast(number, folder) : folder);
   } catch (error) {
     if (options.out === undefined) rmSync(folder, { recursive: true, force: true });
     throw error;
@@ -145,14 +148,16 @@ export async function checkLab(
   const result = await client.request({ op: 'perform', out: join(folder, label), work: workFolder(number, work) }, p =>
     say(p.line, p.detail),
   );
-  return {
-    lab: number,
-    title,
-    seed: instance.seed,
-    folder: out === undefined ? becomeLast(number, folder) : folder,
-    runs: [{ label, result }],
-  };
+  const report = { lab: number, title, seed: instance.seed, runs: [{ label, result }] };
+  writeReportPage(folder, report, [label]);
+  return inPlace(report, out === undefined ? becomeLast(number, folder) : folder);
 }
+
+const inPlace = (report: Omit<RunReport, 'folder' | 'page'>, folder: string): RunReport => ({
+  ...report,
+  folder,
+  page: join(folder, PAGE),
+});
 
 /** Whatever was changed in a lab that is up is undone: it is built anew on the same data planes. */
 export async function resetLab(instance: Instance, signal: AbortSignal, say: RunOptions['say']): Promise<Instance> {
