@@ -11,7 +11,6 @@ import type { ResourceType } from '../../cluster/store/resource-type.ts';
 import type { Store } from '../../cluster/store/store.ts';
 
 const WITHIN_MS = 30_000;
-const LOOK_MS = 20;
 
 export class ClusterObjects {
   readonly #store: Store;
@@ -45,8 +44,12 @@ export class ClusterObjects {
       if (object.kind === 'Pod') pods.push(object);
       await this.#applyOne(object);
     }
-    if (ready)
-      await Promise.all(pods.map(({ metadata }) => this.#until(`pod ${metadata.name} is ready`, () => isReady(this.#pod(metadata)!))));
+    if (!ready) return;
+    const isUp = ({ namespace = '', name = '' }: ApiObject['metadata']): boolean => {
+      const pod = this.#store.find(Pods, namespace, name);
+      return pod !== undefined && isReady(pod);
+    };
+    await Promise.all(pods.map(({ metadata }) => this.#until(`pod ${metadata.name} is ready`, Pods, () => isUp(metadata))));
   }
 
   /** It may go on for as long as it takes to end. @throws ApiError NotFound */
@@ -60,7 +63,8 @@ export class ClusterObjects {
     const type = this.#typeOf(object);
     const { namespace = '', name = '' } = object.metadata;
     const there = () => this.#store.find(type, namespace, name);
-    if (there()?.metadata.deletionTimestamp !== undefined) await this.#until(`${object.kind} ${name} is gone`, () => there() === undefined);
+    if (there()?.metadata.deletionTimestamp !== undefined)
+      await this.#until(`${object.kind} ${name} is gone`, type, () => there() === undefined);
     if (there() !== undefined) {
       this.#store.update(type, mergePatch(there(), object) as ApiObject);
       return;
@@ -75,19 +79,19 @@ export class ClusterObjects {
       this.#store
         .list(Pods)
         .items.some(pod => pod.spec?.nodeName === node && pod.spec?.hostNetwork !== true && !hasEnded(pod) && !pod.status?.podIP);
-    if (node !== undefined) await this.#until(`the pods of ${node} have addresses`, () => !waiting());
+    if (node !== undefined) await this.#until(`the pods of ${node} have addresses`, Pods, () => !waiting());
   }
 
-  async #until(what: string, holds: () => boolean): Promise<void> {
-    const end = performance.now() + WITHIN_MS;
-    while (!holds()) {
-      if (performance.now() > end) throw new LabError('DAEMON', `not within ${WITHIN_MS / 1000} s: ${what}`);
-      await new Promise(resolve => setTimeout(resolve, LOOK_MS));
-    }
-  }
-
-  #pod({ namespace = '', name = '' }: ApiObject['metadata']): Pod | undefined {
-    return this.#store.find(Pods, namespace, name);
+  /** Looked at with each change of an object of this type. */
+  #until(what: string, type: ResourceType, holds: () => boolean): Promise<void> {
+    if (holds()) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const stop = this.#store.follow(type, {}, () => holds() && resolve());
+    const limit = setTimeout(() => reject(new LabError('DAEMON', `not within ${WITHIN_MS / 1000} s: ${what}`)), WITHIN_MS);
+    return promise.finally(() => {
+      clearTimeout(limit);
+      stop();
+    });
   }
 
   /** @throws LabError BAD_INPUT */
