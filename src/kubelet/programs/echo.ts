@@ -11,8 +11,8 @@
  *     GET /unhealthy     from now on /healthz says 500; /healthy takes it back
  *     TCP, UDP           each message comes back behind a line that says who and whom
  *
- * Ports: `--port 8080` (any number), else those that the pod declares, else 8080. On SIGTERM it serves on until nobody has come for a while: whoever
- * was sent here a moment ago is still answered.
+ * Ports: `--port 8080` (any number), else those that the pod declares, else 8080; on every address, or on `--address 127.0.0.1`. On SIGTERM it serves
+ * on until nobody has come for a while: whoever was sent here a moment ago is still answered.
  */
 import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -23,7 +23,12 @@ import { parseArgs } from 'node:util';
 import { SeededRandom } from '../../base/random.ts';
 
 const { values } = parseArgs({
-  options: { port: { type: 'string', multiple: true, default: [] }, text: { type: 'string' }, quiet: { type: 'boolean', default: false } },
+  options: {
+    port: { type: 'string', multiple: true, default: [] },
+    address: { type: 'string' },
+    text: { type: 'string' },
+    quiet: { type: 'boolean', default: false },
+  },
 });
 
 const DEFAULT_PORT = '8080';
@@ -150,9 +155,9 @@ async function listen(port: number): Promise<void> {
     say(`${from.address}:${from.port} UDP`);
     udp.send(Buffer.concat([Buffer.from(`${me.pod} ${me.node} ${from.address}:${from.port}\n`), message]), from.port, from.address);
   });
-  await new Promise<void>(resolve => udp.bind(port, resolve));
+  await new Promise<void>(resolve => udp.bind(port, values.address, resolve));
   const tcp = createServer(connected).on('error', fail('TCP'));
-  await new Promise<void>(resolve => tcp.listen(port, resolve));
+  await new Promise<void>(resolve => tcp.listen(port, values.address, resolve));
 }
 
 const ports = [...new Set(listed.map(Number))];
