@@ -35,6 +35,8 @@ export function writeNodeTools(node: string): void {
     writeFileSync(join(directory, tool), `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 });
   for (const tool of toolNames)
     write(tool, [`${LAB_DIRECTORY_VARIABLE}=${SHELL_DIRECTORY} exec ${quoted(KUBEHOP)} ${tool} --node ${node} "$@"`]);
+  // As a document prints it: the real one would take the system's own PATH, and these tools would be out of it.
+  write('sudo', ['while case $1 in -*) ;; *) false ;; esac; do shift; done', 'exec "$@"']);
   const ip = realPath('ip');
   if (ip !== undefined) write('ip', unless('r|ro|rou|rout|route', ip, [programPath('ip'), join(directory, DESCRIPTION), ip]));
   const tcpdump = realPath('tcpdump');
