@@ -49,6 +49,12 @@ export const commands: Record<string, CommandEntry> = {
   'rules check': { does: 'an iptables-save text, read and printed back', load: () => import('./commands/rules-check.ts') },
   sysctl: { does: 'sysctl(8) on a running router or a node of a lab', load: () => import('./commands/tool.ts') },
   walk: { does: 'the path of a packet through a saved rule set, without root', load: () => import('./commands/walk.ts') },
+  'wireshark extcap': { does: 'what Wireshark itself calls', load: () => import('./commands/wireshark-extcap.ts') },
+  'wireshark install': {
+    does: 'running labs in its list of interfaces, comments as fields, a profile',
+    load: () => import('./commands/wireshark-install.ts'),
+  },
+  'wireshark uninstall': { does: 'take that away again', load: () => import('./commands/wireshark-uninstall.ts') },
 };
 
 /** What `--help` says of the words that only lead to others. */
@@ -56,4 +62,5 @@ export const groups: Record<string, string> = {
   lab: 'exercises: from start to end, or step by step',
   router: 'one router on wires of your own',
   rules: 'iptables-save texts',
+  wireshark: 'labs, fields and colours in Wireshark',
 };

@@ -2,10 +2,11 @@
 import { LabError } from '../base/errors.ts';
 import { Capture, type CaptureReport, type TraceRingInput } from '../capture/capture.ts';
 import { createTraceRing } from '../packet/trace-ring.ts';
-import { interfaceHop } from './hop-point.ts';
+import { hopDescription, interfaceHop } from './hop-point.ts';
 import type { Instance } from './instance.ts';
 import { namesOf } from './journey.ts';
 import type { UserspacePlane } from './plane/userspace.ts';
+import type { HopWords } from './wireshark/extcap.ts';
 
 const RING_BYTES = 1 << 20;
 
@@ -53,6 +54,17 @@ export class LiveCaptures {
     end();
     return null;
   }
+}
+
+/** Interfaces along the path, then the hooks of userspace nodes. */
+export function hopsToCapture({ topology, traceRings }: Pick<Instance, 'topology' | 'traceRings'>): HopWords[] {
+  const interfaces = topology.hops.map(hop => ({ name: hop.name, description: hopDescription(topology, hop), hook: false }));
+  const known = new Set(interfaces.map(hop => hop.name));
+  const hooks = traceRings.flatMap(ring => ring.hops.filter(hop => !known.has(hop.name)));
+  return [
+    ...interfaces,
+    ...hooks.map(({ name, description }) => ({ name, description: description ?? 'a hook of the router', hook: true })),
+  ];
 }
 
 function hopNames({ topology, traceRings }: Instance, where: readonly string[]): Set<string> {

@@ -13,7 +13,7 @@ import { leavingOut } from '../../node/slow-reader.ts';
 import { follows, type ToolResult } from '../../node/tool.ts';
 import { loadLab } from '../catalog.ts';
 import { Instance } from '../instance.ts';
-import { LiveCaptures } from '../live-capture.ts';
+import { hopsToCapture, LiveCaptures } from '../live-capture.ts';
 import { withNodes, withoutNodes } from '../membership.ts';
 import { SHELL_DIRECTORY } from '../node-shell.ts';
 import { perform } from '../perform.ts';
@@ -51,7 +51,7 @@ const built = (): Promise<Instance> => {
 
 const captures = new LiveCaptures();
 
-async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-capture' }>): Promise<unknown> {
+async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-capture' | 'hops' }>): Promise<unknown> {
   const instance = await built();
   switch (request.op) {
     case 'build':
@@ -121,6 +121,10 @@ function serve(socket: Socket): void {
     }
     if (request.op === 'end-capture') {
       void reply(send, async () => captures.end(request.pipe));
+      return;
+    }
+    if (request.op === 'hops') {
+      void reply(send, async () => hopsToCapture(await built()));
       return;
     }
     // One at a time: two runs would see each other's packets.

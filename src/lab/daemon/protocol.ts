@@ -7,6 +7,7 @@ import type { ToolName, ToolResult } from '../../node/tool.ts';
 import type { ChangeReport } from '../proxy/lab-proxies.ts';
 import type { RunResult } from '../result.ts';
 import type { Plane } from '../topology/model.ts';
+import type { HopWords } from '../wireshark/extcap.ts';
 
 export const SOCKET_NAME = 'control.sock';
 /** stderr of everything in the lab. */
@@ -41,7 +42,9 @@ export type Request =
    * the connection closes. It does not wait for its turn.
    */
   | { op: 'capture'; where: string[]; pipe: string }
-  | { op: 'end-capture'; pipe: string };
+  | { op: 'end-capture'; pipe: string }
+  /** What can be captured. It does not wait for its turn. */
+  | { op: 'hops' };
 
 export interface ManifestText {
   readonly name: string;
@@ -76,6 +79,7 @@ export interface RequestResult {
   delete: ObjectsChanged;
   capture: CaptureReport;
   'end-capture': null;
+  hops: HopWords[];
 }
 
 /** What a daemon is started with: one line of JSON as its argument. */
