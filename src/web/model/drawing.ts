@@ -28,6 +28,7 @@ export interface Drawing {
 const NODE = { width: 184, height: 138, gap: 12 } as const;
 const LEAF = { width: 112, height: 40 } as const;
 const POD = { height: 40, least: 84 } as const;
+const PORT = { least: 70, gap: 6 } as const;
 const TOP = 4;
 const LAN_Y = 74;
 const LAN_HEIGHT = 18;
@@ -37,7 +38,7 @@ const POD_Y = NODE_Y + NODE.height + 26;
 export function drawingOf(places: readonly Place[]): Drawing {
   const of = (role: Place['role']) => places.filter(p => p.role === role);
   const nodes = of('node').map(node => ({ node, pods: of('pod').filter(pod => pod.on === node.name) }));
-  const widths = nodes.map(({ pods }) => Math.max(NODE.width, pods.length * (POD.least + 6) - 6));
+  const widths = nodes.map(({ node, pods }) => Math.max(nodeWidth(node), pods.length * (POD.least + 6) - 6));
   const top = [...of('client').filter(p => p.on === 'upstream'), ...of('upstream'), ...of('client').filter(p => p.on !== 'upstream')];
   const nodesWidth = widths.reduce((sum, w) => sum + w + NODE.gap, -NODE.gap);
   const topWidth = top.length * (LEAF.width + 28) - 28;
@@ -52,7 +53,7 @@ export function drawingOf(places: readonly Place[]): Drawing {
   );
   let x = (width - nodesWidth) / 2;
   for (const [i, { node, pods }] of nodes.entries()) {
-    drawNode(drawing, node, x + (widths[i]! - NODE.width) / 2);
+    drawNode(drawing, node, x + (widths[i]! - nodeWidth(node)) / 2);
     drawPods(drawing, node, pods, x, widths[i]!);
     x += widths[i]! + NODE.gap;
   }
@@ -66,6 +67,10 @@ export function wayOf({ points, boxes }: Drawing, hops: readonly string[]): Poin
   return hops.flatMap((hop, i) => {
     const here = points.get(hop);
     if (here === undefined) return [];
+    const before = points.get(hops[i - 1] ?? '');
+    // From a client to upstream beside it, or back: level, then down into it.
+    if (before !== undefined && before.y !== here.y && Math.max(before.y, here.y) < LAN_Y)
+      return [{ x: before.y > here.y ? before.x : here.x, y: Math.min(before.y, here.y) }, here];
     if (!lans.has(hop)) return [here];
     const beside = [hops[i - 1], hops[i + 1]].flatMap(name => points.get(name ?? '') ?? []);
     const xs = beside.map(({ x }) => x);
@@ -74,6 +79,9 @@ export function wayOf({ points, boxes }: Drawing, hops: readonly string[]): Poin
     return xs.map(x => ({ x, y: here.y }));
   });
 }
+
+const portsBelow = (node: Place): string[] => node.hops.map(short).filter(name => name !== 'eth0');
+const nodeWidth = (node: Place): number => Math.max(NODE.width, portsBelow(node).length * (PORT.least + PORT.gap) + PORT.gap);
 
 const short = (hop: string): string => hop.slice(hop.indexOf('/') + 1);
 
@@ -109,8 +117,10 @@ function drawLans(d: Drawing, lans: readonly Place[], nodes: readonly Place[]): 
 
 /** The hooks as netfilter passes them; interfaces at the edge. */
 function drawNode(d: Drawing, node: Place, x: number): void {
-  const middle = x + NODE.width / 2;
-  d.boxes.push({ kind: 'node', label: node.name, note: node.address ?? '', x, y: NODE_Y, width: NODE.width, height: NODE.height });
+  const all = nodeWidth(node);
+  const side = (all - NODE.width) / 2;
+  const middle = x + all / 2;
+  d.boxes.push({ kind: 'node', label: node.name, note: node.address ?? '', x, y: NODE_Y, width: all, height: NODE.height });
   const part = (kind: 'hook' | 'port', label: string, left: number, y: number, width: number) => {
     d.boxes.push({ kind, label, note: '', x: x + left, y, width, height: 20 });
     d.points.set(`${node.name}/${label}`, { x: x + left + width / 2, y: y + 10, lift: 10 });
@@ -120,15 +130,15 @@ function drawNode(d: Drawing, node: Place, x: number): void {
     { x: middle, y: NODE_Y },
   ]);
   const row = NODE_Y + 40;
-  part('hook', 'prerouting', 6, row, 83);
-  part('hook', 'postrouting', 95, row, 83);
-  part('hook', 'input', 6, row + 28, 53);
-  part('hook', 'forward', 65, row + 28, 54);
-  part('hook', 'output', 125, row + 28, 53);
-  part('port', 'eth0', 64, NODE_Y - 10, 56);
-  const below = node.hops.map(short).filter(name => name !== 'eth0');
-  const width = (NODE.width - 12 - 6 * (below.length - 1)) / Math.max(1, below.length);
-  for (const [i, name] of below.entries()) part('port', name, 6 + i * (width + 6), NODE_Y + NODE.height - 10, width);
+  part('hook', 'prerouting', side + 6, row, 83);
+  part('hook', 'postrouting', side + 95, row, 83);
+  part('hook', 'input', side + 6, row + 28, 53);
+  part('hook', 'forward', side + 65, row + 28, 54);
+  part('hook', 'output', side + 125, row + 28, 53);
+  part('port', 'eth0', side + 64, NODE_Y - 10, 56);
+  const below = portsBelow(node);
+  const width = (all - 2 * PORT.gap - PORT.gap * (below.length - 1)) / Math.max(1, below.length);
+  for (const [i, name] of below.entries()) part('port', name, PORT.gap + i * (width + PORT.gap), NODE_Y + NODE.height - 10, width);
 }
 
 function drawPods(d: Drawing, node: Place, pods: readonly Place[], left: number, width: number): void {
@@ -137,7 +147,8 @@ function drawPods(d: Drawing, node: Place, pods: readonly Place[], left: number,
     const x = left + i * (each + 6);
     const end = { x: x + each / 2, y: POD_Y };
     d.boxes.push({ kind: 'pod', label: pod.name, note: pod.address ?? '', x, y: POD_Y, width: each, height: POD.height });
-    const from = d.points.get(`${node.name}/cni0`) ?? { x: left + width / 2, y: NODE_Y + NODE.height - 10 };
+    const port = node.hops.find(hop => hop === `${node.name}/cni0` || hop.endsWith(`-${pod.name}`));
+    const from = d.points.get(port ?? '') ?? { x: left + width / 2, y: NODE_Y + NODE.height - 10 };
     d.wires.push([{ x: from.x, y: from.y + 10 }, end]);
     for (const hop of pod.hops) d.points.set(hop, end);
   }

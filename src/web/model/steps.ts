@@ -77,6 +77,14 @@ function signOf(record: ReportRecord): string {
   return titleOf(record);
 }
 
+const icmpWords = new Map([
+  [0, 'echo reply'],
+  [3, 'destination unreachable'],
+  [5, 'redirect'],
+  [8, 'echo request'],
+  [11, 'time exceeded'],
+]);
+
 /** `SYN,ACK`, `PSH,ACK 82 bytes`, `who has 192.168.56.11`. */
 export function titleOf(record: ReportRecord): string {
   const payload = layerOf(record, 'payload');
@@ -84,7 +92,7 @@ export function titleOf(record: ReportRecord): string {
   for (const l of packetLayers(record)) {
     if (l.layer === 'tcp') return `${l.flags || 'no flags'}${bytes}`;
     if (l.layer === 'udp') return `UDP${bytes}`;
-    if (l.layer === 'icmp') return `ICMP type ${l.type} code ${l.code}${bytes}`;
+    if (l.layer === 'icmp') return `${icmpWords.get(l.type) ?? `ICMP type ${l.type}`}${l.code > 0 ? ` code ${l.code}` : ''}${bytes}`;
     if (l.layer === 'arp') return l.op === 1 ? `who has ${l.tpa}?` : `${l.spa} is at ${l.sha}`;
   }
   const ip = layerOf(record, 'ipv4');
@@ -132,12 +140,23 @@ export function stepsOf({ ways }: Travel): Step[] {
 
 const same = (a: ReportRecord, b: ReportRecord): boolean => a.hop === b.hop && a.direction === b.direction;
 
-/** What a node did up to here: at an interface, with what its hooks told since the interface before. */
-export function eventsAt(way: readonly ReportRecord[], at: number): ReportRecord['events'] {
+/** At an interface, with what its node's hooks saw since the interface before; at a hook, it alone. */
+function sinceInterface(way: readonly ReportRecord[], at: number): readonly ReportRecord[] {
   const record = way[at]!;
   let from = at;
   while (isInterface(record) && from > 0 && !isInterface(way[from - 1]!)) from--;
-  return way.slice(from, at + 1).flatMap(r => r.events);
+  return way.slice(from, at + 1);
+}
+
+/** What a node did up to here. */
+export const eventsAt = (way: readonly ReportRecord[], at: number): ReportRecord['events'] =>
+  sinceInterface(way, at).flatMap(r => r.events);
+
+/** The same for people. The first of a record's words says only which packet it is; an interface's have the reasons of all its hooks. */
+export function wordsAt(way: readonly ReportRecord[], at: number): { changes: string[]; reasons: string[] } {
+  const isChange = (word: string) => /^(put into|taken out|next hop's|dropped)|\bbecomes\b/.test(word);
+  const words = sinceInterface(way, at).flatMap(r => r.words.slice(1));
+  return { changes: [...new Set(words.filter(isChange))], reasons: way[at]!.words.slice(1).filter(word => !isChange(word)) };
 }
 
 export const isInterface = ({ hop }: ReportRecord): boolean => !/\/(prerouting|input|forward|output|postrouting)$/.test(hop);

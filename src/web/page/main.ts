@@ -56,7 +56,7 @@ function showStep(at: number): void {
       present.map(r => labels[r]!),
     ),
   );
-  each('did', records, (_, record) => wordsView(record));
+  each('did', records, r => wordsView(ways[r]!, step.at[r]!));
   byId('did').append(...records.flatMap((record, r) => (record === undefined ? [absent(r)] : [])));
   each('bytes', records, r => bytesView(sights[r]!));
   each('rules', records, r => rulesView(ways[r]!, step.at[r]!, data.runs[r]!.header.rulesUntold));
@@ -79,7 +79,9 @@ const column = (label: string, content: HTMLElement): HTMLElement => el('div', {
 
 function absent(run: number): HTMLElement {
   const text =
-    travels[travel]!.ways[run]!.length === 0 ? 'has no such packet' : 'has no such hop: what it did is told at its next interface';
+    travels[travel]!.ways[run]!.length === 0
+      ? 'has no such packet'
+      : 'sees it at interfaces only: what its rules did is told at the next one';
   return column(labels[run]!, el('p', { class: 'none' }, text));
 }
 

@@ -15,12 +15,14 @@ export class Picture {
     const d = drawingOf(places);
     this.#drawing = d;
     this.element = svg('svg', { viewBox: `0 0 ${d.width} ${d.height}`, role: 'img', 'aria-label': 'the network of the lab' });
+    // Smaller than this its words cannot be read: then it scrolls sideways.
+    this.element.style.minWidth = `${d.width * 0.85}px`;
     this.element.style.maxWidth = `${d.width * 1.25}px`;
     for (const [a, b] of d.wires) this.element.append(svg('line', { class: 'wire', x1: a.x, y1: a.y, x2: b.x, y2: b.y }));
     // The way runs in front of the grounds that things stand on, and behind the things themselves.
     const isGround = ({ kind }: Box) => kind === 'node' || kind === 'switch';
     this.element.append(...d.boxes.filter(isGround).map(box => this.#part(box)));
-    this.element.append(this.#ahead, this.#gone);
+    this.element.append(this.#ahead, this.#gone, ...d.boxes.filter(({ kind }) => kind === 'node').map(nodeLabel));
     this.element.append(...d.boxes.filter(box => !isGround(box)).map(box => this.#part(box)), this.#here);
   }
 
@@ -29,10 +31,8 @@ export class Picture {
     const group = svg('g', { class: kind }, svg('rect', { x, y, width, height, rx: kind === 'hook' ? 10 : 5 }));
     this.#parts.set(this.#hopAt(box), group);
     const base = y + height / 2 + 4;
-    if (kind === 'node') {
-      group.append(svg('text', { x: x + 8, y: y + 26, class: 'name start' }, label));
-      group.append(svg('text', { x: x + width - 8, y: y + 26, class: 'note end' }, note));
-    } else if (kind === 'switch') group.append(svg('text', { x: x + 8, y: base, class: 'name start' }, label));
+    if (kind === 'node') return group;
+    if (kind === 'switch') group.append(svg('text', { x: x + 8, y: base, class: 'name start' }, label));
     else {
       group.append(svg('text', { x: x + width / 2, y: note === '' ? base : base - 8, class: 'name' }, label));
       if (note !== '') group.append(svg('text', { x: x + width / 2, y: base + 8, class: 'note' }, note));
@@ -59,5 +59,14 @@ export class Picture {
     }
   }
 }
+
+/** In front of the way, which runs through the node. */
+const nodeLabel = ({ x, y, width, label, note }: Box): SVGElement =>
+  svg(
+    'g',
+    { class: 'label' },
+    svg('text', { x: x + 8, y: y + 26, class: 'name start' }, label),
+    svg('text', { x: x + width - 8, y: y + 26, class: 'note end' }, note),
+  );
 
 const path = (points: readonly Point[]): string => points.map(({ x, y }) => `${x},${y}`).join(' ');

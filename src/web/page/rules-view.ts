@@ -1,13 +1,15 @@
 /** What the rules of a node did to a packet between two hops: the words for it, and each rule with the object that it was made from. */
-import { eventsAt } from '../model/steps.ts';
+import { eventsAt, wordsAt } from '../model/steps.ts';
 import type { ReportRecord } from '../report-data.ts';
 import { el } from './element.ts';
 
-/** What happened at a hop, for people; the first of the words says only which packet it is. */
-export function wordsView(record: ReportRecord): HTMLElement {
-  const [, ...words] = record.words;
-  const items = words.length === 0 ? ['passes unchanged'] : words;
-  return el('ul', { class: 'words' }, ...items.map(word => el('li', { class: classOf(word) }, word)));
+/** What happened up to a hop, and why. */
+export function wordsView(way: readonly ReportRecord[], at: number): HTMLElement {
+  const { changes, reasons } = wordsAt(way, at);
+  if (changes.length + reasons.length === 0)
+    return el('p', { class: 'none' }, at === 0 ? 'here it comes onto the wires' : 'passes unchanged');
+  const items = changes.map(word => el('li', { class: classOf(word) }, word));
+  return el('ul', { class: 'words' }, ...items, ...reasons.map(word => el('li', { class: 'why' }, word)));
 }
 
 const classOf = (word: string): string =>
