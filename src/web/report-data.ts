@@ -61,6 +61,8 @@ export interface Place {
   address?: string;
   /** What it hangs on: a pod on its node, a node on `lan0`, a client on `upstream` or `lan0`. */
   on?: string;
+  /** Of a node: do its rules and its connection table see what its bridge carries from pod to pod (bridge-nf-call-iptables)? */
+  bridgeNf?: boolean;
   /** Interfaces at which packets are looked at, as hops are called. */
   hops: string[];
 }

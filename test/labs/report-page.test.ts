@@ -3,6 +3,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { natEntries } from '../../src/lab/evidence.ts';
+import { reportData } from '../../src/lab/page/report-page.ts';
+import { endsText } from '../../src/web/model/table.ts';
+import type { TrackedEntry } from '../../src/web/report-data.ts';
 import { noBrowser, openBrowser } from '../web/support/browser.ts';
 import { Kubehop, lacking } from './support.ts';
 
@@ -43,6 +47,23 @@ describe.skipIf(without !== '')(without === '' ? 'report.html' : `report.html (s
   const where = (page: Page): Promise<string | null> => page.locator('#where').textContent();
 
   test('the last lines of the run say where it is', () => expect(last.join('\n')).toContain(join(out, 'report.html')));
+
+  test.each(['userspace', 'kernel'])('the connection table of the last step is that of conntrack(8), %s', label => {
+    const [run] = reportData(out, { lab: '07', title: '' }, [label]).runs;
+    const last = new Map<string, TrackedEntry>();
+    for (const record of run!.records.toSorted((a, b) => a.at - b.at))
+      for (const entry of record.tracked ?? []) last.set(`${entry.node} ${entry.id}`, entry);
+    const text = ({ original, reply }: Pick<TrackedEntry, 'original' | 'reply'>) => `${endsText(original)} ${endsText(reply)}`;
+    const told = natEntries(join(out, label)).map(text).sort();
+    expect([...last.values()].map(text).sort()).toEqual(told);
+    expect(told.length).toBeGreaterThan(8);
+    expect([...last.values()].flatMap(e => (e.protocol === 'tcp' ? [e.state] : [])).sort()).toEqual([
+      'CLOSE',
+      'CLOSE',
+      'TIME_WAIT',
+      'TIME_WAIT',
+    ]);
+  });
 
   test('plays the steps forwards and back, by mouse', async () => {
     const page = await open();

@@ -14,6 +14,7 @@ export function placesOf(topology: Topology): Place[] {
       role,
       ...(address === undefined ? {} : { address }),
       ...(on === undefined ? {} : { on }),
+      ...(ns.node === undefined ? {} : { bridgeNf: ns.node.bridgeNf }),
       hops: topology.hops.filter(hop => hop.namespace === ns.name).map(hop => hop.name),
     };
   });

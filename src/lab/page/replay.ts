@@ -5,7 +5,7 @@
 import type { Layer } from '../../capture/layers.ts';
 import { nextState, packetClass, TcpState, tcpStateNames } from '../../conntrack/tcp/states.ts';
 import { envelopeDepth } from '../../web/model/headers.ts';
-import type { Ends, ReportRecord, TrackedEntry } from '../../web/report-data.ts';
+import type { Ends, Place, ReportRecord, TrackedEntry } from '../../web/report-data.ts';
 
 interface Tracked extends TrackedEntry {
   tcp: number;
@@ -16,13 +16,29 @@ interface Tuple extends Ends {
   flags: number;
 }
 
-/** Writes `tracked` into the records that make or change an entry. @param records in order of time */
-export function replayTables(records: readonly ReportRecord[], nodes: ReadonlySet<string>): void {
-  const tables = new Map([...nodes].map(node => [node, new NodeTable(node)]));
+/**
+ * Writes `tracked` into the records that make or change an entry.
+ *
+ * @param records in order of time
+ * @param macs who has which MAC: `node1/eth0`
+ */
+export function replayTables(records: readonly ReportRecord[], nodes: readonly Place[], macs: Readonly<Record<string, string>>): void {
+  const tables = new Map(nodes.map(node => [node.name, new NodeTable(node.name)]));
+  const bridging = new Set(nodes.filter(node => node.bridgeNf).map(node => node.name));
   for (const record of records) {
-    const changed = tables.get(record.hop.split('/')[0]!)?.see(record) ?? [];
+    const [node, port] = record.hop.split('/') as [string, string | undefined];
+    const bridged = isBridged(record, node, macs);
+    if (bridged && (port === 'eth0' || !bridging.has(node))) continue;
+    const changed = tables.get(node)?.see(record) ?? [];
     if (changed.length > 0) record.tracked = changed.map(({ tcp: _, ...entry }) => ({ ...entry, seen: [...entry.seen] }));
   }
+}
+
+/** Does the frame pass the node's interface from one that is not the node's to another that is not? IP has no part in it then. */
+function isBridged({ layers: [link], direction }: ReportRecord, node: string, macs: Readonly<Record<string, string>>): boolean {
+  if (link?.layer !== 'ethernet' || direction === undefined) return false;
+  const owner = macs[direction === 'in' ? link.dst : link.src];
+  return owner !== undefined && !owner.startsWith(`${node}/`);
 }
 
 interface Inside {

@@ -38,20 +38,21 @@ export function writeReportPage(folder: string, about: AboutRuns, labels: readon
 
 export function reportData(folder: string, about: AboutRuns, labels: readonly string[]): ReportData {
   const { places } = JSON.parse(readFileSync(join(folder, labels[0]!, 'run.json'), 'utf8')) as { places: Place[] };
-  const nodes = places.filter(place => place.role === 'node').map(place => place.name);
+  const nodes = places.filter(place => place.role === 'node');
   const { lab, title, comparison } = about;
   const verdict = comparison === undefined ? {} : { verdict: { same: comparison.same, text: comparison.summary[0] ?? '' } };
   return { lab, title, ...verdict, places, runs: labels.map(label => readRun(join(folder, label), label, nodes)) };
 }
 
-function readRun(folder: string, label: string, nodes: readonly string[]): ReportRun {
+function readRun(folder: string, label: string, nodes: readonly Place[]): ReportRun {
   const [first, ...lines] = readFileSync(join(folder, 'journey.jsonl'), 'utf8').trimEnd().split('\n');
   const header = JSON.parse(first!) as JourneyHeader;
   const records = withBytes(
     lines.map(line => JSON.parse(line) as JourneyRecord),
     join(folder, 'journey.pcapng'),
   );
-  replayTables(byTime(records), new Set(nodes));
+  const { macs } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as { macs: Record<string, string> };
+  replayTables(byTime(records), nodes, macs);
   const kept = wholePackets(records);
   const conntrack = join(folder, 'conntrack.txt');
   return {
@@ -59,7 +60,14 @@ function readRun(folder: string, label: string, nodes: readonly string[]): Repor
     header,
     records: kept,
     leftOut: header.packets - new Set(kept.map(r => r.packet)).size,
-    conntrack: existsSync(conntrack) ? Object.fromEntries(sectionsOf(readFileSync(conntrack, 'utf8'), nodes)) : {},
+    conntrack: existsSync(conntrack)
+      ? Object.fromEntries(
+          sectionsOf(
+            readFileSync(conntrack, 'utf8'),
+            nodes.map(node => node.name),
+          ),
+        )
+      : {},
   };
 }
 

@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { replayTables } from '../../../src/lab/page/replay.ts';
 import { reportData, writeReportPage } from '../../../src/lab/page/report-page.ts';
 import { endsText, isTranslated, tableAt } from '../../../src/web/model/table.ts';
+import type { ReportRecord } from '../../../src/web/report-data.ts';
 import { chosenByKernel, chosenByUserspace } from '../../capture/support/node-port-path.ts';
 import { handshake, writeRunFolder } from '../../web/support/run-folder.ts';
 
@@ -53,6 +55,26 @@ describe('the data of the page', () => {
       ['tcp', false],
     ]);
     expect(isTranslated(tcp('node2', 3, 'pod-b/eth0'))).toBe(false);
+  });
+});
+
+describe('a frame that a bridge carries from pod to pod', () => {
+  const [pod, other] = ['0a:58:00:00:02:02', '0a:58:00:00:02:03'];
+  const macs = { [pod]: 'pod-b/eth0', [other]: 'pod-c/eth0' };
+  const [syn] = reportData(folder, about, labels).runs[0]!.records.filter(r => r.hop === 'pod-b/eth0');
+  const [, ...packet] = syn!.layers;
+  const record = (): ReportRecord => {
+    const { tracked: _, ...rest } = syn!;
+    return { ...rest, hop: 'node2/veth-pod-b', layers: [{ layer: 'ethernet', dst: other, src: pod, type: 0x800 }, ...packet] };
+  };
+  const node = { name: 'node2', role: 'node', hops: [] } as const;
+
+  test('is none of the connection table, unless the bridge asks the rules', () => {
+    const [unseen, seen] = [record(), record()];
+    replayTables([unseen], [{ ...node, bridgeNf: false, hops: [] }], macs);
+    replayTables([seen], [{ ...node, bridgeNf: true, hops: [] }], macs);
+    expect(unseen.tracked).toBeUndefined();
+    expect(seen.tracked).toMatchObject([{ protocol: 'tcp', state: 'SYN_SENT' }]);
   });
 });
 

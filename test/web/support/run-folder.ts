@@ -5,7 +5,7 @@ import { buildJourney } from '../../../src/capture/journey/journey.ts';
 import { writeJourney } from '../../../src/capture/journey/write.ts';
 import type { Place } from '../../../src/web/report-data.ts';
 import { text } from '../../capture/support/frames.ts';
-import { type Chosen, runOf, type Sent } from '../../capture/support/node-port-path.ts';
+import { type Chosen, macs, runOf, type Sent } from '../../capture/support/node-port-path.ts';
 
 export const handshake: readonly Sent[] = [
   { by: 'client', flags: 2 },
@@ -36,6 +36,6 @@ export function writeRunFolder(folder: string, sent: readonly Sent[], chosen: Ch
   mkdirSync(folder, { recursive: true });
   const names = new Map([['10.244.2.2', 'pod-b']]);
   writeJourney(folder, buildJourney({ hops: runOf(sent, chosen).hops, names }));
-  writeFileSync(join(folder, 'run.json'), JSON.stringify({ phases: [], order: [], macs: {}, places }));
+  writeFileSync(join(folder, 'run.json'), JSON.stringify({ phases: [], order: [], macs: Object.fromEntries(macs), places }));
   writeFileSync(join(folder, 'conntrack.txt'), '# node1\ntcp 6 ESTABLISHED src=203.0.113.9\n');
 }
