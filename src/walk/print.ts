@@ -37,6 +37,9 @@ class Printer {
     this.#line();
     this.#outcome(story);
     if (story.flow) this.#flow(story.flow);
+    const names = Object.entries(story.names ?? {});
+    if (names.length > 0) this.#line();
+    for (const [address, name] of names) this.#line(`${address.padEnd(16)} ${this.#paint('cyan', name)}`);
     if (story.notes.length > 0) this.#line();
     for (const note of story.notes) this.#line(this.#paint('dim', `note: ${note}`));
     return this.#lines;
@@ -191,6 +194,7 @@ class Printer {
 
   #place(e: RulePlace, text: string): void {
     this.#row(this.#tableOnce(e.table), e.line > 0 ? String(e.line) : '', ' '.repeat(STEP * e.depth) + text);
+    if (e.origin !== undefined) this.#under(e, this.#paint('cyan', `from ${e.origin}`));
   }
   #under({ depth }: { depth: number }, text: string): void {
     this.#row('', '', ' '.repeat(STEP * depth + 4) + text);

@@ -35,6 +35,8 @@ export interface RulePlace {
   text: string;
   /** How many chains have been called before it. */
   depth: number;
+  /** The object of the cluster, and its field, that the rule was made from, where objects were given. */
+  origin?: string;
 }
 
 /** What a rule has changed: a mark, an address, a field. Values are printed ones. */
@@ -119,4 +121,6 @@ export interface Story {
   undecided: number;
   /** What was taken for granted, and what could be told to know more. */
   notes: string[];
+  /** Of addresses in the story, where objects of the cluster were given: `10.96.0.10` is `Service default/web`. */
+  names?: Record<string, string>;
 }

@@ -140,7 +140,8 @@ function jsonArray(text: string, file: string, command: string): Record<string, 
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new LabError('BAD_INPUT', `${file}: expected what \`${command}\` writes: ${(cause as Error).message}`, { cause });
+    const why = /^\s*\[/.test(text) && !/\]\s*$/.test(text) ? 'it is cut short' : (cause as Error).message;
+    throw new LabError('BAD_INPUT', `${file}: expected what \`${command}\` writes: ${why}`, { cause });
   }
   if (!Array.isArray(value)) throw new LabError('BAD_INPUT', `${file}: expected what \`${command}\` writes, a list`);
   return value.filter(item => item !== null && typeof item === 'object');

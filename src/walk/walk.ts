@@ -3,7 +3,9 @@
  * of what happened; or of the packets of a capture, one after the other through one node. Pure: no privilege, no network, the same input
  * tells the same story.
  */
+
 import { Ips } from '../conntrack/status.ts';
+import { MAX_ENTRIES } from '../conntrack/table.ts';
 import { TcpState } from '../conntrack/tcp/states.ts';
 import { compile } from '../netfilter/execute/compile.ts';
 import { RuleParts } from '../netfilter/execute/explain.ts';
@@ -20,6 +22,7 @@ import { i32 } from '../wire/bytes.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
+import { install, type KnownConnection } from './connections.ts';
 import { Doubts } from './doubts.ts';
 import { Ending } from './ending.ts';
 import { Unknowns } from './fields.ts';
@@ -50,6 +53,8 @@ export interface NodeOptions {
   readonly all?: boolean;
   readonly choose?: number;
   readonly seed?: number;
+  /** What the node's conntrack knew before. */
+  readonly connections?: readonly KnownConnection[];
 }
 
 type WalkedPacket = DescribedPacket | { readonly bytes: Uint8Array; readonly l3: number };
@@ -117,11 +122,12 @@ class Walk {
       seed: o.seed ?? 1,
       sysctl: o.sysctl ?? [],
       in: interfaces,
-      connections,
+      connections: Math.min(MAX_ENTRIES, connections + (o.connections?.length ?? 0)),
       ...(o.out !== undefined && { out: o.out }),
     });
     this.#node = node;
     const { plane, conntrack } = node;
+    install(conntrack, o.connections ?? []);
     const doubts = new Doubts(plane, o.surroundings.addressesKnown, node.somewhere);
     this.#recorder = new Recorder({
       text: programText,
