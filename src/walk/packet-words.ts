@@ -193,3 +193,19 @@ function wordsFor(protocol: number): string {
   const own = protocol === Protocol.Tcp ? 'syn, ack, fin, rst, psh, urg, mss N, ' : protocol === Protocol.Icmp ? 'type N, code N, ' : '';
   return `${own}ttl N, tos N, mark N, len N, state WORD`;
 }
+
+/** A server's SYN,ACK, but for its ends. */
+export const ACCEPTED: DescribedPacket = {
+  protocol: Protocol.Tcp,
+  src: 0,
+  dst: 0,
+  srcPort: 0,
+  dstPort: 0,
+  flags: tcp.Flag.Syn | tcp.Flag.Ack,
+  mss: 1460,
+  icmpType: 0,
+  icmpCode: 0,
+  ttl: 64,
+  tos: 0,
+  mark: 0,
+};

@@ -194,7 +194,8 @@ class Printer {
 
   #place(e: RulePlace, text: string): void {
     this.#row(this.#tableOnce(e.table), e.line > 0 ? String(e.line) : '', ' '.repeat(STEP * e.depth) + text);
-    if (e.origin !== undefined) this.#under(e, this.#paint('cyan', `from ${e.origin}`));
+    // Of the standing rules it would say no more than their names do.
+    if (e.origin !== undefined && !e.origin.startsWith('kube-proxy ')) this.#under(e, this.#paint('cyan', `from ${e.origin}`));
   }
   #under({ depth }: { depth: number }, text: string): void {
     this.#row('', '', ' '.repeat(STEP * depth + 4) + text);

@@ -29,7 +29,7 @@ import { Unknowns } from './fields.ts';
 import { stateOf } from './near-miss.ts';
 import { makeNode, WalkEnvironment, type WalkNode } from './node.ts';
 import { asServer, errorSubject, packetBytes, packetOf, SEQUENCE } from './packet-bytes.ts';
-import type { DescribedPacket } from './packet-words.ts';
+import { ACCEPTED, type DescribedPacket } from './packet-words.ts';
 import { Recorder } from './recorder.ts';
 import type { Story } from './story.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -388,22 +388,6 @@ class Walk {
     return notes;
   }
 }
-
-/** A server's SYN,ACK, but for its ends. */
-const ACCEPTED: DescribedPacket = {
-  protocol: ipv4.Protocol.Tcp,
-  src: 0,
-  dst: 0,
-  srcPort: 0,
-  dstPort: 0,
-  flags: tcp.Flag.Syn | tcp.Flag.Ack,
-  mss: 1460,
-  icmpType: 0,
-  icmpCode: 0,
-  ttl: 64,
-  tos: 0,
-  mark: 0,
-};
 
 const whyNotAsked = (p: Packet): string =>
   stateOf(p) === 'RELATED'

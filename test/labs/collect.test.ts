@@ -77,6 +77,7 @@ describe.skipIf(lacking !== '')(title('walk on the files of a node'), () => {
     expect(walked).toEqual(told);
     expect(story.outcome).toMatchObject({ verdict: 'ACCEPT', fate: 'forwarded', out: 'flannel.1' });
     expect(story.undecided).toBe(0);
+    expect(story.names).toMatchObject({ '10.244.2.2': 'Pod default/pod-b' });
     const origins = story.events.flatMap(e => (e.event === 'rule' && e.chain === 'KUBE-NODEPORTS' ? [e.origin] : []));
     expect(origins).toEqual([expect.stringMatching(/^Service default\/\S+ field spec\.ports\[0\]\.nodePort/)]);
   });
