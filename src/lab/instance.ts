@@ -36,6 +36,8 @@ export interface InstanceOptions {
   lab: Lab;
   /** Descriptor of a socket on the host's loopback, for a lab with an API. */
   apiFd?: number;
+  /** Where the API keeps its objects. */
+  storeFile?: string;
   planeOf: (node: string) => Plane;
   seed: number;
   faults: RouterDescription['faults'];
@@ -84,7 +86,7 @@ export class Instance {
   }
 
   async #startCluster(): Promise<void> {
-    const { seed, apiFd, say } = this.#options;
+    const { seed, apiFd, storeFile, say } = this.#options;
     if (apiFd === undefined) throw new LabError('DAEMON', 'this lab has an API, and nobody listens for it');
     const cluster = new LabCluster({
       lab: this.#options.number,
@@ -94,6 +96,7 @@ export class Instance {
       directRouting: this.lab.directRouting ?? false,
       setPeers: (name, peers) => this.#setPeers(name, peers),
       apiFd,
+      storeFile,
       random: new SeededRandom(seed),
       proxies: this.proxies,
       sysctls: { ...QUIET },

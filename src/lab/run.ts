@@ -102,14 +102,19 @@ async function runOnce(number: string, run: PlannedRun, out: string, keep: boole
 }
 
 /** `lab up`: the lab stands, and waits. */
-export async function upLab(options: Pick<RunOptions, 'number' | 'on' | 'seed' | 'faults' | 'signal' | 'say'>): Promise<Instance> {
+export async function upLab(
+  options: Pick<RunOptions, 'number' | 'on' | 'seed' | 'faults' | 'signal' | 'say'> & { storeFile?: string | undefined },
+): Promise<Instance> {
   const { number } = findLab(options.number);
   const lab = await loadLab(number);
   const plan = planRuns(options.on, lab.nodes);
   if (plan.length > 1)
     throw new LabError('BAD_INPUT', '--on both: a lab that is up has one data plane: userspace, kernel, or PLANE:NODE,...');
+  if (options.storeFile !== undefined && lab.api !== true)
+    throw new LabError('BAD_INPUT', `--store: exercise ${number} has no API, and nothing to keep`);
   const launched = await launch({
     lab: number,
+    ...(options.storeFile === undefined ? {} : { storeFile: resolve(options.storeFile) }),
     planes: plan[0]!.planes,
     seed: options.seed,
     transient: false,

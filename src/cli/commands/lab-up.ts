@@ -8,12 +8,14 @@ export const define: Define = (command, io) => {
     .argument('<NN>', 'number of the exercise')
     .addOption(onOption('userspace'))
     .addOption(seedOption())
+    .option('--store <file>', 'a lab with an API keeps its objects there, and begins with those that are')
     .option('--verbose', 'every command that is run, as you would type it')
-    .action(async (number: string, options: { on: string; seed: number; verbose?: boolean }) => {
+    .action(async (number: string, options: { on: string; seed: number; store?: string; verbose?: boolean }) => {
       const instance = await upLab({
         number,
         on: options.on,
         seed: options.seed,
+        storeFile: options.store,
         signal: io.interrupted,
         say: labProgress(io, options.verbose),
       });

@@ -19,6 +19,13 @@ export class ClusterObjects {
     this.#store = store;
   }
 
+  /** Unless it is there: a store that was kept has it already. @throws ApiError with every cause */
+  createOnce(manifest: ApiObject | object): void {
+    const object = manifest as ApiObject;
+    const { namespace = '', name = '' } = object.metadata;
+    if (this.#store.find(this.#typeOf(object), namespace, name) === undefined) this.create(object);
+  }
+
   /** And the namespace that it is in. @throws ApiError with every cause */
   create(manifest: ApiObject | object): void {
     const object = manifest as ApiObject;

@@ -10,7 +10,7 @@ import { newToken } from '../../apiserver/token.ts';
 import { LabError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { realTimers } from '../../base/timers.ts';
-import { bootstrap, newClusterStore, startHousekeeping } from '../../cluster/bootstrap.ts';
+import { bootstrap, newClusterStore, openClusterStore, startHousekeeping } from '../../cluster/bootstrap.ts';
 import { controllerOf } from '../../cluster/controllers/context.ts';
 import { hasEnded, isReady } from '../../cluster/controllers/pod-state.ts';
 import { serviceAdmissions, startControllers } from '../../cluster/controllers/start.ts';
@@ -57,6 +57,8 @@ export interface LabClusterOptions {
   readonly namesOn: string | undefined;
   /** Descriptor of a socket on the host's loopback that listens already, for the user's own kubectl. */
   readonly apiFd: number;
+  /** Where the objects are kept, so that the next lab begins with them; undefined: nowhere. */
+  readonly storeFile: string | undefined;
   readonly random: Random;
   readonly proxies: LabProxies;
   readonly directRouting: boolean;
@@ -87,7 +89,9 @@ export class LabCluster {
     this.#options = options;
     this.#isFree = freeBeside(options.taken);
     const admissions = serviceAdmissions(SERVICE_RANGE, options.random);
-    this.store = newClusterStore({ clock: realTimers, random: options.random, admissions: admissions.list, onListenerError: this.#report });
+    const parts = { clock: realTimers, random: options.random, admissions: admissions.list, onListenerError: this.#report };
+    this.store = options.storeFile === undefined ? newClusterStore(parts) : openClusterStore(options.storeFile, parts).store;
+    admissions.restore(this.store);
     this.objects = new ClusterObjects(this.store);
   }
 
@@ -123,7 +127,7 @@ export class LabCluster {
     const inside = new ApiServer(server);
     await inside.listen({ fd: insideNetns(netnsPath('upstream'), () => listenTcp(UPSTREAM_LAN, API_PORT)) });
     writeKubeconfig(KUBECONFIG, { name: `kubehop-${lab}`, server: outside.url, ca: authority.certificate, token: this.#token });
-    for (const object of systemObjects(podNetwork, { address: UPSTREAM_LAN, port: API_PORT }, namesOn)) this.objects.create(object);
+    for (const object of systemObjects(podNetwork, { address: UPSTREAM_LAN, port: API_PORT }, namesOn)) this.objects.createOnce(object);
   }
 
   addNode(name: string, node: Node): void {

@@ -35,6 +35,7 @@ async function build(): Promise<Instance> {
     number: options.lab,
     lab: await loadLab(options.lab),
     ...(options.api ? { apiFd: API_FD } : {}),
+    ...(options.storeFile === undefined ? {} : { storeFile: options.storeFile }),
     planeOf: node => options.planes[node]!,
     seed: options.seed,
     faults: options.faults,

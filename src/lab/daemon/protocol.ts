@@ -90,6 +90,8 @@ export interface DaemonOptions {
   seed: number;
   /** Descriptor 3 is a socket on the host's loopback that listens, for a lab with an API. */
   api: boolean;
+  /** Absolute path of the file in which the API keeps its objects. */
+  storeFile?: string;
   /** Ends when its first connection closes: `lab run` without `--keep`. */
   transient: boolean;
   /** The router is broken on purpose: the comparison must find it. */
