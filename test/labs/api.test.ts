@@ -25,7 +25,7 @@ describe.skipIf(lacking !== '').each(['userspace', 'kernel'])(title('a lab with 
     before = hostState();
     expect(await kubehop.run('lab', 'up', '95', '--on', plane)).toMatchObject({ code: 0 });
     kubectl = await Kubectl.of(kubehop, '95');
-    await kubectl.run('apply', '-f', fixture('manifests/api.yaml'));
+    await kubectl.run('apply', '-f', fixture('api/api.yaml'));
     await kubectl.run('wait', '--for=condition=ready', 'pod/tools', '--timeout=20s');
   });
   afterAll(async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Kubectl, Kubehop, lacking, title } from './support.ts';
 
 const labs = { KUBEHOP_LABS: fileURLToPath(new URL('../fixtures/labs', import.meta.url)) };
-const manifest = fileURLToPath(new URL('../fixtures/manifests/odd-names.yaml', import.meta.url));
+const manifest = fileURLToPath(new URL('../fixtures/api/odd-names.yaml', import.meta.url));
 
 describe.skipIf(lacking !== '')(title('pods of an API'), () => {
   const kubehop = new Kubehop();
