@@ -46,8 +46,8 @@ describe('objects of a manifest', () => {
 
   test('bring the namespace that they name', async () => {
     const { store, objects, file } = world();
-    await objects.apply(file({ ...config({}), metadata: { name: 'words', namespace: 'other' } }));
-    expect(store.find(ConfigMaps, 'other', 'words')).toBeDefined();
+    await objects.apply(file({ ...config({ c: '4' }), metadata: { name: 'words', namespace: 'other' } }));
+    expect(store.get(ConfigMaps, 'other', 'words').data).toEqual({ c: '4' });
   });
 
   test('a pod is made when those before it on its node have addresses, and those of other nodes at once', async () => {
