@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { RULE_BYTES, RULE_PACKETS } from '../../src/netfilter/execute/program.ts';
 import { Netfilter } from '../../src/netfilter/netfilter.ts';
 import { runIptables } from '../../src/node/iptables.ts';
@@ -37,6 +37,10 @@ function apply(rules: NodeRules, netfilter = new Netfilter(new FakeEnvironment()
   }
   return netfilter;
 }
+
+// iptables-save writes the second it ran in: two texts are compared below.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: 0 }));
+afterEach(() => void vi.useRealTimers());
 
 describe('iptables on a running node', () => {
   test('makes, changes and removes rules and chains', () => {
