@@ -1,9 +1,9 @@
 /**
- * EndpointSlices between two syncs (kubernetes `pkg/proxy/endpointslicecache.go`): by Service and slice, what was applied and what waits.
+ * EndpointSlices between two syncs (kubernetes `pkg/proxy/endpointslicecache.go`, `pkg/proxy/endpointschangetracker.go`): by Service and slice, what was applied and what waits.
  * An endpoint may move from one slice to another, so what a Service has is always computed from all of its slices.
  */
 import { type IpFamily, joinHostPort, parseIp } from '../base/ip.ts';
-import { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL } from '../cluster/objects/types.ts';
+import { type Endpoint, type EndpointSlice, LAST_CHANGE_ANNOTATION, SERVICE_NAME_LABEL } from '../cluster/objects/types.ts';
 import type { Origin, RuleTarget } from './iptables/rule.ts';
 import { servicePortKey } from './service-port.ts';
 
@@ -51,6 +51,8 @@ export interface EndpointsUpdate {
   readonly updated: ReadonlySet<string>;
   /** A UDP port of one of them had endpoints, or has. */
   readonly conntrackCleanupRequired: boolean;
+  /** When what changed them happened, in milliseconds since 1970. */
+  readonly triggerTimes: readonly number[];
 }
 
 export interface EndpointOptions {
@@ -59,12 +61,16 @@ export interface EndpointOptions {
   /** Feature PreferSameTrafficDistribution: hints for nodes. */
   readonly nodeHints: boolean;
   readonly log: (line: string) => void;
+  /** Milliseconds since 1970 of its own start: what happened before is nobody's delay. Absent: no times are kept. */
+  readonly startedMs?: number;
 }
 
 export class EndpointsChangeTracker {
   readonly #services = new Map<string, Slices>();
   /** Services with something pending: a sync must not look at all. */
   readonly #dirty = new Set<string>();
+  /** By Service: when what changed its slices happened. */
+  readonly #triggerTimes = new Map<string, number[]>();
   readonly #options: EndpointOptions;
   total = 0;
   /** Changes since the last sync. */
@@ -92,7 +98,16 @@ export class EndpointsChangeTracker {
     slices.pending.set(name, { slice, remove });
     this.#dirty.add(key);
     this.pending++;
+    this.#noteTime(key, slice, remove);
     return true;
+  }
+
+  /** A slice that goes has the time of its last change, which says nothing of when it went. */
+  #noteTime(service: string, slice: EndpointSlice, remove: boolean): void {
+    const { startedMs = Number.POSITIVE_INFINITY } = this.#options;
+    const at = Date.parse(slice.metadata.annotations?.[LAST_CHANGE_ANNOTATION] ?? '');
+    if (remove) this.#triggerTimes.delete(service);
+    else if (at > startedMs) this.#triggerTimes.set(service, [...(this.#triggerTimes.get(service) ?? []), at]);
   }
 
   /** Takes what waits over into `map`. */
@@ -113,9 +128,11 @@ export class EndpointsChangeTracker {
       conntrackCleanupRequired ||= [previous, slices.endpoints].some(m => [...m.keys()].some(key => key.endsWith('/UDP')));
     }
     const updated = new Set(this.#dirty);
+    const triggerTimes = [...this.#triggerTimes.values()].flat();
     this.#dirty.clear();
+    this.#triggerTimes.clear();
     this.pending = 0;
-    return { updated, conntrackCleanupRequired };
+    return { updated, conntrackCleanupRequired, triggerTimes };
   }
 
   #endpointsOf(service: string, applied: ReadonlyMap<string, SliceChange>): EndpointsMap {

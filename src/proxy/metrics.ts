@@ -13,6 +13,7 @@ const families = {
   duration: ['sync_proxy_rules_duration_seconds', 'histogram', 'SyncProxyRules latency in seconds'],
   fullDuration: ['sync_full_proxy_rules_duration_seconds', 'histogram', 'SyncProxyRules latency in seconds for full resyncs'],
   partialDuration: ['sync_partial_proxy_rules_duration_seconds', 'histogram', 'SyncProxyRules latency in seconds for partial resyncs'],
+  programming: ['network_programming_duration_seconds', 'histogram', 'In Cluster Network Programming Latency in seconds'],
   lastTimestamp: ['sync_proxy_rules_last_timestamp_seconds', 'gauge', 'The last time proxy rules were successfully synced'],
   lastQueued: ['sync_proxy_rules_last_queued_timestamp_seconds', 'gauge', 'The last time a sync of proxy rules was queued'],
   endpointChangesPending: ['sync_proxy_rules_endpoint_changes_pending', 'gauge', 'Pending proxy rules Endpoint changes'],
@@ -34,21 +35,41 @@ const families = {
   ],
   healthz: ['proxy_healthz_total', 'counter', 'Cumulative proxy healthz HTTP status'],
   livez: ['proxy_livez_total', 'counter', 'Cumulative proxy livez HTTP status'],
+  conntrackDuration: ['conntrack_reconciler_sync_duration_seconds', 'histogram', 'ReconcileConntrackFlowsLatency latency in seconds'],
   conntrackDeleted: ['conntrack_reconciler_deleted_entries_total', 'counter', 'Cumulative conntrack flows deleted by conntrack reconciler'],
 } as const satisfies Record<string, readonly [string, Family['type'], string]>;
 
 export type Metric = keyof typeof families;
+export type HistogramMetric = { [M in Metric]: (typeof families)[M][1] extends 'histogram' ? M : never }[Metric];
 
 /** What is counted for the whole proxy and not for one family of addresses. */
-const ofBothFamilies: ReadonlySet<Metric> = new Set(['healthz', 'livez']);
+const ofBothFamilies: ReadonlySet<Metric> = new Set([
+  'healthz',
+  'livez',
+  'endpointChangesPending',
+  'endpointChanges',
+  'serviceChangesPending',
+  'serviceChanges',
+]);
 
+/** `count` bounds from `start` on, in seconds. */
+const linear = (start: number, step: number, count: number): number[] => Array.from({ length: count }, (_, i) => start + step * i);
 /** 1 ms, 2 ms, 4 ms ... 16.384 s. */
-const buckets = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i);
+const syncBuckets = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i);
+/** 0, 250 ms, 500 ms, each second of the first minute, then 5 s and 30 s apart, to 5 minutes. */
+const programmingBuckets = [0, ...linear(0.25, 0.25, 2), ...linear(1, 1, 59), ...linear(60, 5, 12), ...linear(120, 30, 7)];
 
 interface Histogram {
+  /** Upper bounds, in seconds. */
+  readonly buckets: readonly number[];
   readonly counts: number[];
   sum: number;
   count: number;
+}
+
+function newHistogram(metric: HistogramMetric): Histogram {
+  const buckets = metric === 'programming' ? programmingBuckets : syncBuckets;
+  return { buckets, counts: buckets.map(() => 0), sum: 0, count: 0 };
 }
 
 const NO_LABELS: Labels = {};
@@ -74,13 +95,20 @@ export class ProxyMetrics {
   get(metric: Metric, labels: Labels = NO_LABELS): number {
     return this.#values.get(this.#series(metric, labels)) ?? 0;
   }
-  observe(metric: 'duration' | 'fullDuration' | 'partialDuration', seconds: number): void {
+  observe(metric: HistogramMetric, seconds: number): void {
     const series = this.#series(metric, NO_LABELS);
-    const histogram = this.#histograms.get(series) ?? { counts: buckets.map(() => 0), sum: 0, count: 0 };
+    const histogram = this.#histograms.get(series) ?? newHistogram(metric);
     this.#histograms.set(series, histogram);
-    for (const [i, most] of buckets.entries()) if (seconds <= most) histogram.counts[i]!++;
+    for (const [i, most] of histogram.buckets.entries()) if (seconds <= most) histogram.counts[i]!++;
     histogram.sum += seconds;
     histogram.count++;
+  }
+
+  /** Of everything there may be, sorted. */
+  names(): string[] {
+    return Object.values(families)
+      .map(([name]) => `kubeproxy_${name}`)
+      .sort();
   }
 
   /** The exposition format, sorted by name. */
@@ -99,7 +127,7 @@ export class ProxyMetrics {
   }
   #valueLines(name: string): string[] {
     return [...this.#values]
-      .filter(([series]) => series.startsWith(`${name}{`))
+      .filter(([series]) => series === name || series.startsWith(`${name}{`))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([series, value]) => `${series} ${value}`);
   }
@@ -109,7 +137,7 @@ export class ProxyMetrics {
       .flatMap(([series, h]) => {
         const labels = series.slice(name.length + 1, -1);
         const bucket = (le: string, count: number) => `${name}_bucket{${labels},le="${le}"} ${count}`;
-        const counts = buckets.map((most, i) => bucket(String(most), h.counts[i]!));
+        const counts = h.buckets.map((most, i) => bucket(String(most), h.counts[i]!));
         return [...counts, bucket('+Inf', h.count), `${name}_sum{${labels}} ${h.sum}`, `${name}_count{${labels}} ${h.count}`];
       });
   }
@@ -126,6 +154,7 @@ export class ProxyMetrics {
   #newSeries(metric: Metric, labels: Labels): string {
     const family = ofBothFamilies.has(metric) ? {} : { ip_family: this.#family };
     const all = Object.entries({ ...family, ...labels }).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `kubeproxy_${families[metric][0]}{${all.map(([name, value]) => `${name}="${value}"`).join(',')}}`;
+    const name = `kubeproxy_${families[metric][0]}`;
+    return all.length === 0 ? name : `${name}{${all.map(([label, value]) => `${label}="${value}"`).join(',')}}`;
   }
 }

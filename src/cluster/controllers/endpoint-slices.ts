@@ -5,13 +5,14 @@
 import { EndpointSlices, Endpoints, Nodes, Pods, Services } from '../resources/index.ts';
 import type { EndpointSlice, Endpoints as EndpointsObject, Service, SliceEndpoint } from '../schema/networking.ts';
 import type { Pod } from '../schema/pod.ts';
-import { type Draft, sameJson } from '../store/object.ts';
+import { type Draft, type Metadata, sameJson } from '../store/object.ts';
 import { matchesLabels } from '../store/selectors.ts';
 import { isReason } from '../store/status.ts';
 import { type Controller, type ControllerContext, keyOf, ownerReference, placeOf, queueOf } from './context.ts';
 import { endpointSubsets } from './endpoint-subsets.ts';
 import { type EndpointGroup, endpointGroups } from './service-endpoints.ts';
 import { planSlices } from './slice-plan.ts';
+import { TriggerTimes, writeTriggerTime } from './trigger-times.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export const MANAGED_BY = 'endpointslice-controller.k8s.io';
@@ -26,6 +27,7 @@ export class EndpointSliceController implements Controller {
   readonly #selectors = new Map<string, Map<string, Readonly<Record<string, string>>>>();
   /** Keys of the slices of a Service. */
   readonly #slices = new Map<string, Set<string>>();
+  readonly #triggerTimes = new TriggerTimes();
   readonly #stops: (() => void)[];
 
   constructor(context: ControllerContext) {
@@ -52,6 +54,7 @@ export class EndpointSliceController implements Controller {
 
   #seeService(gone: boolean, { metadata, spec }: Service): void {
     const { namespace = '', name = '' } = metadata;
+    if (gone) this.#triggerTimes.forget(metadata);
     const selectors = this.#selectors.get(namespace) ?? new Map();
     this.#selectors.set(namespace, selectors);
     if (gone || spec?.selector === undefined || spec.type === 'ExternalName') selectors.delete(name);
@@ -85,11 +88,13 @@ export class EndpointSliceController implements Controller {
     const selector = { matchLabels: service.spec.selector };
     const pods = store.list(Pods, { namespace }).items.filter(pod => matchesLabels(selector, pod.metadata.labels));
     const groups = endpointGroups(service, pods, node => store.find(Nodes, '', node));
-    this.#writeSlices(service, groups);
-    this.#writeEndpoints(service, groups);
+    const at = this.#triggerTimes.look(service, pods);
+    this.#writeSlices(service, groups, at);
+    this.#writeEndpoints(service, groups, at);
   }
 
-  #writeSlices(service: Service, groups: readonly EndpointGroup[]): void {
+  /** @param at when what changes them happened, in milliseconds since 1970 */
+  #writeSlices(service: Service, groups: readonly EndpointGroup[], at: number | undefined): void {
     const { store } = this.#context;
     const key = keyOf(service.metadata);
     const existing = [...(this.#slices.get(key) ?? [])].flatMap(sliceKey => {
@@ -98,12 +103,12 @@ export class EndpointSliceController implements Controller {
     });
     const { create, update, remove } = planSlices(existing, groups);
     const labels = labelsOf(service);
-    for (const { slice, endpoints } of update) this.#change(slice, { endpoints });
+    for (const { slice, endpoints } of update) this.#change(slice, { endpoints, at });
     // An empty slice stays as the last one: whoever follows slices then sees that there is nothing, and not that nobody said anything.
     const spare = create.length === 0 && update.length === 0 && remove.length === existing.length ? remove.slice(0, 1) : [];
-    for (const slice of spare) this.#change(slice, { endpoints: [] });
-    if (existing.length === 0 && create.length === 0) this.#create(service, { ports: [], endpoints: [] });
-    for (const group of create) this.#create(service, group);
+    for (const slice of spare) this.#change(slice, { endpoints: [], at });
+    if (existing.length === 0 && create.length === 0) this.#create(service, { ports: [], endpoints: [] }, at);
+    for (const group of create) this.#create(service, group, at);
     for (const { metadata } of remove)
       if (!spare.some(slice => slice.metadata.uid === metadata.uid)) store.delete(EndpointSlices, metadata.namespace!, metadata.name!);
     for (const slice of existing) if (!sameJson(slice.metadata.labels, labels)) this.#change(slice, { labels });
@@ -111,22 +116,32 @@ export class EndpointSliceController implements Controller {
 
   #change(
     { metadata: { namespace = '', name = '' } }: EndpointSlice,
-    to: { endpoints?: readonly Draft<SliceEndpoint>[]; labels?: Record<string, string> },
+    to: { endpoints: readonly Draft<SliceEndpoint>[]; at: number | undefined } | { labels: Record<string, string> },
   ): void {
     const { store } = this.#context;
     if (store.find(EndpointSlices, namespace, name) === undefined) return;
     store.modify(EndpointSlices, namespace, name, draft => {
-      if (to.endpoints !== undefined) draft.endpoints = structuredClone([...to.endpoints]);
-      if (to.labels !== undefined) draft.metadata.labels = to.labels;
+      if ('labels' in to) draft.metadata.labels = to.labels;
+      else if (!sameJson(draft.endpoints ?? [], to.endpoints)) {
+        draft.endpoints = structuredClone([...to.endpoints]);
+        writeTriggerTime(draft.metadata, to.at);
+      }
     });
   }
 
-  #create(service: Service, { ports, endpoints }: EndpointGroup): void {
+  #create(service: Service, { ports, endpoints }: EndpointGroup, at: number | undefined): void {
     const { namespace, name } = service.metadata;
+    const metadata: Draft<Metadata> = {
+      generateName: `${name}-`,
+      namespace: namespace!,
+      labels: labelsOf(service),
+      ownerReferences: [ownerReference(service)],
+    };
+    writeTriggerTime(metadata, at);
     const slice = this.#context.store.create(EndpointSlices, {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
-      metadata: { generateName: `${name}-`, namespace: namespace!, labels: labelsOf(service), ownerReferences: [ownerReference(service)] },
+      metadata,
       addressType: 'IPv4',
       endpoints: structuredClone([...endpoints]),
       ports: structuredClone([...ports]),
@@ -134,24 +149,23 @@ export class EndpointSliceController implements Controller {
     this.#know(slice, false);
   }
 
-  #writeEndpoints(service: Service, groups: readonly EndpointGroup[]): void {
+  #writeEndpoints(service: Service, groups: readonly EndpointGroup[], at: number | undefined): void {
     const { store } = this.#context;
     const { namespace = '', name = '', labels = {} } = service.metadata;
     const subsets = endpointSubsets(service, groups);
     const now = { ...labels, ...(service.spec?.clusterIP === 'None' ? { [HEADLESS_LABEL]: '' } : {}) };
     const known = store.find(Endpoints, namespace, name);
     try {
-      if (known === undefined)
-        store.create(Endpoints, {
-          apiVersion: 'v1',
-          kind: 'Endpoints',
-          metadata: { name, namespace, labels: now, ownerReferences: [ownerReference(service)] },
-          subsets,
-        } as EndpointsObject);
-      else
+      if (known === undefined) {
+        const metadata: Draft<Metadata> = { name, namespace, labels: now, ownerReferences: [ownerReference(service)] };
+        writeTriggerTime(metadata, at);
+        store.create(Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets } as EndpointsObject);
+      } else
         store.modify(Endpoints, namespace, name, draft => {
+          if (sameJson(draft.subsets ?? [], subsets) && sameJson(draft.metadata.labels ?? {}, now)) return;
           draft.subsets = subsets;
           draft.metadata.labels = now;
+          writeTriggerTime(draft.metadata, at);
         });
     } catch (error) {
       if (!isReason(error, 'Forbidden')) throw error; // its namespace goes

@@ -69,6 +69,8 @@ export interface Service {
 
 /** Label of an EndpointSlice that names its Service. */
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+/** Annotation of an EndpointSlice and of Endpoints: when what changed them happened (RFC 3339). */
+export const LAST_CHANGE_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time';
 /** Label of a Node. */
 export const ZONE_LABEL = 'topology.kubernetes.io/zone';
 /** Annotation of a Service, before trafficDistribution. */

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import type { EndpointSlice, Service } from '../../cluster/objects/types.ts';
-import { EndpointsChangeTracker, type EndpointsMap, localReadyEndpoints } from '../endpoint-slices.ts';
+import { EndpointsChangeTracker, type EndpointsMap, type EndpointsUpdate, localReadyEndpoints } from '../endpoint-slices.ts';
 import { ProxyMetrics } from '../metrics.ts';
 import { healthCheckNodePorts, ServiceChangeTracker, type ServicePortMap } from '../service-map.ts';
 import { type ConntrackTable, staleFlows } from '../stale-entries.ts';
@@ -72,10 +72,16 @@ export class Proxier {
     this.#parts = parts;
     this.#syncPeriodMs = parts.syncPeriodMs ?? DEFAULT_SYNC_PERIOD_MS;
     const { family, nodeName, loadBalancerIPMode, dialect } = config;
-    const { log } = parts;
+    const { log, epochSeconds } = parts;
     this.metrics = new ProxyMetrics(family);
     this.#serviceChanges = new ServiceChangeTracker({ family, loadBalancerIPMode, log });
-    this.#endpointChanges = new EndpointsChangeTracker({ family, nodeName, nodeHints: dialect.nodeHints, log });
+    this.#endpointChanges = new EndpointsChangeTracker({
+      family,
+      nodeName,
+      nodeHints: dialect.nodeHints,
+      log,
+      ...(epochSeconds && { startedMs: epochSeconds() * 1000 }),
+    });
   }
 
   /** @returns does anything wait for a sync? */
@@ -121,7 +127,7 @@ export class Proxier {
       this.#countRules(compiled);
       failure = 'iptables-restore';
       await sink.restore(restore);
-      this.#succeeded(compiled, full, start);
+      this.#succeeded(compiled, changed.triggerTimes, full, start);
     } catch (error) {
       log(`sync failed, again in ${this.#syncPeriodMs} ms: ${failure}: ${error instanceof Error ? error.message : String(error)}`);
       this.#failed(full, failure);
@@ -135,11 +141,13 @@ export class Proxier {
 
   /** UDP entries that lead to endpoints which are no more. @returns how many were deleted */
   async cleanStaleEntries(): Promise<number> {
-    const { conntrack, log } = this.#parts;
+    const { conntrack, clock, log } = this.#parts;
     if (conntrack === undefined) return 0;
+    const start = clock.nowMs();
     try {
       const stale = staleFlows(await conntrack.list(), this.services, this.endpoints, this.#config.dialect.staleByPort);
       const deleted = stale.length === 0 ? 0 : await conntrack.delete(stale);
+      this.metrics.observe('conntrackDuration', (clock.nowMs() - start) / 1000);
       this.metrics.add('conntrackDeleted', deleted);
       return deleted;
     } catch (error) {
@@ -148,15 +156,15 @@ export class Proxier {
     }
   }
 
-  #applyChanges(): { services: ReadonlySet<string>; conntrackCleanupRequired: boolean } {
+  #applyChanges(): Omit<EndpointsUpdate, 'updated'> & { services: ReadonlySet<string> } {
     const services = this.#serviceChanges.apply(this.services);
-    const { updated, conntrackCleanupRequired } = this.#endpointChanges.apply(this.endpoints);
+    const { updated, ...rest } = this.#endpointChanges.apply(this.endpoints);
     if (services.size > 0) {
       this.#compiler.servicesChanged();
       this.#checked = undefined;
     }
     this.#pending();
-    return { services: new Set([...services, ...updated]), conntrackCleanupRequired };
+    return { services: new Set([...services, ...updated]), ...rest };
   }
 
   async #ensureBase(): Promise<void> {
@@ -186,13 +194,17 @@ export class Proxier {
     return this.#compiler.compile({ services, endpoints, env: this.#env, changed, standing, log });
   }
 
-  #succeeded({ noLocalInternal, noLocalExternal }: Compiled, full: boolean, start: number): void {
+  #succeeded({ noLocalInternal, noLocalExternal }: Compiled, triggerTimes: readonly number[], full: boolean, start: number): void {
     const { health, epochSeconds } = this.#parts;
     this.#needFullSync = false;
     if (full) this.#lastFullSyncMs = start;
     this.metrics.set('noLocalEndpoints', noLocalInternal, { traffic_policy: 'internal' });
     this.metrics.set('noLocalEndpoints', noLocalExternal, { traffic_policy: 'external' });
-    if (epochSeconds !== undefined) this.metrics.set('lastTimestamp', epochSeconds());
+    if (epochSeconds !== undefined) {
+      const now = epochSeconds();
+      for (const at of triggerTimes) this.metrics.observe('programming', now - at / 1000);
+      this.metrics.set('lastTimestamp', now);
+    }
     if (health !== undefined) this.#syncHealth(health);
   }
 

@@ -139,6 +139,33 @@ describe('endpoints of a Service', () => {
     expect([slicesOf(w, 'web').length, w.store.list(Endpoints).items.length]).toEqual([0, 0]);
   });
 
+  test('say when what changed them happened: the Service when it is new, then the pod that changed first; who reads it takes it once', () => {
+    const w = world();
+    const times = (): (string | undefined)[] =>
+      [slicesOf(w, 'web')[0]!, w.store.get(Endpoints, 'default', 'web')].map(
+        o => o.metadata.annotations?.['endpoints.kubernetes.io/last-change-trigger-time'],
+      );
+    const made = w.service('web', { selector: { app: 'web' } }).metadata.creationTimestamp!;
+    w.turn();
+    expect(times()).toEqual([made, made]);
+    w.advance(2000);
+    w.deploy('web', { replicas: 2 });
+    w.kubelets();
+    const ready = w.pods().map(p => p.status!.conditions!.find(c => c.type === 'Ready')!.lastTransitionTime!);
+    expect(times()).toEqual([ready[0], ready[0]]);
+    w.advance(3000);
+    w.becomes(w.pods()[0]!, false);
+    w.turn();
+    const since = w.pods()[0]!.status!.conditions!.find(c => c.type === 'Ready')!.lastTransitionTime!;
+    expect(Date.parse(since) - Date.parse(ready[0]!)).toBe(3000);
+    expect(times()).toEqual([since, since]);
+
+    // A pod that goes has no time of its own: what stood there is an older change's.
+    w.store.delete(Pods, 'default', w.pods()[1]!.metadata.name!);
+    w.turn();
+    expect(times()).toEqual([undefined, undefined]);
+  });
+
   test('without a selector are left to whoever writes them', () => {
     const w = world();
     w.service('outside', {});

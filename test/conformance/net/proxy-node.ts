@@ -53,6 +53,7 @@ export interface SliceCase {
   readonly addressType: EndpointSlice['addressType'] | null;
   readonly ports: readonly EndpointPort[];
   readonly endpoints: readonly Endpoint[];
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** Fields of a Service in the form of the cases. */
@@ -93,10 +94,10 @@ export function serviceOf(c: ServiceCase): Service {
   };
 }
 
-export function sliceOf({ namespace, service, name, addressType, ports, endpoints }: SliceCase): EndpointSlice {
+export function sliceOf({ namespace, service, name, addressType, ports, endpoints, annotations }: SliceCase): EndpointSlice {
   return {
     kind: 'EndpointSlice',
-    metadata: { namespace, name, labels: { [SERVICE_NAME_LABEL]: service } },
+    metadata: { namespace, name, labels: { [SERVICE_NAME_LABEL]: service }, ...(annotations && { annotations }) },
     // A slice that says nothing is of no family.
     addressType: addressType ?? ('' as 'IPv4'),
     ports,
@@ -133,7 +134,14 @@ export class ProxyNode {
   readonly #slices = new Map<string, EndpointSlice>();
 
   constructor(config: ProxyConfig, sink: RuleSink, conntrack?: ConntrackTable) {
-    const parts = { sink, clock: this.clock, log: (line: string) => void this.log.push(line), ...(conntrack && { conntrack }) };
+    const epochSeconds = (): number => this.clock.nowMs() / 1000;
+    const parts = {
+      sink,
+      clock: this.clock,
+      epochSeconds,
+      log: (line: string) => void this.log.push(line),
+      ...(conntrack && { conntrack }),
+    };
     this.proxier = new Proxier(config, parts);
   }
 
