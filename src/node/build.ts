@@ -13,6 +13,7 @@ import { Arena } from '../packet/arena.ts';
 import type { Memory } from '../packet/memory.ts';
 import { solicit } from '../router/arp.ts';
 import { type Interface, Link } from '../router/interface.ts';
+import { Ipip } from '../router/ipip.ts';
 import { Neighbours } from '../router/neighbour.ts';
 import { attachPath, giveUp, resume } from '../router/path.ts';
 import { Plane } from '../router/plane.ts';
@@ -22,6 +23,7 @@ import { setNetwork } from './network.ts';
 
 /** Slots for what the node makes and keeps: errors, ARP, packets that wait for a neighbour; large ones for whole datagrams. */
 const ARENA = { small: 4096, large: 64 };
+const NO_MAC = new Uint8Array(6);
 const DEFAULT_CONNECTIONS = 262_144;
 
 export interface BuiltNode {
@@ -75,6 +77,7 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
       ports.push(addPort(plane, port, device));
     }
     for (const v of d.vxlan) addVxlan(plane, v);
+    for (const each of d.ipip) addIpip(plane, each);
     setNetwork(plane, d, d);
     const onFull = rest.onFull === undefined ? {} : { onFull: rest.onFull };
     const conntrack = new Conntrack({
@@ -136,6 +139,12 @@ function addVxlan(plane: Plane, v: RouterDescription['vxlan'][number]): void {
   });
   plane.vxlan[made.id] = tunnel;
   plane.vxlanPorts.push(tunnel);
+}
+
+function addIpip(plane: Plane, { name, local, mtu, addresses }: RouterDescription['ipip'][number]): void {
+  const made = plane.add(name, Link.Ipip, null, NO_MAC, mtu);
+  made.addresses = addresses.map(parseCidr);
+  plane.ipip.push(new Ipip(made.id, parseIpv4(local)));
 }
 
 /** Locally administered, unicast. */

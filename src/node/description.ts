@@ -64,10 +64,28 @@ const vxlan = z.strictObject({
   peers: z.array(z.strictObject({ subnet: cidr, vtep: ipv4, mac, node: ipv4 })).default([]),
 });
 
+/** IPv4 in IPv4 without a peer of its own, as Linux's `tunl0`: the outer packet goes to the next hop of the route that led here. */
+const ipip = z.strictObject({
+  name: interfaceName,
+  /** Source of the outer packet. Any that comes in is taken, whatever address of this node it was sent to. */
+  local: ipv4,
+  mtu: mtu.default(1480),
+  addresses: z.array(cidr).default([]),
+});
+
+const nexthop = z.strictObject({
+  via: ipv4.optional(),
+  dev: interfaceName.optional(),
+  /** Its part of the flows, against those of the others. */
+  weight: z.int().min(1).max(256).default(1),
+});
+
 const route = z.strictObject({
   to: z.union([z.literal('default'), cidr]),
   via: ipv4.optional(),
   dev: interfaceName.optional(),
+  /** Several ways to the same network, in place of `via` and `dev`: each flow takes one of them. */
+  nexthops: z.array(nexthop).min(1).optional(),
   src: ipv4.optional(),
   type: z.enum(['unicast', 'blackhole', 'unreachable', 'prohibit']).default('unicast'),
   metric: z.int().min(0).default(0),
@@ -75,10 +93,25 @@ const route = z.strictObject({
   mark: z.int().min(1).max(0xffff_ffff).optional(),
 });
 
+/**
+ * Routes that a routing daemon (BIRD, FRR) writes into the kernel table of the router's namespace are followed. Those of protocol
+ * `kernel` and `boot` (addresses, and what `ip route add` writes without a protocol) are not.
+ */
+const mirror = z.strictObject({
+  table: z.union([z.literal('main'), z.int().min(1).max(0xffff_ffff)]).default('main'),
+  /** The tunnel for destinations in `pool`: a daemon names the next hop, and `mode` decides whether the packet is wrapped on the way there. */
+  tunnel: interfaceName.optional(),
+  /** `cross-subnet`: a next hop on a network that this node is on itself is reached without the tunnel. */
+  mode: z.enum(['always', 'cross-subnet']).default('always'),
+  pool: cidr.default('0.0.0.0/0'),
+});
+
 const schema = z.strictObject({
   ports: z.array(port).min(1),
   vxlan: z.array(vxlan).default([]),
+  ipip: z.array(ipip).default([]),
   routes: z.array(route).default([]),
+  mirror: mirror.optional(),
   neighbours: z.array(z.strictObject({ ip: ipv4, mac, dev: interfaceName })).default([]),
   /** iptables-save text, path relative to the description. */
   rules: z.string().min(1).optional(),
@@ -129,6 +162,7 @@ function crossCheck(d: RouterDescription, fail: (path: (string | number)[], mess
   for (const [list, items] of [
     ['ports', d.ports],
     ['vxlan', d.vxlan],
+    ['ipip', d.ipip],
   ] as const)
     for (const [i, item] of items.entries()) {
       if (names.has(item.name)) fail([list, i, 'name'], `"${item.name}" is used twice`);
@@ -143,12 +177,25 @@ function crossCheck(d: RouterDescription, fail: (path: (string | number)[], mess
   for (const [i, p] of d.ports.entries())
     if (p.bridge && p.kind !== 'tap') fail(['ports', i, 'bridge'], 'only a tap can stand for a bridge');
   for (const [i, r] of d.routes.entries()) {
-    if (r.dev !== undefined && !names.has(r.dev)) fail(['routes', i, 'dev'], `there is no port or vxlan "${r.dev}"`);
-    if (r.type === 'unicast' && r.dev === undefined && r.via === undefined) fail(['routes', i], 'expected "via", "dev", or both');
+    if (r.dev !== undefined && !names.has(r.dev)) fail(['routes', i, 'dev'], noSuch(r.dev));
+    if (r.nexthops === undefined) {
+      if (r.type === 'unicast' && r.dev === undefined && r.via === undefined)
+        fail(['routes', i], 'expected "via", "dev", or both, or "nexthops"');
+      continue;
+    }
+    if (r.via !== undefined || r.dev !== undefined || r.type !== 'unicast')
+      fail(['routes', i, 'nexthops'], 'a route has either "nexthops", or "via" and "dev", or a type that leads nowhere');
+    for (const [j, { via, dev }] of r.nexthops.entries()) {
+      if (dev !== undefined && !names.has(dev)) fail(['routes', i, 'nexthops', j, 'dev'], noSuch(dev));
+      if (via === undefined && dev === undefined) fail(['routes', i, 'nexthops', j], 'expected "via", "dev", or both');
+    }
   }
-  for (const [i, n] of d.neighbours.entries())
-    if (!names.has(n.dev)) fail(['neighbours', i, 'dev'], `there is no port or vxlan "${n.dev}"`);
+  for (const [i, n] of d.neighbours.entries()) if (!names.has(n.dev)) fail(['neighbours', i, 'dev'], noSuch(n.dev));
+  const tunnel = d.mirror?.tunnel;
+  if (tunnel !== undefined && !d.ipip.some(each => each.name === tunnel)) fail(['mirror', 'tunnel'], `there is no ipip "${tunnel}"`);
 }
+
+const noSuch = (name: string): string => `there is no port or tunnel "${name}"`;
 
 const dotted = (path: readonly PropertyKey[]): string =>
   path.map((p, i) => (typeof p === 'number' ? `[${p}]` : `${i === 0 ? '' : '.'}${String(p)}`)).join('');

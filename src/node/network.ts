@@ -4,12 +4,13 @@
  */
 import { maskOf, parseCidr, parseIpv4, parseMac } from '../base/address.ts';
 import { LabError } from '../base/errors.ts';
-import { type Route, RouteType } from '../router/fib.ts';
+import { type Route, RouteType, type Way } from '../router/fib.ts';
 import type { Interface } from '../router/interface.ts';
 import type { Plane } from '../router/plane.ts';
 import { route, routesOfAddresses } from '../router/routes.ts';
 import type { RouterDescription } from './description.ts';
 
+type RouteDescription = RouterDescription['routes'][number];
 export type Network = Pick<RouterDescription, 'vxlan' | 'routes' | 'neighbours'>;
 
 /** @param before what is in force @throws LabError BAD_INPUT, and what is in force stays */
@@ -59,12 +60,21 @@ function describedRoutes(plane: Plane, d: Network): Route[] {
     }
   for (const r of d.routes) {
     const { address, prefix } = r.to === 'default' ? { address: 0, prefix: 0 } : parseCidr(r.to);
-    const via = r.via === undefined ? 0 : parseIpv4(r.via);
-    const oif = r.type === 'unicast' ? outInterface(plane, r.dev, via, r.to) : plane.lo.id;
     const prefSrc = r.src === undefined ? 0 : parseIpv4(r.src);
-    routes.push(route({ network: address, prefix, type: routeTypes[r.type], oif, via, prefSrc, metric: r.metric, mark: r.mark ?? 0 }));
+    const ways = r.type === 'unicast' ? waysOf(plane, r) : [{ oif: plane.lo.id, via: 0, weight: 1 }];
+    const { oif, via } = ways[0]!;
+    routes.push(
+      route({ network: address, prefix, type: routeTypes[r.type], oif, via, ways, prefSrc, metric: r.metric, mark: r.mark ?? 0 }),
+    );
   }
   return routes;
+}
+
+function waysOf(plane: Plane, r: RouteDescription): Way[] {
+  return (r.nexthops ?? [{ via: r.via, dev: r.dev, weight: 1 }]).map(({ via: text, dev, weight }) => {
+    const via = text === undefined ? 0 : parseIpv4(text);
+    return { oif: outInterface(plane, dev, via, r.to), via, weight };
+  });
 }
 
 const routeTypes = {

@@ -70,7 +70,7 @@ function addressCommands(d: RouterDescription, dev: string, verb: 'replace' | 'd
 }
 
 function nodeAddresses(d: RouterDescription): number[] {
-  const all = [...d.ports, ...d.vxlan].flatMap(p => p.addresses.map(a => parseCidr(a).address));
+  const all = [...d.ports, ...d.vxlan, ...d.ipip].flatMap(p => p.addresses.map(a => parseCidr(a).address));
   return [...new Set(all)];
 }
 
@@ -84,7 +84,7 @@ function routeCommands(d: RouterDescription, dev: string): string[] {
     lines.push(`route replace ${to} dev ${dev}${src === undefined ? '' : ` src ${formatIpv4(src)}`} table ${TABLE}${more}`);
   add('127.0.0.0/8', (127 << 24) | 1, ` advmss ${LOOPBACK_MSS}`);
   for (const own of nodeAddresses(d)) add(formatIpv4(own), own, ` advmss ${LOOPBACK_MSS}`);
-  for (const port of [...d.ports, ...d.vxlan])
+  for (const port of [...d.ports, ...d.vxlan, ...d.ipip])
     for (const text of port.addresses) {
       const a = parseCidr(text);
       if (a.prefix < 32) add(formatCidr({ address: a.address & maskOf(a.prefix), prefix: a.prefix }), a.address);
@@ -99,7 +99,7 @@ function routeCommands(d: RouterDescription, dev: string): string[] {
 function sourceOf(d: RouterDescription, r: RouterDescription['routes'][number]): number | undefined {
   if (r.dev !== undefined && r.via === undefined) return firstAddress(d, r.dev);
   const via = parseCidr(r.via ?? '0.0.0.0').address;
-  for (const port of [...d.ports, ...d.vxlan])
+  for (const port of [...d.ports, ...d.vxlan, ...d.ipip])
     for (const text of port.addresses) {
       const a = parseCidr(text);
       if (((a.address ^ via) & maskOf(a.prefix)) === 0) return a.address;
@@ -108,7 +108,7 @@ function sourceOf(d: RouterDescription, r: RouterDescription['routes'][number]):
 }
 
 function firstAddress(d: RouterDescription, name: string): number | undefined {
-  const text = [...d.ports, ...d.vxlan].find(p => p.name === name)?.addresses[0];
+  const text = [...d.ports, ...d.vxlan, ...d.ipip].find(p => p.name === name)?.addresses[0];
   return text === undefined ? undefined : parseCidr(text).address;
 }
 

@@ -3,7 +3,8 @@
  * the routes for packets with a mark (`ip rule fwmark`). One hash per
  * prefix length that is in use, so that a look-up costs as many probes as there are lengths, however many /32 routes pods have.
  *
- * Routes are numbered; a number stays valid until `replace`. Fields stand in typed arrays beside each other.
+ * Routes are numbered; a number stays valid until `replace`. Fields stand in typed arrays beside each other. The ways of a route with several have
+ * numbers of their own behind all routes: `lookup` gives the number of the route, which stands for its first way, and `multipath.ts` chooses.
  */
 import { formatCidr, type Ipv4, maskOf } from '../base/address.ts';
 import { LabError } from '../base/errors.ts';
@@ -22,6 +23,14 @@ export const RouteType = {
 } as const;
 export type RouteType = (typeof RouteType)[keyof typeof RouteType];
 
+/** One of several ways to the same network. */
+export interface Way {
+  oif: number;
+  via: Ipv4;
+  /** 1..256. */
+  weight: number;
+}
+
 /** A route in words. `via` 0 means directly on the link; `prefSrc` 0 means "the interface's own". */
 export interface Route {
   network: Ipv4;
@@ -34,6 +43,8 @@ export interface Route {
   metric: number;
   /** For packets with this mark alone, int32; absent or 0: for all. */
   mark?: number;
+  /** Two or more: each flow takes one of them. `oif` and `via` are then those of the first. */
+  ways?: readonly Way[];
 }
 
 /** One prefix length: open addressing, linear probing, a power of two of slots at most half full. */
@@ -85,6 +96,13 @@ export class Fib {
   oif = new Int32Array(0);
   via = new Int32Array(0);
   prefSrc = new Int32Array(0);
+  /** Is there any route with several ways? */
+  multipath = false;
+  /** By route: how many ways it has when there are several, else 0; and the number of the first of them. */
+  ways = new Uint16Array(0);
+  firstWay = new Int32Array(0);
+  /** By number of a way: flows whose hash is not above take it, if none before it did. */
+  upperBound = new Int32Array(0);
   /** The last answer of `addressTypeOn`. */
   #asked = 0;
   #askedOif = -1;
@@ -95,10 +113,12 @@ export class Fib {
     const kept = firstByMetric(routes);
     this.#askedOif = -1;
     this.#routes = kept;
-    this.type = Uint8Array.from(kept, r => r.type);
-    this.oif = Int32Array.from(kept, r => r.oif);
-    this.via = Int32Array.from(kept, r => r.via);
-    this.prefSrc = Int32Array.from(kept, r => r.prefSrc);
+    const all = [...kept, ...kept.flatMap(waysOf)];
+    this.type = Uint8Array.from(all, r => r.type);
+    this.oif = Int32Array.from(all, r => r.oif);
+    this.via = Int32Array.from(all, r => r.via);
+    this.prefSrc = Int32Array.from(all, r => r.prefSrc);
+    this.#setWays(all, kept.length);
     this.#local = byLength(kept, isLocalTable);
     this.#main = byLength(kept, r => !isLocalTable(r) && markOf(r) === 0);
     this.#marked.clear();
@@ -110,8 +130,32 @@ export class Fib {
         );
   }
 
+  #setWays(all: readonly Route[], routes: number): void {
+    this.multipath = all.length > routes;
+    this.ways = new Uint16Array(routes);
+    this.firstWay = new Int32Array(routes);
+    this.upperBound = new Int32Array(all.length);
+    let next = routes;
+    for (let n = 0; n < routes; n++) {
+      const { ways } = all[n]!;
+      if (ways === undefined || ways.length < 2) continue;
+      this.ways[n] = ways.length;
+      this.firstWay[n] = next;
+      this.upperBound.set(upperBounds(ways), next);
+      next += ways.length;
+    }
+  }
+
   get routes(): readonly Route[] {
     return this.#routes;
+  }
+
+  /** Does the route lead out by `oif`, in one of its ways? */
+  leadsBy(route: number, oif: number): boolean {
+    if (this.oif[route] === oif) return true;
+    const first = this.firstWay[route]!;
+    for (let i = 0; i < this.ways[route]!; i++) if (this.oif[first + i] === oif) return true;
+    return false;
   }
 
   /** @returns number of the route for `dst` of a packet with that mark, -1 when there is none. */
@@ -174,6 +218,19 @@ function find(tables: readonly PrefixTable[], dst: Ipv4): number {
 const markOf = (r: Route): number => (r.mark ?? 0) | 0;
 const isLocalTable = (r: Route): boolean =>
   r.type === RouteType.Local || r.type === RouteType.Broadcast || r.type === RouteType.Anycast || r.type === RouteType.Multicast;
+
+const waysOf = (r: Route): Route[] => (r.ways === undefined || r.ways.length < 2 ? [] : r.ways.map(({ oif, via }) => ({ ...r, oif, via })));
+
+/** Each way's part of the 31 bits of a hash, by its weight (`fib_rebalance`, `net/ipv4/fib_semantics.c`). */
+export function upperBounds(ways: readonly Pick<Way, 'weight'>[]): number[] {
+  const total = ways.reduce((sum, { weight }) => sum + weight, 0);
+  let sum = 0;
+  return ways.map(({ weight }) => {
+    sum += weight;
+    // DIV_ROUND_CLOSEST
+    return Math.floor((sum * 0x8000_0000 + Math.floor(total / 2)) / total) - 1;
+  });
+}
 
 /** One route per table and network: the one of the lowest metric, the first one given among equals. */
 function firstByMetric(routes: readonly Route[]): Route[] {

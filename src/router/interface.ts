@@ -1,5 +1,5 @@
 /**
- * An interface as the router's IPv4 sees it: a port with a device, a VXLAN device, or `lo`. Numbered from 1; the number is what a
+ * An interface as the router's IPv4 sees it: a port with a device, a tunnel, or `lo`. Numbered from 1; the number is what a
  * packet carries as `iif` and `oif`, and what the tables of the rules are indexed by.
  */
 import { type Cidr, type Ipv4, inCidr, maskOf } from '../base/address.ts';
@@ -7,14 +7,14 @@ import type { Device } from '../device/device.ts';
 import { InterfaceSysctl } from './sysctl.ts';
 
 /** What carries the packets of an interface. `Bridge`: a tap that is a port of a real bridge and stands for the bridge itself. */
-export const Link = { Loopback: 0, Ethernet: 1, Bridge: 2, Sockets: 3, Vxlan: 4 } as const;
+export const Link = { Loopback: 0, Ethernet: 1, Bridge: 2, Sockets: 3, Vxlan: 4, Ipip: 5 } as const;
 export type Link = (typeof Link)[keyof typeof Link];
 
 export class Interface {
   readonly id: number;
   readonly name: string;
   readonly link: Link;
-  /** Null for `lo` and VXLAN. */
+  /** Null for `lo` and tunnels. */
   readonly device: Device | null;
   /** Six bytes; zero where there is no layer 2. */
   readonly mac: Uint8Array;

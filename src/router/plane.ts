@@ -16,6 +16,7 @@ import { Fib, type Route } from './fib.ts';
 import { Reassembly } from './fragments.ts';
 import { IcmpLimit } from './icmp-limit.ts';
 import { Interface, type Link } from './interface.ts';
+import type { Ipip } from './ipip.ts';
 import type { KnownFlows } from './known-flows.ts';
 import type { Neighbours } from './neighbour.ts';
 import { Sysctls } from './sysctl.ts';
@@ -87,6 +88,8 @@ export class Plane {
   readonly bridge: (BridgePort | null)[] = [null, null];
   /** UDP ports that a VXLAN device listens on; looked up before a packet is given to the node's sockets. */
   readonly vxlanPorts: Vxlan[] = [];
+  /** Tunnels of IPv4 in IPv4. The first takes what comes to an address that is none of theirs. */
+  readonly ipip: Ipip[] = [];
   neighbours!: Neighbours;
   hooks: Hooks = { run: () => Verdict.Accept, end: () => {}, attach: () => {}, setClosing: () => {} };
   /** Faults put in on purpose, so that a test can prove that the comparison finds them. */

@@ -27,6 +27,7 @@ export function routerDescription(node: Node, faults: RouterDescription['faults'
   return {
     ports: [eth0, ...(node.bridge ? [cni0] : []), tun],
     vxlan: node.tunnel ? [flannel(node)] : [],
+    ipip: [],
     routes: routes(node),
     neighbours: [],
     // kube-proxy turns route_localnet on for node ports on 127.0.0.1 (`--iptables-localhost-nodeports`).
