@@ -6,6 +6,7 @@ const everybody = 'ff:ff:ff:ff:ff:ff';
 
 export default lab({
   title: 'One packet, two namespaces: veth, ARP, the bytes of a frame',
+  minutes: 10,
   nodes: ['node1'],
   beside: { host: '192.168.56.100/24' },
   network: 'wire',

@@ -6,6 +6,7 @@ const gateway = '0a:58:0a:f4:01:01';
 
 export default lab({
   title: 'A bridge for pods: MAC table, gateway, hairpin off',
+  minutes: 10,
   nodes: ['node1'],
   pods: {
     'pod-a': { node: 'node1', image: 'kubehop/echo' },

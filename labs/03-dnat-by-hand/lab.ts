@@ -23,6 +23,8 @@ const curl = (url: string, ports = '') => `curl -s --max-time 2 ${ports}http://$
 
 export default lab({
   title: 'DNAT by hand: 30080 to 8080, PREROUTING against OUTPUT, route_localnet',
+  minutes: 25,
+  needs: ['python3'],
   nodes: ['node1'],
   pods: { 'pod-a': { node: 'node1', image: 'kubehop/echo' } },
   outside: { client: '203.0.113.9/24' },

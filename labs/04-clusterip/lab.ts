@@ -22,6 +22,8 @@ const meet = (pod: string, gateway: string) => prepare(pod, `curl -s --max-time 
 
 export default lab({
   title: 'ClusterIP: an address nobody owns',
+  minutes: 20,
+  needs: ['vxlan'],
   nodes: ['node1', 'node2'],
   pods: {
     'pod-a': { node: 'node1' },

@@ -8,6 +8,8 @@ const seen = (pods: readonly string[]) => pods.map(pod => `${pod}/eth0`);
 
 export default lab({
   title: 'The probability cascade: random, not round robin',
+  minutes: 15,
+  needs: ['xt_statistic'],
   nodes: ['node1'],
   pods: Object.fromEntries(web.map(pod => [pod, backend])),
   outside: { client: '203.0.113.9/24' },

@@ -64,6 +64,8 @@ const get = (header: string): string => `printf "GET / HTTP/1.1\\r\\nHost: web\\
 
 export default lab({
   title: 'conntrack: the first packet decides',
+  minutes: 25,
+  needs: ['vxlan', 'bash'],
   nodes: ['node1', 'node2'],
   pods: {
     'pod-a': { node: 'node1' },

@@ -17,6 +17,8 @@ const tunnel = { src: '192.168.56.11', dst: '192.168.56.12', vni: 1 };
 
 export default lab({
   title: 'NodePort on any node, across nodes, and back',
+  minutes: 20,
+  needs: ['vxlan'],
   nodes: ['node1', 'node2'],
   pods: {
     'pod-a': { node: 'node1' },

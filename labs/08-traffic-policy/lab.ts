@@ -18,6 +18,8 @@ const health = (node: string) => `curl -s -w ' %{http_code}' http://192.168.56.1
 
 export default lab({
   title: 'Who is the client? externalTrafficPolicy Cluster and Local',
+  minutes: 20,
+  needs: ['vxlan'],
   nodes: ['node1', 'node2'],
   pods: {
     'pod-a': { node: 'node1' },

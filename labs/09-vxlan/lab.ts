@@ -25,6 +25,8 @@ const dataTo = (dst: string, srcPort: number, bytes: number) =>
 
 export default lab({
   title: 'VXLAN: two envelopes, MTU 1450, fragmentation needed',
+  minutes: 20,
+  needs: ['vxlan', 'ping'],
   nodes: ['node1', 'node2'],
   pods: {
     'pod-a': { node: 'node1' },

@@ -17,6 +17,8 @@ const gateway2 = '0a:58:0a:f4:02:01';
 
 export default lab({
   title: 'The full walk: pod to Service to pod on another node, every hop, both ways',
+  minutes: 20,
+  needs: ['vxlan', 'kubectl'],
   nodes: ['node1', 'node2'],
   api: true,
   namesOn: 'node2',

@@ -24,6 +24,8 @@ const questions = (count: number) => expectRule('node1', /-A KUBE-SEP-\w+ -p udp
 
 export default lab({
   title: 'Names first: the question before the connection',
+  minutes: 20,
+  needs: ['vxlan', 'kubectl', 'dig'],
   nodes: ['node1', 'node2'],
   api: true,
   namesOn: 'node2',

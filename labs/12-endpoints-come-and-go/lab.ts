@@ -48,6 +48,8 @@ const datagram = (text: string, srcPort = 40_001) => probe('pod-a', udpDatagram(
 
 export default lab({
   title: 'Endpoints come and go: readiness, terminating, stale UDP',
+  minutes: 25,
+  needs: ['vxlan', 'kubectl', 'bash'],
   nodes: ['node1', 'node2'],
   api: true,
   namesOn: 'node1',

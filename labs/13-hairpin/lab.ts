@@ -23,6 +23,8 @@ const meet = (pod: string, gateway: string) => prepare(pod, `curl -s --max-time 
 
 export default lab({
   title: 'Hairpin: a pod calls itself',
+  minutes: 20,
+  needs: ['br_netfilter', 'vxlan'],
   nodes: ['node1', 'node2'],
   pods: {
     'pod-a': { node: 'node1', image: 'kubehop/echo' },

@@ -22,6 +22,8 @@ const FIRST = '203.0.113.16';
 
 export default lab({
   title: 'Session affinity, and its 100-client cliff',
+  minutes: 15,
+  needs: ['xt_recent'],
   nodes: ['node1'],
   pods: { 'web-1': backend, 'web-2': backend },
   outside: { client: '203.0.113.9/24' },

@@ -15,6 +15,8 @@ const portals = "iptables-save -t nat | grep '^-A KUBE-SERVICES .*cluster IP'";
 
 export default lab({
   title: 'Ten thousand Services: the cost of a linear chain, plotted',
+  minutes: 15,
+  needs: ['vxlan'],
   nodes: ['node1', 'node2'],
   pods: { 'pod-a': { node: 'node1' }, web: { node: 'node2', image: 'kubehop/echo' } },
   services,

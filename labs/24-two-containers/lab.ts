@@ -24,6 +24,8 @@ const patient = `bash -c 'rm -f /run/sign; exec 3<>/dev/tcp/10.96.1.50/81; echo 
 
 export default lab({
   title: 'Two containers, one namespace: pause, sidecar, localhost',
+  minutes: 20,
+  needs: ['vxlan', 'kubectl', 'bash'],
   nodes: ['node1', 'node2'],
   api: true,
   namesOn: 'node1',

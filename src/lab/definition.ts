@@ -1,5 +1,6 @@
 /** The form of an exercise: what `labs/NN-name/lab.ts` exports. Everything here is data; the runner gives it life. */
 import type { ClusterObject } from '../cluster/objects/types.ts';
+import type { Need } from './needs.ts';
 import type { Expectation } from './sight.ts';
 import type { ClusterDeclaration } from './topology/declaration.ts';
 import type { Plane } from './topology/model.ts';
@@ -15,6 +16,10 @@ export interface ServiceDeclaration {
 
 export interface Lab extends ClusterDeclaration {
   title: string;
+  /** For its text and everything in it, at a reader's pace. */
+  minutes?: number;
+  /** Beyond what every lab needs. */
+  needs?: readonly Need[];
   /** Files beside the exercise with Services and EndpointSlices, compiled into the rules of every node, by the node's own view. */
   manifests?: readonly string[];
   /** Where the exercise stands, and what stands in its manifests: filled in when it is loaded. */
@@ -50,7 +55,10 @@ export interface Clients {
   count: number;
 }
 
-export type LabStep =
+/** One step. `hint`: what helps the reader on when a check of it fails. */
+export type LabStep = Action & { hint?: string };
+
+type Action =
   | { do: 'prepare'; where: string; command: string }
   | { do: 'probe'; from: string; packet: ProbePacket }
   | { do: 'converse'; from: string; command: string; output?: RegExp; exit: number; compared: boolean }
@@ -58,7 +66,7 @@ export type LabStep =
   | { do: 'finish'; output?: RegExp; exit: number }
   | { do: 'serve'; where: string; port: number }
   | { do: 'load rules'; node: string; file?: string }
-  | { do: 'apply'; file: string }
+  | { do: 'apply'; file: string; written: boolean }
   | { do: 'delete'; kind: string; name: string }
   | { do: 'burst'; from: string; packet: Extract<ProbePacket, { protocol: 'tcp' }>; flows: number; clients: Clients }
   | { do: 'advance'; node: string; seconds: number }
@@ -126,7 +134,13 @@ export const loadRules = (node: string, file?: string): LabStep => ({ do: 'load 
  * With an API it is that which takes them, as `kubectl apply` would: a pod that is on its way out is waited for, and then one that comes until
  * it is ready. What controllers do about it goes on while the next steps run.
  */
-export const apply = (file: string): LabStep => ({ do: 'apply', file });
+export const apply = (file: string): LabStep => ({ do: 'apply', file, written: false });
+
+/** The same with a manifest that the reader writes, in the exercise's `start/`, in its `solution/`, or in a folder of his own. */
+export const applyWritten = (file: string): LabStep => ({ do: 'apply', file, written: true });
+
+/** These judge what the reader has written: where one of them fails, he is told this besides what was expected and what was found. */
+export const hinted = (hint: string, ...steps: LabStep[]): LabStep[] => steps.map(step => ({ ...step, hint }));
 
 /** The API is asked to delete an object of the namespace `default`; what it takes to end goes on while the next steps run. @param kind `Pod` */
 export const remove = (kind: string, name: string): LabStep => ({ do: 'delete', kind, name });

@@ -20,10 +20,17 @@ export function runningLab(number?: string): Instance {
   throw new LabError('BAD_INPUT', `${which}: \`kubehop lab up ${wanted ?? 'NN'}\` builds it`);
 }
 
-async function placesOf(instance: Instance): Promise<Record<string, Plane | null>> {
+interface Place {
+  plane: Plane | null;
+  /** Absent where it has none of its own: a switch. */
+  address: string | undefined;
+}
+
+async function placesOf(instance: Instance): Promise<Map<string, Place>> {
   const client = await DaemonClient.connect(instance.directory);
   try {
-    return await client.request({ op: 'places' });
+    const [places, addresses] = [await client.request({ op: 'places' }), await client.request({ op: 'addresses' })];
+    return new Map(Object.entries(places).map(([name, plane]) => [name, { plane, address: addresses[name] }]));
   } finally {
     client.close();
   }
@@ -31,21 +38,41 @@ async function placesOf(instance: Instance): Promise<Record<string, Plane | null
 
 /**
  * From the host into the lab's namespaces, then into that of the pod, node or client.
+ * @param argv empty: a shell, bash where there is one
  * @returns the command's exit code; 128 + the signal's number when a signal ended it, as a shell says it.
  * @throws LabError BAD_INPUT for a name that this lab has not
  */
 export async function execIn(instance: Instance, where: string, argv: readonly string[]): Promise<number> {
   const places = await placesOf(instance);
-  const names = Object.keys(places);
-  if (!names.includes(where)) throw new LabError('BAD_INPUT', `there is no "${where}" in lab ${instance.lab}: it has ${names.join(', ')}`);
+  const place = places.get(where);
+  if (place === undefined)
+    throw new LabError('BAD_INPUT', `there is no "${where}" in lab ${instance.lab}: it has ${[...places.keys()].join(', ')}`);
   const [init] = childrenOf(instance.pid);
   if (init === undefined) throw new LabError('DAEMON', `lab ${instance.lab} is ending`);
   const user = process.getuid!() === 0 ? [] : ['--user', '--preserve-credentials'];
   const into = ['--target', String(init), ...user, '--mount', '--net', '--pid', '--', 'nsenter', `--net=${netnsPath(where)}`, '--'];
-  const env = places[where] === 'userspace' ? { ...process.env, PATH: nodePath(where) } : process.env;
-  const child = spawn('nsenter', [...into, ...inside(where, argv)], { stdio: 'inherit', env });
+  const env = {
+    ...process.env,
+    ...(place.plane === 'userspace' ? { PATH: nodePath(where) } : {}),
+    PS1: promptOf(instance.lab, where, place.address),
+  };
+  const child = spawn('nsenter', [...into, ...inside(where, shells[argv.join(' ')] ?? argv)], { stdio: 'inherit', env });
   return new Promise((resolve, reject) => {
     child.once('error', cause => reject(new LabError('TOOL_MISSING', `cannot run nsenter: ${cause.message}`, { cause })));
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
   });
 }
+
+/** `07 pod-b (10.244.2.2) $ `: which lab, who one is there. */
+const promptOf = (lab: string, where: string, address: string | undefined): string =>
+  `${lab} ${where}${address === undefined ? '' : ` (${address})`} $ `;
+
+/**
+ * Shells without the user's own start-up files: they would write another prompt, and put other programs in front of a node's. sh without job
+ * control: its process group is one of the host, and has no number in the lab.
+ */
+const shells: Readonly<Record<string, readonly string[]>> = {
+  '': ['sh', '-c', 'if command -v bash >/dev/null; then exec bash --norc --noprofile; else exec sh +m; fi'],
+  bash: ['bash', '--norc', '--noprofile'],
+  sh: ['sh', '+m'],
+};

@@ -177,6 +177,18 @@ export class Instance {
     return plane;
   }
 
+  /** By name, without prefix: a node's on its network, a pod's, a client's. */
+  addresses(): Record<string, string> {
+    const { namespaces, wires } = this.topology;
+    const ends = wires.flatMap(wire => wire.ends);
+    const declared = namespaces.map(({ name, node, pod }) => {
+      const address = node?.address ?? pod?.address ?? ends.find(end => end.namespace === name && end.addresses.length > 0)?.addresses[0];
+      return [name, address] as const;
+    });
+    const known = declared.flatMap(([name, address]) => (address === undefined ? [] : [[name, address.split('/')[0]!] as const]));
+    return { ...Object.fromEntries(known), ...this.cluster?.addresses() };
+  }
+
   #of(role: Namespace['role']): Namespace[] {
     return this.topology.namespaces.filter(ns => ns.role === role);
   }

@@ -10,7 +10,7 @@ import { nodePath } from './node-shell.ts';
 import type { RunningPod } from './pod/start.ts';
 import type { CheckResult } from './result.ts';
 import { enter, inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
-import { applyManifest, deleteObject } from './steps/apply.ts';
+import { applyManifest, applyWritten, deleteObject } from './steps/apply.ts';
 import { sendBurst } from './steps/burst.ts';
 import { isBurstCheck, isLoyaltyCheck, judgeLoyalty, judgeShares, type LoyaltyCheck, type SharesCheck } from './steps/choices.ts';
 import { EventLog } from './steps/event-log.ts';
@@ -29,6 +29,9 @@ const COMMAND_LIMIT_MS = 60_000;
 
 export type Say = (line: string) => void;
 
+/** One that is judged, or one that waits for the captures. */
+type AnyCheck = CheckResult | WireCheck | SharesCheck | LoyaltyCheck;
+
 /** What the steps do, one after the other, and what they expect. */
 export class Performer {
   readonly #instance: Instance;
@@ -36,7 +39,9 @@ export class Performer {
   readonly #watcher: Watcher;
   readonly #patience: Patience;
   readonly #work: string;
-  readonly #checks: (CheckResult | WireCheck | SharesCheck | LoyaltyCheck)[] = [];
+  readonly #checks: AnyCheck[] = [];
+  /** Of checks that judge what the reader has written. */
+  readonly #hints = new Map<object, string>();
   readonly #phases: Phase[] = [];
   /** What `start` has started. */
   #program: { from: string; command: string; ended: Promise<Output> } | undefined;
@@ -70,7 +75,11 @@ export class Performer {
     await this.#countFromHere();
   }
   async steps(steps: readonly LabStep[]): Promise<void> {
-    for (const step of steps) await this.#step(step);
+    for (const step of steps) {
+      const before = this.#checks.length;
+      await this.#step(step);
+      if (step.hint !== undefined) for (const check of this.#checks.slice(before)) this.#hints.set(check, step.hint);
+    }
   }
   close(): void {
     void this.#events?.stop();
@@ -81,13 +90,18 @@ export class Performer {
   /** Every check with its result, in the order of the steps. */
   judge(frames: ReadonlyMap<string, CapturedFrame[]>): { checks: CheckResult[]; shares: Shares[] } {
     const all: Shares[] = [];
-    const checks = this.#checks.map(check => {
+    const judgeOne = (check: AnyCheck): CheckResult => {
       if (!('step' in check)) return check;
       if (!isBurstCheck(check)) return judgeWire(check, frames);
       if (isLoyaltyCheck(check)) return judgeLoyalty(check, frames);
       const judged = judgeShares(check, frames);
       all.push(judged.shares);
       return judged.check;
+    };
+    const checks = this.#checks.map(check => {
+      const result = judgeOne(check);
+      const hint = this.#hints.get(check);
+      return result.ok || hint === undefined ? result : { ...result, hint };
     });
     return { checks, shares: all };
   }
@@ -123,9 +137,7 @@ export class Performer {
       case 'load rules':
         return this.#loadRules(step.node, step.file);
       case 'apply':
-        this.#say(`all nodes: the objects of ${step.file}`);
-        this.#checks.push(...(await applyManifest(this.#instance, step.file)));
-        return this.#countFromHere();
+        return this.#apply(step);
       case 'delete':
         this.#say(`delete ${step.kind} ${step.name}`);
         return deleteObject(this.#instance, step.kind, step.name);
@@ -226,6 +238,14 @@ export class Performer {
     await plane.loadRules(this.#instance.proxies.rulesOf(node));
     if (file !== undefined) this.#checks.push(await addRules(node, plane, join(this.#work, file), text));
     this.#rulesBefore.set(node, await plane.rulesText(true));
+  }
+
+  async #apply({ file, written }: Extract<LabStep, { do: 'apply' }>): Promise<void> {
+    this.#say(`all nodes: the objects of ${written ? join(this.#work, file) : file}`);
+    const { folder = '.' } = this.#instance.lab;
+    const checks = written ? applyWritten(this.#instance, this.#work, file) : applyManifest(this.#instance, join(folder, file));
+    this.#checks.push(...(await checks));
+    return this.#countFromHere();
   }
 
   async #sendBurst({ from, packet, flows, clients }: Extract<LabStep, { do: 'burst' }>): Promise<void> {

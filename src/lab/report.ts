@@ -81,6 +81,7 @@ function checkLines(label: string, result: RunResult): ReportLine[] {
     ...failed.flatMap(check => [
       { text: `  FAILED at ${check.at}: ${check.text}`, tone: 'bad' as const },
       { text: `    it was: ${check.saw}` },
+      ...(check.hint === undefined ? [] : [{ text: `    hint: ${check.hint}`, tone: 'changed' as const }]),
     ]),
   ];
 }

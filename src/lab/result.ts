@@ -9,6 +9,8 @@ export interface CheckResult {
   ok: boolean;
   /** What was there instead, when it is not as expected. */
   saw?: string;
+  /** What helps on, when it is not as expected: where the exercise judges what its reader has written. */
+  hint?: string;
   /** What was counted: worth a line also when it is as expected. */
   figure?: string;
 }

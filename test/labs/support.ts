@@ -26,6 +26,13 @@ export class Kubehop {
     mkdirSync(this.#runtime);
   }
 
+  readonly program = KUBEHOP;
+
+  /** Of a command that is not started here. */
+  get environment(): NodeJS.ProcessEnv {
+    return { ...process.env, XDG_STATE_HOME: this.home, XDG_RUNTIME_DIR: this.#runtime, NO_COLOR: '1' };
+  }
+
   /** For the next command only. */
   with(env: Record<string, string>): this {
     this.#env = env;
@@ -34,7 +41,7 @@ export class Kubehop {
 
   start(...args: string[]): { process: ChildProcess; done: Promise<Result> } {
     const child = spawn(KUBEHOP, args, {
-      env: { ...process.env, XDG_STATE_HOME: this.home, XDG_RUNTIME_DIR: this.#runtime, NO_COLOR: '1', ...this.#env },
+      env: { ...this.environment, ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

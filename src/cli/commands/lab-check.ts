@@ -3,6 +3,7 @@ import { DaemonClient } from '../../lab/daemon/client.ts';
 import { runningLab } from '../../lab/exec.ts';
 import { reportLines } from '../../lab/report.ts';
 import { checkLab, isWell } from '../../lab/run.ts';
+import { markPassed } from '../../lab/state.ts';
 import type { Define } from '../commands.ts';
 import { Exit } from '../io.ts';
 import { addWorkOptions, labProgress, printLines, type WorkOptions, workOf } from './lab-options.ts';
@@ -20,5 +21,6 @@ export const define: Define = (command, io) => {
       if (options.json) io.printJson(report);
       else printLines(io, reportLines(report));
       if (!isWell(report)) io.exitCode = Exit.Different;
+      else if (!options.solution) markPassed(report.lab);
     });
 };

@@ -21,7 +21,7 @@ export const define: Define = (command, io) => {
       });
       const planes = Object.entries(instance.planes).map(([node, plane]) => `${node} ${plane}`);
       io.print(`lab ${instance.lab} is up: ${planes.join(', ')}`);
-      io.print(`look around: kubehop exec ${Object.keys(instance.planes)[0]} -- ip address`);
+      io.print(`look around: kubehop exec ${Object.keys(instance.planes)[0]}   (a shell there)`);
       io.print(`check:       kubehop lab check ${instance.lab}`);
       io.print(`end:         kubehop lab down ${instance.lab}`);
     });

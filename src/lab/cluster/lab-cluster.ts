@@ -208,6 +208,12 @@ export class LabCluster {
     );
   }
 
+  /** Of pods with a network of their own, whoever made them. */
+  addresses(): Record<string, string> {
+    const own = this.store.list(Pods).items.filter(pod => pod.spec?.hostNetwork !== true && (pod.status?.podIP ?? '') !== '');
+    return Object.fromEntries(own.map(pod => [placeName(pod.metadata as PodIdentity, this.#isFree), pod.status!.podIP!]));
+  }
+
   /** What the pods that run are called. */
   places(): string[] {
     return [...this.#nodes.values()].flatMap(({ kubelet }) =>

@@ -52,7 +52,7 @@ const built = (): Promise<Instance> => {
 
 const captures = new LiveCaptures();
 
-async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-capture' | 'hops' }>): Promise<unknown> {
+async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-capture' | 'hops' | 'addresses' }>): Promise<unknown> {
   const instance = await built();
   switch (request.op) {
     case 'build':
@@ -122,6 +122,10 @@ function serve(socket: Socket): void {
     }
     if (request.op === 'end-capture') {
       void reply(send, async () => captures.end(request.pipe));
+      return;
+    }
+    if (request.op === 'addresses') {
+      void reply(send, async () => (await built()).addresses());
       return;
     }
     if (request.op === 'hops') {

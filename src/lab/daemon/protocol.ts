@@ -21,6 +21,8 @@ export type Request =
   | { op: 'perform'; out: string; work: string }
   /** Who is there: names of namespaces, and of a node what carries its packets. */
   | { op: 'places' }
+  /** Where they are on the network, for a prompt. It does not wait for its turn. */
+  | { op: 'addresses' }
   /** Nodes join, each on its data plane, or leave; the others go on. */
   | { op: 'join'; planes: Record<string, Plane> }
   | { op: 'leave'; nodes: string[] }
@@ -67,6 +69,7 @@ export interface RequestResult {
   build: null;
   perform: RunResult;
   places: Record<string, Plane | null>;
+  addresses: Record<string, string>;
   join: null;
   leave: null;
   conntrack: string;
