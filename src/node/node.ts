@@ -124,6 +124,12 @@ export class RunningNode {
     return warnings;
   }
 
+  /** Sets in place of all that there were; the rules stay and go on counting. @throws LabError: then the old sets work on */
+  loadSets(text: string, file: string): void {
+    this.#rules.loadSets(text, file);
+    this.#sendRules();
+  }
+
   /** Rules as data, swapped the same way: what is the same object as before goes on counting. @throws LabError: then the old rules work on */
   installRules(ruleSet: RuleSet): readonly string[] {
     const { warnings } = this.#rules.install(ruleSet);

@@ -94,6 +94,13 @@ export class NodeRules {
     return { warnings: this.#put(ruleSet, { keeps: true }, this.#sets) };
   }
 
+  /** Other sets under the same rules, in the format of `ipset save`. @throws TextError or LabError: then nothing has changed */
+  loadSets(text: string, file: string): void {
+    const sets = readIpSets(text, file);
+    this.#put(this.#ruleSet, { keeps: true }, sets);
+    this.#sets = sets;
+  }
+
   /**
    * `iptables ARGS`: an edit, a check or a listing.
    * @throws RefusedCommand; TextError or LabError RULES, RULES_UNSUPPORTED: then nothing has changed.

@@ -5,7 +5,7 @@
 import type { EntryView, TupleView } from '../../src/conntrack/text/view.ts';
 import { AF_INET } from '../../src/os/libc.ts';
 import { attributes } from '../../src/os/netlink.ts';
-import { Nfnetlink } from './nfnetlink.ts';
+import { Nfnetlink } from '../../src/os/nfnetlink.ts';
 
 const CTNETLINK = 1 << 8;
 const Message = { get: CTNETLINK | 1, delete: CTNETLINK | 2, statistics: CTNETLINK | 5 } as const;

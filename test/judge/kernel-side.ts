@@ -2,10 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { EntryView, TupleView } from '../../src/conntrack/text/view.ts';
+import { KernelSets } from '../../src/lab/plane/kernel-sets.ts';
 import { insideNetns, openNetns } from '../../src/os/netns.ts';
 import { Ctnetlink } from './ctnetlink.ts';
 import { isThere } from './held.ts';
-import { KernelSets } from './kernel-sets.ts';
 import { Shell } from './shell.ts';
 import { buildWorld, lines, runOnce, type Side, Switches } from './sides.ts';
 import { kernelCommands, kernelSysctl, type LinkName, links, sysctl } from './topology.ts';

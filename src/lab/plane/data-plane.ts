@@ -26,6 +26,8 @@ export interface DataPlane {
   rulesText(counters: boolean): Promise<string>;
   /** iptables-save text, in place of all that was there; connections go on. @throws LabError RULES, and the old rules stay */
   loadRules(text: string): Promise<void>;
+  /** Sets that rules ask for, as lines of `ipset save`, in place of those of these names. They come before the rules. @throws LabError */
+  loadSets(text: string): Promise<void>;
   /** Of a router; a kernel takes text alone. */
   readonly ruleHolder?: RuleHolder;
   /** Other ways to other nodes. A kernel node's are set by `ip` and `bridge`, so there is nothing left to do. */

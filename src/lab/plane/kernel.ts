@@ -2,9 +2,11 @@
 import { LabError } from '../../base/errors.ts';
 import type { TraceLine } from '../../capture/trace-text.ts';
 import { follows, type ToolName, type ToolResult } from '../../node/tool.ts';
-import { inNetns, run, runCommand, runOrThrow, runUntil } from '../shell.ts';
+import { insideNetns } from '../../os/netns.ts';
+import { inNetns, netnsPath, run, runCommand, runOrThrow, runUntil } from '../shell.ts';
 import type { Command } from '../topology/command.ts';
 import type { DataPlane } from './data-plane.ts';
+import { KernelSets } from './kernel-sets.ts';
 import { KernelTrace } from './kernel-trace.ts';
 
 export const restoreCommand = (namespace: string, text: string): Command => ({
@@ -49,6 +51,17 @@ export class KernelPlane implements DataPlane {
     const { code, stderr } = await run(inNetns(this.#node, ['iptables-restore', '--test']), { stdin: text });
     if (code !== 0) throw new LabError('RULES', `${this.#node}: iptables-restore: ${stderr.trim()}`);
     await runCommand(restoreCommand(this.#node, text + (await this.#emptied(text))));
+  }
+
+  async loadSets(text: string): Promise<void> {
+    insideNetns(netnsPath(this.#node), () => {
+      const sets = new KernelSets();
+      try {
+        sets.replace(text);
+      } finally {
+        sets.close();
+      }
+    });
   }
 
   /** iptables-restore leaves the tables that a text does not name: a whole set of rules empties them. */

@@ -22,6 +22,8 @@ export interface UserspaceOptions {
   description: RouterDescription;
   /** '' for none. */
   rules: string;
+  /** Those that the rules ask for, as lines of `ipset save`. */
+  sets?: string;
   seed: number;
   traceRing: SharedArrayBuffer;
   warn: (line: string) => void;
@@ -63,7 +65,15 @@ export class UserspacePlane implements DataPlane {
     const running = await startNode({
       netns: netnsPath(options.node),
       description: options.description,
-      ...(options.rules === '' ? {} : { rules: { text: options.rules, file: `the rules of ${options.node}` } }),
+      ...(options.rules === ''
+        ? {}
+        : {
+            rules: {
+              text: options.rules,
+              file: `the rules of ${options.node}`,
+              ...(options.sets !== undefined && { sets: { text: options.sets, file: `the sets of ${options.node}` } }),
+            },
+          }),
       seed: options.seed,
       onWarning: message => options.warn(`${options.node}: ${message}`),
     });
@@ -92,6 +102,11 @@ export class UserspacePlane implements DataPlane {
 
   async loadRules(text: string): Promise<void> {
     this.running.loadRules(text, { file: `the rules of ${this.#node}` });
+    this.#note();
+  }
+
+  async loadSets(text: string): Promise<void> {
+    this.running.loadSets(text, `the sets of ${this.#node}`);
     this.#note();
   }
 

@@ -3,11 +3,11 @@
  *
  *     nlmsghdr (16 bytes)  nfgenmsg (4 bytes: family, version, resource id)  attributes, nested; numbers inside in network order
  */
-import { check, EAGAIN, errnoName } from '../../src/os/errno.ts';
-import { AF_NETLINK, close, lastErrno, recvfrom, SOCK_RAW, sendto } from '../../src/os/libc.ts';
-import { arena } from '../../src/os/memory.ts';
-import { PollSet } from '../../src/os/poll-set.ts';
-import { openSocket } from '../../src/os/socket.ts';
+import { check, EAGAIN, errnoName } from './errno.ts';
+import { AF_NETLINK, close, lastErrno, recvfrom, SOCK_RAW, sendto } from './libc.ts';
+import { arena } from './memory.ts';
+import { PollSet } from './poll-set.ts';
+import { openSocket } from './socket.ts';
 
 const NETLINK_NETFILTER = 12;
 const NLM_F_REQUEST = 1;
