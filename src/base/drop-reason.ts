@@ -53,6 +53,7 @@ export const DropReason = {
   IcmpRateLimit: 47,
   NoMemory: 48,
   VxlanEntryExists: 49,
+  IpTunnelEcn: 50,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 

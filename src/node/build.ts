@@ -144,7 +144,7 @@ function addVxlan(plane: Plane, v: RouterDescription['vxlan'][number]): void {
 function addIpip(plane: Plane, { name, local, mtu, addresses }: RouterDescription['ipip'][number]): void {
   const made = plane.add(name, Link.Ipip, null, NO_MAC, mtu);
   made.addresses = addresses.map(parseCidr);
-  plane.ipip.push(new Ipip(made.id, parseIpv4(local)));
+  plane.ipip.push(new Ipip(made.id, parseIpv4(local), plane.clock));
 }
 
 /** Locally administered, unicast. */

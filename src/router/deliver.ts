@@ -1,5 +1,6 @@
 /**
- * A packet for this node: `ip_local_deliver` (`net/ipv4/ip_input.c`). A VXLAN device takes what comes to its port; the rest goes to the
+ * A packet for this node: `ip_local_deliver` (`net/ipv4/ip_input.c`). A VXLAN device takes what comes to its port, an IPIP
+ * tunnel what is of protocol 4; the rest goes to the
  * node's own sockets through the TUN, or, on a router without one, is answered as a host answers on which nothing listens.
  */
 import { DropReason } from '../base/drop-reason.ts';
@@ -10,6 +11,7 @@ import * as udp from '../wire/udp.ts';
 import { DefragUser } from './fragments.ts';
 import { answer } from './host.ts';
 import { finishOptions } from './ip-options.ts';
+import { decapsulateIpip, hearIpipError } from './ipip.ts';
 import { type Plane, Step } from './plane.ts';
 import { decapsulate, type Vxlan } from './vxlan.ts';
 
@@ -19,6 +21,11 @@ export function deliver(plane: Plane, p: Packet): Step {
   if (whole === Verdict.Drop) return plane.drop(p, p.reason);
   if (whole === Verdict.Stolen || !plane.passes(Hook.Input, p)) return Step.Done;
 
+  if (plane.ipip.length > 0) {
+    const protocol = ipv4.protocol(p.bytes, p.l3);
+    if (protocol === ipv4.Protocol.Ipip) return decapsulateIpip(plane, p);
+    if (protocol === ipv4.Protocol.Icmp) hearIpipError(plane, p);
+  }
   const tunnel = vxlanFor(plane, p);
   if (tunnel !== null) return decapsulate(plane, p, tunnel);
   if (plane.sockets === null) return answer(plane, p);

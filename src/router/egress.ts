@@ -13,6 +13,7 @@ import { mustStayWhole, tooBig } from './forward.ts';
 import { fragment } from './fragment-out.ts';
 import { sendError } from './icmp-error.ts';
 import { type Interface, Link } from './interface.ts';
+import { encapsulateIpip } from './ipip.ts';
 import { type Plane, Step } from './plane.ts';
 import { segment } from './segment.ts';
 import { encapsulate } from './vxlan.ts';
@@ -43,10 +44,11 @@ export function sendOut(plane: Plane, p: Packet): Step {
 }
 
 /** A device cuts segments when it speaks the virtio-net header. A tunnel sees to its own: how, depends on the way of its outer packet. */
-const takesSegments = (oif: Interface): boolean => oif.link === Link.Vxlan || oif.device?.offload === true;
+const takesSegments = (oif: Interface): boolean => oif.link === Link.Vxlan || oif.link === Link.Ipip || oif.device?.offload === true;
 
 /** `ip_finish_output2`: the MAC of the next hop, or a place in the queue of those who wait for it. */
 function resolve(plane: Plane, p: Packet, oif: Interface): Step {
+  if (oif.link === Link.Ipip) return encapsulateIpip(plane, p);
   if (p.macStands) return transmit(plane, p, oif);
   if (p.l3 - ethernet.HEADER_LEN < p.floor) return copyOut(plane, p, Step.Resume);
   if (isBroadcast(plane, p.nextHop, oif)) {

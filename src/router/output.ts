@@ -1,6 +1,6 @@
 /**
  * A packet that this node made: `__ip_local_out` (`net/ipv4/ip_output.c`). It came from a socket through the TUN, or the router made
- * it: an ICMP error, a reset, the outer packet of VXLAN.
+ * it: an ICMP error, a reset, the outer packet of a tunnel.
  */
 import { isLoopback } from '../base/address.ts';
 import { DropReason } from '../base/drop-reason.ts';
@@ -9,13 +9,19 @@ import { Hook } from '../packet/verdict.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { RouteType } from './fib.ts';
 import { fillOptions } from './ip-options.ts';
+import { chooseWay } from './multipath.ts';
 import { type Plane, Step } from './plane.ts';
 import { routesLocalnet } from './source-check.ts';
 
 export function output(plane: Plane, p: Packet): Step {
   p.local = true;
   const failed = routeOutput(plane, p);
-  if (failed !== DropReason.None) return plane.drop(p, failed);
+  return failed === DropReason.None ? localOut(plane, p) : plane.drop(p, failed);
+}
+
+/** A packet whose `oif`, `nextHop` and `prefSrc` stand. */
+export function localOut(plane: Plane, p: Packet): Step {
+  p.local = true;
   if (ipv4.src(p.bytes, p.l3) === 0) fillSource(plane, p);
   fillOptions(p, ipv4.src(p.bytes, p.l3));
   if (!plane.passes(Hook.Output, p)) return Step.Done;
@@ -28,9 +34,10 @@ export function output(plane: Plane, p: Packet): Step {
  */
 export function routeOutput(plane: Plane, p: Packet): DropReason {
   const dst = ipv4.dst(p.bytes, p.l3);
-  const route = plane.fib.lookup(dst, p.mark);
+  const { fib } = plane;
+  let route = fib.lookup(dst, p.mark);
   if (route === -1) return DropReason.IpOutNoRoutes;
-  const type = plane.fib.type[route];
+  const type = fib.type[route];
   if (type === RouteType.Local) {
     p.oif = plane.lo.id;
     p.nextHop = dst;
@@ -38,13 +45,14 @@ export function routeOutput(plane: Plane, p: Packet): DropReason {
     return DropReason.None;
   }
   if (type !== RouteType.Unicast && type !== RouteType.Broadcast) return DropReason.IpOutNoRoutes;
+  if (fib.multipath && fib.ways[route]! > 0) route = chooseWay(plane, p, route);
   // 127/8 leaves only by interfaces that route it (`__mkroute_output`).
-  const oif = plane.interface(plane.fib.oif[route]!);
+  const oif = plane.interface(fib.oif[route]!);
   if (isLoopback(ipv4.src(p.bytes, p.l3)) && !routesLocalnet(plane, oif)) return DropReason.IpOutNoRoutes;
   p.oif = oif.id;
-  const via = plane.fib.via[route]!;
+  const via = fib.via[route]!;
   p.nextHop = via === 0 ? dst : via;
-  p.prefSrc = plane.fib.prefSrc[route]!;
+  p.prefSrc = fib.prefSrc[route]!;
   return DropReason.None;
 }
 

@@ -14,7 +14,7 @@ import { egress, sendOut, sendTo } from './egress.ts';
 import { forward } from './forward.ts';
 import { sendError } from './icmp-error.ts';
 import { type Interface, Link } from './interface.ts';
-import { output } from './output.ts';
+import { localOut, output } from './output.ts';
 import { type Plane, Step } from './plane.ts';
 import { receive } from './receive.ts';
 
@@ -112,6 +112,9 @@ function follow(plane: Plane, p: Packet, from: Step): void {
         break;
       case Step.Output:
         step = output(plane, p);
+        break;
+      case Step.LocalOut:
+        step = localOut(plane, p);
         break;
       case Step.Egress:
         step = egress(plane, p);

@@ -41,6 +41,8 @@ export const Step = {
   Resume: 7,
   /** Somebody keeps the packet itself (not a copy) and will send or end it. */
   Kept: 8,
+  /** Made by this node, and routed by who made it. */
+  LocalOut: 9,
 } as const;
 export type Step = (typeof Step)[keyof typeof Step];
 
@@ -53,6 +55,8 @@ export interface Hooks {
   attach(answer: Packet, about: Packet): void;
   /** A reset has been made for `p`: its connection ends (`nf_ct_set_closing`). */
   setClosing(p: Packet): void;
+  /** The source that `p` had before NAT changed it; absent where nothing is translated. */
+  originalSource?(p: Packet): number;
   /** The way of connections that went through before; absent where every packet is to be asked about. */
   readonly flows?: KnownFlows;
 }
@@ -91,7 +95,12 @@ export class Plane {
   /** Tunnels of IPv4 in IPv4. The first takes what comes to an address that is none of theirs. */
   readonly ipip: Ipip[] = [];
   neighbours!: Neighbours;
-  hooks: Hooks = { run: () => Verdict.Accept, end: () => {}, attach: () => {}, setClosing: () => {} };
+  hooks: Hooks = {
+    run: () => Verdict.Accept,
+    end: () => {},
+    attach: () => {},
+    setClosing: () => {},
+  };
   /** Faults put in on purpose, so that a test can prove that the comparison finds them. */
   wrongTtl = false;
 

@@ -10,6 +10,7 @@ import { RouteType } from './fib.ts';
 import { sendError } from './icmp-error.ts';
 import type { Interface } from './interface.ts';
 import { checkOptions } from './ip-options.ts';
+import { chooseWay } from './multipath.ts';
 import { type Plane, Step } from './plane.ts';
 import { ALL_HOSTS, checkAddresses, validateSource } from './source-check.ts';
 
@@ -56,8 +57,9 @@ function routeInput(plane: Plane, p: Packet): Step {
   if (dst === ALL_HOSTS) return deliverBroadcast(plane, p, src);
   if (dst >>> 28 === 0xe) return plane.drop(p, DropReason.Multicast);
 
-  const route = plane.fib.lookup(dst, p.mark);
-  const type = route === -1 ? RouteType.Unspec : plane.fib.type[route];
+  const { fib } = plane;
+  let route = fib.lookup(dst, p.mark);
+  const type = route === -1 ? RouteType.Unspec : fib.type[route];
   if (type === RouteType.Broadcast) return deliverBroadcast(plane, p, src);
   if (type === RouteType.Local) {
     const wrong = validateSource(plane, iif, src, 0);
@@ -69,13 +71,14 @@ function routeInput(plane: Plane, p: Packet): Step {
   if (iif.sysctl.forwarding === 0) return plane.drop(p, DropReason.IpForwardingOff);
   if (type !== RouteType.Unicast) return refuse(plane, p, type as RouteType, src);
 
-  const oif = plane.fib.oif[route]!;
+  if (fib.multipath && fib.ways[route]! > 0) route = chooseWay(plane, p, route);
+  const oif = fib.oif[route]!;
   const wrong = validateSource(plane, iif, src, oif);
   if (wrong !== DropReason.None) return plane.drop(p, wrong);
   p.oif = oif;
-  const via = plane.fib.via[route]!;
+  const via = fib.via[route]!;
   p.nextHop = via === 0 ? dst : via;
-  p.prefSrc = plane.fib.prefSrc[route]!;
+  p.prefSrc = fib.prefSrc[route]!;
   if (!optionsHold(plane, p, false)) return Step.Done;
   return Step.Forward;
 }

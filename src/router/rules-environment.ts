@@ -77,7 +77,7 @@ export class RulesEnvironment implements Environment {
     if (route === -1) return false;
     const type = plane.fib.type[route];
     if (type === RouteType.Local) return acceptLocal && (loose || plane.fib.addressTypeOn(src, p.iif) === RouteType.Local);
-    return type === RouteType.Unicast && (loose || plane.fib.oif[route] === p.iif);
+    return type === RouteType.Unicast && (loose || plane.fib.leadsBy(route, p.iif));
   }
 
   masqueradeSource(oif: number, nextHop: number): number {

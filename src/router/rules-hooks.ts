@@ -1,8 +1,10 @@
 /** The rules as the path asks them: reassembly in front of PREROUTING and OUTPUT, then netfilter's stages. */
 import type { Conntrack } from '../conntrack/conntrack.ts';
+import { ENTRY, REPLY, SRC } from '../conntrack/layout.ts';
 import type { Netfilter } from '../netfilter/netfilter.ts';
 import { CtInfo, type Packet } from '../packet/packet.ts';
 import { Hook, Verdict } from '../packet/verdict.ts';
+import * as ipv4 from '../wire/ipv4.ts';
 import { DefragUser, type Reassembly } from './fragments.ts';
 import { KnownFlows } from './known-flows.ts';
 import type { Hooks } from './plane.ts';
@@ -36,6 +38,12 @@ export class RulesHooks implements Hooks {
 
   attach(answer: Packet, about: Packet): void {
     this.#conntrack.attach(answer, about);
+  }
+
+  originalSource(p: Packet): number {
+    const { words } = this.#conntrack.core.table;
+    if (p.ct < 0) return ipv4.src(p.bytes, p.l3);
+    return words[p.ct * ENTRY + (p.ctinfo >= CtInfo.EstablishedReply ? REPLY : 0) + SRC]!;
   }
 
   setClosing(p: Packet): void {

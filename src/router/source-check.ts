@@ -45,5 +45,5 @@ export function validateSource(plane: Plane, iif: Interface, src: number, oif: n
     return mode === 1 && fib.addressTypeOn(src, iif.id) !== RouteType.Local ? DropReason.IpRpfilter : DropReason.None;
   }
   if (type !== RouteType.Unicast) return DropReason.IpInvalidSource;
-  return mode === 1 && fib.oif[route] !== iif.id ? DropReason.IpRpfilter : DropReason.None;
+  return mode === 1 && !fib.leadsBy(route, iif.id) ? DropReason.IpRpfilter : DropReason.None;
 }

@@ -37,6 +37,10 @@ export class NodeSysctl {
   icmp_msgs_burst = 50;
   icmp_errors_use_inbound_ifaddr = 0;
   ip_forward_use_pmtu = 0;
+  /** What decides which of several ways a flow takes: 0 its addresses, 1 its ports as well. */
+  fib_multipath_hash_policy = 0;
+  /** Leave out a way whose next hop does not answer ARP. */
+  fib_multipath_use_neigh = 0;
   /** Seconds that fragments wait for the rest of their datagram; fragments of others that may come between two of one, 0 = any number. */
   ipfrag_time = 30;
   ipfrag_max_dist = 64;
@@ -74,6 +78,8 @@ export class Sysctls {
   set(name: string, value: number): void {
     if (!Number.isInteger(value)) throw new LabError('BAD_INPUT', `sysctl ${name}: invalid value "${value}": must be an integer`);
     const [holder, key] = this.#find(name);
+    if (key === 'fib_multipath_hash_policy' && (value < 0 || value > 1))
+      throw new LabError('BAD_INPUT', `sysctl ${name}: invalid value "${value}": must be 0 (addresses) or 1 (ports as well)`);
     holder[key] = value;
     this.generation++;
     if (name === 'net.ipv4.ip_forward' || name === 'net.ipv4.conf.all.forwarding') {

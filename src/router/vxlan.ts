@@ -9,6 +9,7 @@ import { Gso, type Packet, PacketType } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
 import { copy, i32, same, u16 } from '../wire/bytes.ts';
 import * as checksum from '../wire/checksum.ts';
+import * as ecn from '../wire/ecn.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
@@ -24,8 +25,6 @@ const OUTER = ipv4.HEADER_LEN + udp.HEADER_LEN + vxlan.HEADER_LEN;
 /** `net.ipv4.ip_local_port_range`: where the outer source port comes from (`udp_flow_src_port`). */
 const PORT_MIN = 32_768;
 const PORT_MAX = 60_999;
-const ECN_MASK = 3;
-const ECN_CE = 3;
 
 export class Vxlan {
   /** Interface id of the device. */
@@ -111,7 +110,7 @@ function writeOuter(plane: Plane, p: Packet, tunnel: Vxlan, node: number, tos: n
   udp.setLength(b, l4, p.end - l4);
   // Outer TTL 64 and no DF, whatever the inner packet says; of its TOS only the ECN bits go outside (RFC 6040).
   const ttl = plane.sysctls.node.ip_default_ttl;
-  ipv4.write(b, l3, tos & ECN_MASK, p.end - l3, plane.nextIpId(), 0, ttl, ipv4.Protocol.Udp, tunnel.local, node);
+  ipv4.write(b, l3, ecn.outside(tos), p.end - l3, plane.nextIpId(), 0, ttl, ipv4.Protocol.Udp, tunnel.local, node);
   const pseudo = checksum.pseudoHeader(tunnel.local, node, ipv4.Protocol.Udp, p.end - l4);
   udp.setChecksum(b, l4, p.csumStart === 0 ? 0 : checksum.fold(pseudo));
   if (tunnel.udpChecksum && p.csumStart === 0) udp.setChecksum(b, l4, checksum.finish(checksum.add(pseudo, b, l4, p.end)) || 0xffff);
@@ -200,7 +199,7 @@ function strip(plane: Plane, p: Packet, listener: Vxlan, header: number, end: nu
   const from = ipv4.src(b, p.l3);
   if (!tunnel.fdb.heard(b, ethernet.srcAt(inner), from, plane.clock.nowMs())) return plane.drop(p, DropReason.VxlanEntryExists);
   if (u16(b, inner + 12) !== ethernet.EtherType.Ipv4) return plane.drop(p, DropReason.UnhandledProto);
-  const outerCe = (ipv4.tos(b, p.l3) & ECN_MASK) === ECN_CE;
+  const outerTos = ipv4.tos(b, p.l3);
   const { mark, id } = p;
   p.forget();
   p.mark = mark;
@@ -212,9 +211,12 @@ function strip(plane: Plane, p: Packet, listener: Vxlan, header: number, end: nu
   p.l3 = inner + ethernet.HEADER_LEN;
   p.end = end;
   if (!same(b, ethernet.dstAt(inner), tunnel.mac, 0, 6)) p.type = ethernet.isGroup(b, inner) ? PacketType.Multicast : PacketType.OtherHost;
-  // RFC 6040 section 4.2: congestion met outside is told inside, when the inner packet can carry it.
-  if (outerCe && (b[p.l3 + 1]! & ECN_MASK) !== 0 && ipv4.check(b, p.l3, end) === DropReason.None)
-    ipv4.setTos(b, p.l3, ipv4.tos(b, p.l3) | ECN_CE);
+  if ((outerTos & 3) !== ecn.Ecn.NotEct && ipv4.check(b, p.l3, end) === DropReason.None) {
+    const was = ipv4.tos(b, p.l3);
+    const tos = ecn.inside(outerTos, was);
+    if (tos < 0) return plane.drop(p, DropReason.IpTunnelEcn);
+    if (tos !== was) ipv4.setTos(b, p.l3, tos);
+  }
   if (plane.tracer !== null) plane.tracer.arrive(p);
   return Step.Receive;
 }

@@ -183,6 +183,8 @@ export function tellIp(b: Uint8Array, at: number, end: number, quoted = false): 
       const rest = icmp.rest(b, l4) >>> 0;
       return `${what}${rest ? ` rest ${rest}` : ''} ${extra.join(' ')} [${tellIp(b, l4 + icmp.HEADER_LEN, end, true)}]`;
     }
+    case ipv4.Protocol.Ipip:
+      return `ipip ${src}>${dst} ${extra.join(' ')} [${tellIp(b, l4, end, quoted)}]`;
     default:
       return `ip ${src}>${dst} proto ${h.protocol} ${extra.join(' ')}`;
   }
