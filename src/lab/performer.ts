@@ -12,6 +12,7 @@ import type { CheckResult } from './result.ts';
 import { enter, inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
 import { applyManifest, applyWritten, deleteObject } from './steps/apply.ts';
 import { sendBurst } from './steps/burst.ts';
+import { checkWords, programWords } from './steps/check-words.ts';
 import { isBurstCheck, isLoyaltyCheck, judgeLoyalty, judgeShares, type LoyaltyCheck, type SharesCheck } from './steps/choices.ts';
 import { EventLog } from './steps/event-log.ts';
 import { inject } from './steps/inject.ts';
@@ -165,36 +166,17 @@ export class Performer {
         this.#checks.push({ step, phase: undefined });
         return this.#patience.quiet();
       case 'expect conntrack':
-        return this.#look(
-          step.node,
-          `conntrack entry ${step.entry.source}`,
-          () => this.#instance.plane(step.node).conntrack(['-L']),
-          step.entry,
-        );
+        return this.#look(step, () => this.#instance.plane(step.node).conntrack(['-L']), step.entry);
       case 'expect no conntrack':
-        return this.#look(step.node, `no conntrack entry ${step.entry.source}`, () => this.#instance.plane(step.node).conntrack(['-L']), {
-          test: text => !step.entry.test(text),
-        });
+        return this.#look(step, () => this.#instance.plane(step.node).conntrack(['-L']), { test: text => !step.entry.test(text) });
       case 'expect events':
-        return this.#look(
-          step.node,
-          `conntrack -E prints ${step.events.map(event => event.source).join(', then ')}`,
-          async () => this.#events?.text() ?? '',
-          { test: text => fitLines(text, step.events) },
-        );
+        return this.#look(step, async () => this.#events?.text() ?? '', { test: text => fitLines(text, step.events) });
       case 'expect rule':
         return this.#check(
-          countOf(step.rule, step.packets, this.#rulesBefore.get(step.node) ?? '', step.node, this.#patience, () =>
-            this.#instance.plane(step.node).rulesText(true),
-          ),
+          countOf(step, this.#rulesBefore.get(step.node) ?? '', this.#patience, () => this.#instance.plane(step.node).rulesText(true)),
         );
       case 'expect output':
-        return this.#look(
-          step.where,
-          `\`${step.command}\` prints ${step.output.source}`,
-          () => this.#output(step.where, step.command),
-          step.output,
-        );
+        return this.#look(step, () => this.#output(step.where, step.command), step.output);
     }
   }
 
@@ -223,10 +205,9 @@ export class Performer {
     this.#program = undefined;
     const { code, stdout, stderr } = await this.#watcher.during(ended);
     for (const line of stdout.trimEnd().split('\n').slice(0, 5)) if (line !== '') this.#say(`  ${line.slice(0, 200)}`);
-    const text = `\`${command}\` exits ${step.exit}${step.output === undefined ? '' : ` and prints ${step.output.source}`}`;
     const ok = code === step.exit && (step.output?.test(stdout) ?? true);
     const saw = `exit ${code}${stdout === '' ? '' : `, ${stdout.trim().slice(0, 300)}`}${stderr === '' ? '' : `, ${stderr.trim().slice(0, 300)}`}`;
-    this.#checks.push({ at: from, text, ok, ...(ok ? {} : { saw }) });
+    this.#checks.push({ at: from, text: programWords(command, step), ok, ...(ok ? {} : { saw }) });
     await this.#patience.closed(`${from}/eth0`);
     await this.#patience.quiet(); // what closes the connection has left here, and is on its way to the other end
   }
@@ -268,8 +249,8 @@ export class Performer {
     for (const [node, plane] of this.#instance.planes) this.#rulesBefore.set(node, await plane.rulesText(true));
   }
 
-  #look(at: string, text: string, read: () => Promise<string>, wanted: Wanted): Promise<void> {
-    return this.#check(lookFor(at, text, this.#patience, read, wanted));
+  #look(step: LabStep, read: () => Promise<string>, wanted: Wanted): Promise<void> {
+    return this.#check(lookFor(checkWords(step)!, this.#patience, read, wanted));
   }
 
   async #check(result: Promise<CheckResult>): Promise<void> {
@@ -284,8 +265,7 @@ export class Performer {
   #enter(where: string, command: string): string[] {
     if (!this.#instance.topology.namespaces.some(ns => ns.name === where))
       throw new LabError('BAD_INPUT', `there is no "${where}" in this lab`);
-    const path = this.#instance.planes.get(where)?.kind === 'userspace' ? ['env', `PATH=${nodePath(where)}`] : [];
-    return inNetns(where, [...path, ...enter(where, ['sh', '-c', command])]);
+    return inNetns(where, ['env', `PATH=${nodePath(where)}`, ...enter(where, ['sh', '-c', command])]);
   }
 }
 

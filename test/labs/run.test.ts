@@ -2,35 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type CatalogEntry, catalog } from '../../src/lab/catalog.ts';
-import { hostState, Kubehop, lacking, title } from './support.ts';
-
-describe.skipIf(lacking !== '')(title('an exercise from start to end'), () => {
-  const kubehop = new Kubehop();
-  const before = hostState();
-  afterAll(() => kubehop.close());
-
-  // What the reader would write comes from a folder of his own, here the solution.
-  const written = ({ folder }: CatalogEntry) => (existsSync(join(folder, 'solution')) ? ['--work', join(folder, 'solution')] : []);
-
-  test.each(catalog().map(entry => [entry.number, written(entry)] as const))(
-    '%s holds on both data planes, and both do the same',
-    async (number, work) => {
-      const { code, stdout, stderr } = await kubehop.run('lab', 'run', number, ...work);
-      expect({ code, stdout, stderr }).toMatchObject({ code: 0 });
-      expect(stdout).toContain('same: userspace and kernel did the same to every packet');
-      await kubehop.empty();
-      expect(hostState()).toEqual(before);
-      expect(kubehop.sockets()).toEqual([]);
-    },
-  );
-
-  test('the next exercise is the first that was not passed', async () => {
-    const { code, stdout } = await kubehop.run('lab', 'next', '--json');
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toBe(null);
-  });
-});
+import { Kubehop, lacking, title } from './support.ts';
 
 describe.skipIf(lacking !== '')(title('what a run leaves in --out'), () => {
   const kubehop = new Kubehop();

@@ -3,7 +3,8 @@ import type { CapturedFrame } from '../../capture/captured-frame.ts';
 import type { LabStep } from '../definition.ts';
 import { inPhase, type Phase } from '../evidence.ts';
 import type { CheckResult } from '../result.ts';
-import { describeExpectation, describeSight, type Expectation, mismatches, type Sight, sightOf } from '../sight.ts';
+import { describeSight, type Expectation, mismatches, type Sight, sightOf } from '../sight.ts';
+import { checkWords } from './check-words.ts';
 
 /** A wire check waits for the captures: it is judged over the frames of its probe or conversation, or of the whole run. */
 export interface WireCheck {
@@ -16,9 +17,8 @@ export const fits = (sight: Sight, expected: Expectation): boolean => mismatches
 export function judgeWire({ step, phase }: WireCheck, frames: ReadonlyMap<string, CapturedFrame[]>): CheckResult {
   const at = step.hop;
   const captured = frames.get(at);
-  const wanted = describeExpectation(step.expected);
   const nothing = step.do === 'expect nothing';
-  const text = nothing ? `no packet with ${wanted}` : wanted;
+  const { text } = checkWords(step)!;
   if (captured === undefined) return { at, text, ok: false, saw: `there is no hop "${at}" in this run` };
   const sights = captured.filter(f => phase === undefined || inPhase(phase, f)).flatMap(f => sightOf(f) ?? []);
   const found = sights.find(s => fits(s, step.expected));

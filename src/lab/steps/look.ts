@@ -1,5 +1,7 @@
 /** Checks that ask a node or a program, until it says what is wanted or patience ends. */
+import type { LabStep } from '../definition.ts';
 import type { CheckResult } from '../result.ts';
+import { type CheckWords, checkWords } from './check-words.ts';
 import type { Patience } from './patience.ts';
 import { packetsOf } from './step-facts.ts';
 
@@ -7,37 +9,29 @@ export interface Wanted {
   test(text: string): boolean;
 }
 
-/** @param text what is checked, in words @param read what there is now */
-export async function lookFor(
-  at: string,
-  text: string,
-  patience: Patience,
-  read: () => Promise<string>,
-  wanted: Wanted,
-): Promise<CheckResult> {
+/** @param words of the check @param read what there is now */
+export async function lookFor(words: CheckWords, patience: Patience, read: () => Promise<string>, wanted: Wanted): Promise<CheckResult> {
   let saw = '';
   const ok = await patience.eventually(async () => {
     saw = await read();
     return wanted.test(saw);
   });
-  return { at, text, ok, ...(ok ? {} : { saw: saw.trim() === '' ? 'nothing' : saw.trim() }) };
+  return { ...words, ok, ...(ok ? {} : { saw: saw.trim() === '' ? 'nothing' : saw.trim() }) };
 }
 
 /** Has a rule counted so many packets since `before`? @param read the rules with their counters, now */
 export async function countOf(
-  rule: RegExp,
-  packets: number,
+  step: Extract<LabStep, { do: 'expect rule' }>,
   before: string,
-  at: string,
   patience: Patience,
   read: () => Promise<string>,
 ): Promise<CheckResult> {
-  const counted = packetsOf(rule, before) ?? 0;
+  const counted = packetsOf(step.rule, before) ?? 0;
   let saw = 'no such rule';
   const ok = await patience.eventually(async () => {
-    const now = packetsOf(rule, await read());
+    const now = packetsOf(step.rule, await read());
     if (now !== undefined) saw = `${now - counted} packets`;
-    return now !== undefined && now - counted === packets;
+    return now !== undefined && now - counted === step.packets;
   });
-  return { at, text: `rule ${rule.source} has counted ${packets} packets`, ok, ...(ok ? {} : { saw }) };
+  return { ...checkWords(step)!, ok, ...(ok ? {} : { saw }) };
 }

@@ -51,9 +51,10 @@ function senderOf(topology: Topology, from: string): WireEnd {
   return end;
 }
 
-/** The MAC that the sender's own ARP would find: the destination's on the same network, else the gateway's. */
+/** The MAC that the sender's own ARP would find: the destination's on the same network, else the gateway's; alone on its network, whoever is at the other end of its wire. */
 function nextHopMac(topology: Topology, sender: WireEnd, destination: string): string {
   const network = parseCidr(sender.addresses[0]!);
+  if (network.prefix === 32) return topology.wires.find(wire => wire.ends.includes(sender))!.ends.find(end => end !== sender)!.mac;
   const pod = topology.namespaces.find(ns => ns.name === sender.namespace)!.role === 'pod';
   if (inCidr(parseIpv4(destination), network)) return macFor(pod ? 'pod' : 'host', destination);
   if (pod) return macFor('pod', topology.namespaces.find(ns => ns.name === sender.namespace)!.routes[0]!.via!);
