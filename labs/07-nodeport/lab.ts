@@ -50,10 +50,10 @@ export default lab({
     }),
 
     // nat chains see the first packet of a connection only: two connections, two packets.
-    expectRule('node1', /-A KUBE-NODEPORTS .*--dport 30080 .*-j KUBE-EXT-/, 2),
+    expectRule('node1', /-A KUBE-NODEPORTS -p tcp .*--dport 30080 .*-j KUBE-EXT-/, 2),
     expectRule('node1', /-A KUBE-SEP-\w+ .*-j DNAT --to-destination 10\.244\.2\.2:8080/, 2),
     expectRule('node1', /-A KUBE-POSTROUTING .*-j MASQUERADE/, 2),
-    expectRule('node2', /-A KUBE-NODEPORTS .*--dport 30080 /, 0),
+    expectRule('node2', /-A KUBE-NODEPORTS -p tcp .*--dport 30080 /, 0),
 
     // Nobody listens on the port, and the cluster IP never appears on a wire.
     expectOutput('node1', 'ss -tln sport = :30080 | grep -c LISTEN', /^0$/m),

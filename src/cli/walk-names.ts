@@ -3,7 +3,8 @@ import type { ReadObject } from '../cluster/objects/read.ts';
 import { type ClusterObject, type Node, objectName } from '../cluster/objects/types.ts';
 import { readRuleSet } from '../netfilter/text/read.ts';
 import { printRule } from '../netfilter/text/rule-printer.ts';
-import { DEFAULT_MASQUERADE_BIT, DEFAULT_VERSION, dialectOf, markText } from '../proxy/iptables/config.ts';
+import { DEFAULT_MASQUERADE_BIT, DEFAULT_VERSION, dialectOf, markText, type ProxyConfig } from '../proxy/iptables/config.ts';
+import { countersIn } from '../proxy/iptables/diff.ts';
 import { fullText } from '../proxy/iptables/full-text.ts';
 import { nodeConfig, renderRules } from '../proxy/render.ts';
 import type { RulePlace, Story } from '../walk/story.ts';
@@ -20,7 +21,7 @@ export function namesOf(read: readonly ReadObject[], rules: string, node: string
   const addresses = addressesOf(objects);
   const own = objects.find((o): o is Node => o.kind === 'Node' && o.metadata.name === node);
   const cidr = /^-A KUBE-SVC-\S+ ! -s (\S+) -d .*-j KUBE-MARK-MASQ$/m.exec(rules)?.[1];
-  const { state } = renderRules(objects, {
+  const config = {
     ...nodeConfig(own ?? { kind: 'Node', metadata: { name: node, namespace: '' }, spec: {}, status: { addresses: [] } }, 'IPv4'),
     family: 'IPv4',
     masqueradeAll: false,
@@ -32,7 +33,8 @@ export function namesOf(read: readonly ReadObject[], rules: string, node: string
     randomFully: rules.includes('--random-fully'),
     loadBalancerIPMode: true,
     dialect: dialectOf(DEFAULT_VERSION),
-  });
+  } as const satisfies ProxyConfig;
+  const { state } = renderRules(objects, config, countersIn(rules));
   const origins = originsIn(fullText(state, true));
   return {
     address: address => addresses.get(address),

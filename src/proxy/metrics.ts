@@ -28,6 +28,16 @@ const families = {
     'counter',
     'Cumulative proxy iptables partial restore failures',
   ],
+  invalidDropped: [
+    'iptables_ct_state_invalid_dropped_packets_total',
+    'counter',
+    'packets dropped by iptables to work around conntrack problems',
+  ],
+  localhostNodePorts: [
+    'iptables_localhost_nodeports_accepted_packets_total',
+    'counter',
+    'Number of packets accepted on nodeports of loopback interface',
+  ],
   noLocalEndpoints: [
     'sync_proxy_rules_no_local_endpoints_total',
     'gauge',
@@ -46,6 +56,8 @@ export type HistogramMetric = { [M in Metric]: (typeof families)[M][1] extends '
 const ofBothFamilies: ReadonlySet<Metric> = new Set([
   'healthz',
   'livez',
+  'invalidDropped',
+  'localhostNodePorts',
   'endpointChangesPending',
   'endpointChanges',
   'serviceChangesPending',
@@ -91,6 +103,10 @@ export class ProxyMetrics {
   }
   add(metric: Metric, value = 1, labels: Labels = NO_LABELS): void {
     this.set(metric, this.get(metric, labels) + value, labels);
+  }
+  /** It is not shown any more. */
+  remove(metric: Metric): void {
+    this.#values.delete(this.#series(metric, NO_LABELS));
   }
   get(metric: Metric, labels: Labels = NO_LABELS): number {
     return this.#values.get(this.#series(metric, labels)) ?? 0;

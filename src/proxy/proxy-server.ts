@@ -13,6 +13,8 @@ export const HEALTHZ_PORT = 10_256;
 
 export interface ProxyServerOptions {
   readonly metrics: ProxyMetrics;
+  /** Called before the metrics are shown: for those that are read and not counted. */
+  readonly collect?: () => Promise<void>;
   readonly health: ProxyHealth;
   readonly mode: 'iptables';
   readonly listen?: Listen;
@@ -20,7 +22,7 @@ export interface ProxyServerOptions {
   readonly healthzPort?: number;
 }
 
-type Page = (response: ServerResponse) => void;
+type Page = (response: ServerResponse) => void | Promise<void>;
 
 export class ProxyServer {
   readonly #options: ProxyServerOptions;
@@ -59,9 +61,12 @@ export class ProxyServer {
   }
 
   #metricsPages(): Record<string, Page> {
-    const { metrics, mode } = this.#options;
+    const { metrics, collect, mode } = this.#options;
     return {
-      '/metrics': response => send(response, 'text/plain; version=0.0.4; charset=utf-8', metrics.text()),
+      '/metrics': async response => {
+        await collect?.();
+        send(response, 'text/plain; version=0.0.4; charset=utf-8', metrics.text());
+      },
       '/proxyMode': response => send(response, 'text/plain; charset=utf-8', mode),
       '/healthz': response => send(response, 'text/plain; charset=utf-8', 'ok'),
     };
@@ -81,7 +86,7 @@ export class ProxyServer {
 function answer(pages: Readonly<Record<string, Page>>, request: IncomingMessage, response: ServerResponse): void {
   const page = pages[request.url?.split('?', 1)[0] ?? ''];
   if (page === undefined) send(response, 'text/plain; charset=utf-8', '404 page not found\n', 404);
-  else page(response);
+  else void page(response);
 }
 
 const send = (response: ServerResponse, type: string, body: string, status = 200): void =>

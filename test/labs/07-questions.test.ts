@@ -16,7 +16,7 @@ const questions: [string, string, RegExp[]][] = [
   [
     "Which field of which object makes node 1 take port 30080 for a Service's?",
     'frame.interface_name == "node1/flannel.1"',
-    [/KUBE-NODEPORTS #1 takes it for traffic of a Service \(from Service default\/web field spec\.ports\[0\]\.nodePort\)/],
+    [/KUBE-NODEPORTS #\d takes it for traffic of a Service \(from Service default\/web field spec\.ports\[0\]\.nodePort\)/],
   ],
   [
     'Who chose the backend, and among how many?',
@@ -112,7 +112,7 @@ describe.skipIf(lacking !== '')(title('the journey of exercise 07'), () => {
     ['the way, hop by hop, with what is rewritten', /node1\/flannel\.1 +10\.244\.1\.0:\d+ > 10\.244\.2\.2:8080 SYN, TTL 62\n/],
     [
       'rules with the object that each was made from',
-      /nat KUBE-NODEPORTS #1: to KUBE-EXT-\w+ +<- Service default\/web field spec\.ports\[0\]\.nodePort\n/,
+      /nat KUBE-NODEPORTS #\d: to KUBE-EXT-\w+ +<- Service default\/web field spec\.ports\[0\]\.nodePort\n/,
     ],
     ['the way of the answer', /The answer\n +pod-b\/eth0 +10\.244\.2\.2:8080 > 10\.244\.1\.0:\d+ SYN,ACK, TTL 64\n/],
     ['the path drawn, both ways: rewrites are marked', /node1\/flannel\.1 +\| 10\.244\.1\.0:\d+ > 10\.244\.2\.2:8080 \* +\| \^\n/],

@@ -76,6 +76,24 @@ describe.skipIf(lacking !== '').each(['userspace', 'kernel'])(title('kube-proxy 
     expect((await on('client', 'curl -s --max-time 2 192.168.56.12:32080')).code).toBe(7); // and nobody asks after its health
   });
 
+  test('connections to node ports at 127.0.0.1 and packets that are INVALID are counted under names, as kube-proxy does it', async () => {
+    const counted = async () =>
+      Object.fromEntries(
+        [...(await on('node1', 'curl -s 127.0.0.1:10249/metrics')).stdout.matchAll(/^kubeproxy_iptables_(\w+)_packets_total (\d+)$/gm)].map(
+          ([, name, packets]) => [name, Number(packets)],
+        ),
+      );
+    const before = await counted();
+    await apply(web('Cluster'), endpoints('web', ['10.244.2.2'], 8080));
+    for (let i = 0; i < 3; i++) expect(await ask('node1', '127.0.0.1:30080')).toMatch(/200$/);
+    // An echo reply that nobody asked for: type 0, checksum 0xfffe for id 0, sequence 1.
+    const reply = 'bytes([0, 0, 0xff, 0xfe, 0, 0, 0, 1])';
+    const send = `import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).sendto(${reply}, ('10.244.2.2', 0))`;
+    expect(await on('pod-a', `python3 -c "${send}"`)).toMatchObject({ code: 0 });
+    expect(before).toEqual({ ct_state_invalid_dropped: 0, localhost_nodeports_accepted: 0 });
+    expect(await counted()).toEqual({ ct_state_invalid_dropped: 1, localhost_nodeports_accepted: 3 });
+  });
+
   test('UDP entries that lead to an endpoint which has gone are removed, and counted', async () => {
     await apply(dns, endpoints('dns', ['10.244.2.2', '10.244.2.99'], 8053, 'UDP'));
     await on('pod-a', 'for i in $(seq 40); do echo > /dev/udp/10.96.0.53/53; done');

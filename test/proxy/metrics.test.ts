@@ -97,4 +97,4 @@ const upstreamNames = [
   'sync_proxy_rules_service_changes_total',
 ].map(name => `kubeproxy_${name}`);
 /** Registered in nftables mode alone. What every Go program of Kubernetes has besides (`go_`, `process_`, `rest_client_`) is no proxy's. */
-const ofOtherModes = /_nftables_|_iptables_(ct_state|localhost)/;
+const ofOtherModes = /_nftables_/;

@@ -17,7 +17,7 @@ import {
   markText,
   type ProxyConfig,
 } from '../../proxy/iptables/config.ts';
-import { diffRules } from '../../proxy/iptables/diff.ts';
+import { countersIn, diffRules } from '../../proxy/iptables/diff.ts';
 import { fullText } from '../../proxy/iptables/full-text.ts';
 import { restoreText } from '../../proxy/iptables/restore.ts';
 import { ruleText } from '../../proxy/iptables/rule-text.ts';
@@ -77,7 +77,7 @@ export const define: Define = (command, io) => {
     .option('--no-localhost-nodeports', 'node ports do not answer at 127.0.0.1')
     .option('--tcp-be-liberal', 'nf_conntrack_tcp_be_liberal is set on the node')
     .option('--no-random-fully', 'the node has an iptables without --random-fully')
-    .option('--counter <NAME>', 'an accounting object (nfacct) of the node; may be given again', gather, [])
+    .option('--counter <NAME>', 'an accounting object (nfacct) of the node; may be given again; with --diff, those it names', gather, [])
     .option('--full', 'also the built-in chains with the jumps from them, and the canaries')
     .option('--explain', 'above each rule the object and field that cause it')
     .option('--diff <FILE>', "compare with the node's iptables-save: what is missing, extra, stale; - is stdin")
@@ -88,10 +88,12 @@ export const define: Define = (command, io) => {
         throw new LabError('BAD_INPUT', 'say where the objects are: --objects FILE, or --kubeconfig FILE');
       if (o.diff === '-' && o.objects.includes('-')) throw new LabError('BAD_INPUT', 'only one of --objects and --diff can be stdin');
       const { objects, bad } = gatherObjects([...readFiles(o.objects), ...(await readFromCluster(o, io))], io);
-      const rendered = renderRules(objects, configOf(o, objects, io), o.counter);
+      const saved = o.diff === undefined ? undefined : readText(o.diff);
+      const counters = o.counter.length > 0 || saved === undefined ? o.counter : countersIn(saved);
+      const rendered = renderRules(objects, configOf(o, objects, io), counters);
       for (const line of rendered.log) warn(io, line);
       if (bad) io.exitCode = Exit.Usage;
-      if (o.diff !== undefined) compare(rendered, o, io);
+      if (saved !== undefined) compare(rendered, saved, o, io);
       else if (o.json) io.printJson(asData(rendered));
       else io.write(o.full ? fullText(rendered.state, o.explain) : restoreText(rendered.restore, o.explain));
     });
@@ -206,8 +208,8 @@ function detectorOf({ clusterCidr, podInterface, family }: Options): LocalDetect
   return cidr === undefined ? { kind: 'none' } : { kind: 'cidr', cidr };
 }
 
-function compare({ state, ports }: Rendered, o: Options, io: Io): void {
-  const lines = diffRules(state, o.family, ports, readText(o.diff!));
+function compare({ state, ports }: Rendered, saved: string, o: Options, io: Io): void {
+  const lines = diffRules(state, o.family, ports, saved);
   if (lines.length > 0 && io.exitCode === Exit.Well) io.exitCode = Exit.Different;
   if (o.json) {
     io.printJson(lines);

@@ -1,5 +1,5 @@
 import type { RuleName, TraceLine } from '../../capture/trace-text.ts';
-import type { RuleSet } from '../../netfilter/ruleset.ts';
+import type { Counters, RuleSet } from '../../netfilter/ruleset.ts';
 import type { Network } from '../../node/network.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
@@ -10,6 +10,8 @@ export interface RuleHolder {
   readonly ruleSet: RuleSet;
   /** In force when it returns, between two batches. @throws LabError RULES, and the old rules stay */
   install(ruleSet: RuleSet): void;
+  /** Of the accounting objects that its rules name (nfacct). */
+  accounting(): ReadonlyMap<string, Counters>;
 }
 
 /** What carries the packets of one node, from outside: the same questions, whoever answers. */

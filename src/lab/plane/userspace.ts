@@ -55,6 +55,7 @@ export class UserspacePlane implements DataPlane {
         running.installRules(ruleSet);
         this.#note();
       },
+      accounting: () => running.programText?.accounting() ?? new Map(),
     };
     this.failed = running.exited;
     this.#programs = [{ sinceNs: 0n, text: running.programText }];

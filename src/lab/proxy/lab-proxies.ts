@@ -37,6 +37,8 @@ export class LabProxies {
   readonly #nodes = new Map<string, ProxiedNode>();
   readonly #log: (line: string) => void;
   readonly #proxies = new Map<string, NodeProxy>();
+  /** Accounting objects of each node that has had a proxy. */
+  readonly #counters = new Map<string, ReadonlySet<string>>();
   /** Proxies begin and end one by one. */
   #single = false;
   /** What there was, the newest last. */
@@ -133,7 +135,9 @@ export class LabProxies {
       this.#proxies.delete(name); // to be tried again with the next change
       throw error;
     }
-    return reportOf(name, await proxy.sync());
+    const synced = await proxy.sync();
+    this.#counters.set(name, proxy.counters);
+    return reportOf(name, synced);
   }
 
   #syncAll(): Promise<NodeReport[]> {
@@ -153,7 +157,7 @@ export class LabProxies {
   }
 
   #textOf(node: string, objects: readonly ClusterObject[], explained: boolean): string {
-    return nodeRules(objects, this.#nodes.get(node)!.node, explained);
+    return nodeRules(objects, this.#nodes.get(node)!.node, this.#counters.get(node), explained);
   }
 }
 

@@ -17,6 +17,7 @@ import { type Listen, ServiceHealthServer } from '../../proxy/service-health.ts'
 import { type After, SyncRunner } from '../../proxy/sync-runner.ts';
 import type { DataPlane } from '../plane/data-plane.ts';
 import { netnsPath } from '../shell.ts';
+import { type Accounting, accountingIn } from './accounting.ts';
 import type { ObjectChange } from './lab-objects.ts';
 import { PlaneSink } from './plane-sink.ts';
 import { RouterSink } from './router-sink.ts';
@@ -34,6 +35,8 @@ export interface NodeProxyOptions {
   readonly plane: ToolPlane & Pick<DataPlane, 'ruleHolder'>;
   readonly log: (line: string) => void;
   readonly sink?: RuleSink;
+  /** Where accounting objects are made; absent: in the node's namespace. */
+  readonly accounting?: Accounting;
   /** Where its servers listen; absent: in the node's namespace. */
   readonly listen?: Listen;
   readonly clock?: Clock;
@@ -62,7 +65,7 @@ export class NodeProxy {
     this.#health = new ProxyHealth({ clock, epochMs: Date.now });
     const listen = options.listen ?? listenIn(netnsPath(node));
     this.#serviceHealth = new ServiceHealthServer({ addresses: ['0.0.0.0'], listen, proxyHealthy: () => this.#health.isHealthy(), log });
-    this.#sink = options.sink ?? sinkOf(plane);
+    this.#sink = options.sink ?? sinkOf(plane, options.accounting ?? accountingIn(netnsPath(node)));
     this.#proxier = new Proxier(config, {
       sink: this.#sink,
       clock,
@@ -72,7 +75,13 @@ export class NodeProxy {
       syncPeriodMs: SYNC_PERIOD_MS,
       epochSeconds: () => Date.now() / 1000,
     });
-    this.#server = new ProxyServer({ metrics: this.#proxier.metrics, health: this.#health, mode: 'iptables', listen });
+    this.#server = new ProxyServer({
+      metrics: this.#proxier.metrics,
+      collect: () => this.#proxier.collect(),
+      health: this.#health,
+      mode: 'iptables',
+      listen,
+    });
     this.#runner = new SyncRunner({ sync: () => this.#sync(), after, minMs: MIN_SYNC_MS, retryMs: SYNC_PERIOD_MS, maxMs: MAX_SYNC_MS });
   }
 
@@ -100,6 +109,11 @@ export class NodeProxy {
         break;
     }
     this.#health.queued();
+  }
+
+  /** Accounting objects that its rules name. */
+  get counters(): ReadonlySet<string> {
+    return this.#proxier.counters;
   }
 
   /** @returns of the sync that takes all changes until now */
@@ -149,8 +163,8 @@ export class NodeProxy {
   }
 }
 
-const sinkOf = (plane: NodeProxyOptions['plane']): RuleSink =>
-  plane.ruleHolder === undefined ? new PlaneSink(plane) : new RouterSink(plane, plane.ruleHolder);
+const sinkOf = (plane: NodeProxyOptions['plane'], accounting: Accounting): RuleSink =>
+  plane.ruleHolder === undefined ? new PlaneSink(plane, accounting) : new RouterSink(plane, plane.ruleHolder, accounting);
 
 const placeOf = ({ metadata, addressType }: EndpointSlice): string => `${metadata.labels?.[SERVICE_NAME_LABEL]} ${addressType}`;
 

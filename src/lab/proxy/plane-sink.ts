@@ -12,6 +12,7 @@ import { type Restore, restoreText } from '../../proxy/iptables/restore.ts';
 import { ruleWords } from '../../proxy/iptables/rule-text.ts';
 import { savedText } from '../../proxy/iptables/saved-text.ts';
 import type { RuleSink } from '../../proxy/iptables/sink.ts';
+import { type Accounting, noAccounting } from './accounting.ts';
 import { runOn, type ToolPlane } from './run-tool.ts';
 
 /** Somebody else may be writing: seconds to wait for the lock. */
@@ -19,11 +20,13 @@ const WAIT = '--wait=5';
 
 export class PlaneSink implements RuleSink {
   readonly #plane: ToolPlane;
+  readonly #accounting: Accounting;
   /** What table filter was last given. */
   #filter: string | undefined;
 
-  constructor(plane: ToolPlane) {
+  constructor(plane: ToolPlane, accounting: Accounting = noAccounting) {
     this.#plane = plane;
+    this.#accounting = accounting;
   }
 
   /** What is missing is written in one go, each jump in front of its chain. */
@@ -54,9 +57,11 @@ export class PlaneSink implements RuleSink {
     return savedTables(await this.#must('iptables-save', []));
   }
 
-  /** Accounting objects are made by another tool (nfacct): without it rules go uncounted, as with kube-proxy. */
-  ensureCounter(): boolean {
-    return false;
+  ensureCounter(name: string): boolean {
+    return this.#accounting.ensure(name);
+  }
+  counted(name: string): number | undefined {
+    return this.#accounting.packets(name);
   }
 
   async natChains(): Promise<Iterable<string>> {

@@ -10,15 +10,21 @@ import { printRule } from '../../netfilter/text/rule-printer.ts';
 import { type Restore, type TableRestore, tablesOf } from '../../proxy/iptables/restore.ts';
 import { ruleData } from '../../proxy/iptables/rule-set.ts';
 import type { RuleHolder } from '../plane/data-plane.ts';
+import type { Accounting } from './accounting.ts';
 import { PlaneSink, type SavedTable } from './plane-sink.ts';
 import type { ToolPlane } from './run-tool.ts';
 
 export class RouterSink extends PlaneSink {
   readonly #holder: RuleHolder;
 
-  constructor(plane: ToolPlane, holder: RuleHolder) {
-    super(plane);
+  /** @param accounting of the node's namespace: a router counts under the names under which a kernel would, so that the rules are the same */
+  constructor(plane: ToolPlane, holder: RuleHolder, accounting?: Accounting) {
+    super(plane, accounting);
     this.#holder = holder;
+  }
+
+  override counted(name: string): number | undefined {
+    return this.#holder.accounting().get(name)?.packets;
   }
 
   override async natChains(): Promise<Iterable<string>> {

@@ -16,12 +16,13 @@ import { flannelRules } from './flannel.ts';
 
 /**
  * @param objects of the cluster as they are now
+ * @param counters accounting objects that the node has
  * @param explained above each rule stands a line `# Service default/web field spec.clusterIP`: the object that it was made from
  * @returns '' without Services: then a node has no rules at all.
  */
-export function nodeRules(objects: readonly ClusterObject[], node: Node, explained = false): string {
+export function nodeRules(objects: readonly ClusterObject[], node: Node, counters: Iterable<string> = [], explained = false): string {
   if (!objects.some(o => o.kind === 'Service')) return '';
-  const { state } = renderRules(objects, proxyConfig(node, objects));
+  const { state } = renderRules(objects, proxyConfig(node, objects), counters);
   const flannel = flannelRules(podCidr(node.number));
   const lines: string[] = [];
   for (const table of ['mangle', 'nat', 'filter'] as const) {

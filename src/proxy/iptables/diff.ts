@@ -1,7 +1,7 @@
 /** What a node's `iptables-save` (or `ip6tables-save`) has and kube-proxy would not write, and the other way round. */
 import type { IpFamily } from '../../base/ip.ts';
 import type { ChainState } from './chain-state.ts';
-import { Chain, isServiceChain } from './names.ts';
+import { Chain, Counter, isServiceChain } from './names.ts';
 import type { TableWithRules } from './rule.ts';
 import { originText } from './rule-text.ts';
 import { savedText } from './saved-text.ts';
@@ -20,6 +20,12 @@ type Saved = Map<string, Map<string, string[]>>;
 
 /** Chains in which the rules of different Services may stand in any order. */
 const SHARED: readonly string[] = [Chain.Services, Chain.ExternalServices, Chain.NodePorts, Chain.ProxyFirewall];
+
+/** Accounting objects that a node's kube-proxy has: both, or none. @param saved its iptables-save */
+export const countersIn = (saved: string): string[] => {
+  const all = Object.values(Counter);
+  return all.some(name => saved.includes(` --nfacct-name  ${name} `)) ? all : [];
+};
 
 /** @param ports `namespace/name:port` of the ports that have rules: what names another one is stale */
 export function diffRules(state: ChainState, family: IpFamily, ports: ReadonlySet<string>, saved: string): DiffLine[] {

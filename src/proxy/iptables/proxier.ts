@@ -101,6 +101,18 @@ export class Proxier {
     this.#config = { ...this.#config, ...changes };
     this.forceFullSync();
   }
+  /** Accounting objects that rules name. */
+  get counters(): ReadonlySet<string> {
+    return this.#counters;
+  }
+  /** What accounting objects have counted goes into the metrics. One that is not there is left out. */
+  async collect(): Promise<void> {
+    for (const [metric, name] of Object.entries(Counter) as [keyof typeof Counter, string][]) {
+      const packets = await this.#parts.sink.counted(name);
+      if (packets === undefined) this.metrics.remove(metric);
+      else this.metrics.set(metric, packets);
+    }
+  }
   forceFullSync(): void {
     this.#env = undefined;
     this.#needFullSync = true;

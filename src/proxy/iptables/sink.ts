@@ -11,6 +11,8 @@ export interface RuleSink {
   ensureBase(jumps: readonly BaseJump[], canaryTables: readonly StateTable[]): void | Promise<void>;
   /** @returns does the accounting object exist now? */
   ensureCounter(name: string): boolean | Promise<boolean>;
+  /** @returns packets that an accounting object has counted; undefined: there is none */
+  counted(name: string): number | undefined | Promise<number | undefined>;
   /** Names of the chains in table nat, as `iptables-save -t nat` shows them. @throws when they cannot be read */
   natChains(): Iterable<string> | Promise<Iterable<string>>;
   /** All or nothing. @throws when it was refused: then the old rules stay in force */

@@ -37,10 +37,11 @@ export class ToolSink implements RuleSink {
     }
   }
 
-  /** Accounting objects are made by another tool (nfacct): without it rules go uncounted, as with kube-proxy. */
+  /** iptables makes no accounting objects: without them rules go uncounted, as with kube-proxy. */
   ensureCounter(): boolean {
     return false;
   }
+  counted(): undefined {}
 
   async natChains(): Promise<Iterable<string>> {
     const text = await this.#must('iptables-save', ['-t', 'nat']);

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ClusterObject } from '../../../src/cluster/objects/types.ts';
+import { type Accounting, noAccounting } from '../../../src/lab/proxy/accounting.ts';
 import { NodeProxy } from '../../../src/lab/proxy/node-proxy.ts';
 import type { Listen } from '../../../src/proxy/service-health.ts';
 import { VirtualTimers } from '../../proxy/timers.ts';
@@ -20,7 +21,7 @@ interface Running {
   url(port: number): string;
 }
 
-async function running(objects: readonly ClusterObject[]): Promise<Running> {
+async function running(objects: readonly ClusterObject[], accounting: Accounting = noAccounting): Promise<Running> {
   const plane = new ToolPlane();
   const timers = new VirtualTimers();
   const log: string[] = [];
@@ -32,7 +33,7 @@ async function running(objects: readonly ClusterObject[]): Promise<Running> {
         resolve();
       }),
     );
-  const options = { node: 'node1', config: nodeConfig, plane, listen, log: (line: string) => void log.push(line) };
+  const options = { node: 'node1', config: nodeConfig, plane, listen, accounting, log: (line: string) => void log.push(line) };
   const proxy = new NodeProxy({ ...options, clock: timers.clock, after: timers.after });
   open.push(proxy);
   for (const object of objects) proxy.change(added(object));
@@ -56,6 +57,35 @@ describe('kube-proxy of a node', () => {
     proxy.change({ previous: web, current: undefined });
     await proxy.sync();
     expect(plane.text()).not.toContain('default/web');
+  });
+
+  test('counts under names where the node has accounting objects, and tells it; elsewhere rules go uncounted', async () => {
+    const web = service('web', { type: 'NodePort', ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: 30_080 }] });
+    const counted = new Map<string, number>();
+    const accounting: Accounting = {
+      ensure: name => {
+        counted.set(name, counted.get(name) ?? 0);
+        return true;
+      },
+      packets: name => counted.get(name),
+    };
+    const { plane, url } = await running([web, slice('web', ['10.244.1.2'])], accounting);
+    expect(plane.text()).toMatch(
+      /-A KUBE-FORWARD -m conntrack --ctstate INVALID -m nfacct --nfacct-name {2}ct_state_invalid_dropped_pkts -j DROP/,
+    );
+    expect(plane.text()).toMatch(
+      /-A KUBE-NODEPORTS -d 127\.0\.0\.0\/8 .*-m nfacct --nfacct-name {2}localhost_nps_accepted_pkts -j KUBE-EXT-/,
+    );
+    counted.set('localhost_nps_accepted_pkts', 3);
+    const lines = (await (await fetch(`${url(10_249)}/metrics`)).text()).split('\n').filter(line => line.startsWith('kubeproxy_iptables_'));
+    expect(lines).toEqual([
+      'kubeproxy_iptables_ct_state_invalid_dropped_packets_total 0',
+      'kubeproxy_iptables_localhost_nodeports_accepted_packets_total 3',
+    ]);
+
+    const without = await running([web, slice('web', ['10.244.1.2'])]);
+    expect(without.plane.text()).not.toContain('nfacct');
+    expect(await (await fetch(`${without.url(10_249)}/metrics`)).text()).not.toContain('kubeproxy_iptables_');
   });
 
   test('a data plane that refuses keeps the old rules; all are written when the next try goes well', async () => {

@@ -16,6 +16,7 @@ function router(): { plane: ToolPlane; sink: RouterSink } {
       return plane.rules.programText?.ruleSet ?? EMPTY_RULE_SET;
     },
     install: (ruleSet: typeof EMPTY_RULE_SET) => void plane.rules.install(ruleSet),
+    accounting: () => plane.rules.programText?.accounting() ?? new Map(),
   };
   return { plane, sink: new RouterSink(plane, holder) };
 }
