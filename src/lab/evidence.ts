@@ -5,6 +5,7 @@ import { type CapturedFrame, readHops } from '../capture/captured-frame.ts';
 import type { NatEntry } from '../capture/flow-table.ts';
 import type { Place } from '../web/report-data.ts';
 import { placesOf } from './page/places.ts';
+import { CALI_MAC } from './topology/calico.ts';
 import type { Topology } from './topology/model.ts';
 
 /** One probe or conversation: what a hop saw between two moments belongs to it. */
@@ -75,8 +76,10 @@ export function pinnedMacs(topology: Topology): Record<string, string> {
   for (const ns of topology.namespaces) {
     if (ns.role === 'upstream') for (const bridge of ns.bridges) macs[bridge.mac] = `${ns.name}/${bridge.name}`;
     if (ns.node === undefined) continue;
-    macs[ns.node.gatewayMac] = `${ns.name}/cni0`;
-    macs[ns.node.vtepMac] = `${ns.name}/flannel.1`;
+    if (ns.node.bridge) macs[ns.node.gatewayMac] = `${ns.name}/cni0`;
+    if (ns.node.tunnel) macs[ns.node.vtepMac] = `${ns.name}/flannel.1`;
+    // All of these interfaces have it, so that none can be named.
+    if (ns.node.calico !== undefined) macs[CALI_MAC] = 'cali';
   }
   return macs;
 }

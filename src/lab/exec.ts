@@ -53,7 +53,7 @@ export async function execIn(instance: Instance, where: string, argv: readonly s
   const into = ['--target', String(init), ...user, '--mount', '--net', '--pid', '--', 'nsenter', `--net=${netnsPath(where)}`, '--'];
   const env = {
     ...process.env,
-    ...(place.plane === 'userspace' ? { PATH: nodePath(where) } : {}),
+    PATH: nodePath(where),
     PS1: promptOf(instance.lab, where, place.address),
   };
   const child = spawn('nsenter', [...into, ...inside(where, shells[argv.join(' ')] ?? argv)], { stdio: 'inherit', env });

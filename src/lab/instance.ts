@@ -9,17 +9,20 @@ import type { RouterDescription } from '../node/description.ts';
 import { createTraceRing } from '../packet/trace-ring.ts';
 import { HOOK_HOP } from '../packet/tracer.ts';
 import { hookNames } from '../packet/verdict.ts';
+import { Speakers } from './bird/speakers.ts';
 import { LabCluster } from './cluster/lab-cluster.ts';
 import type { Lab } from './definition.ts';
 import { hopDescription } from './hop-point.ts';
 import { writeNodeTools } from './node-shell.ts';
 import type { DataPlane } from './plane/data-plane.ts';
 import { KernelPlane, restoreCommand } from './plane/kernel.ts';
+import { checkIpip } from './plane/kernel-ipip.ts';
 import { endProcess, type RunningPod, startPod } from './pod/start.ts';
 import { LabProxies } from './proxy/lab-proxies.ts';
 import { startRelays } from './relay/relay.ts';
 import { labObjects } from './rules/declared.ts';
 import { flannelText } from './rules/flannel.ts';
+import { networkRules } from './rules/network-rules.ts';
 import { netnsPath, runCommand, runStep } from './shell.ts';
 import { podCidr } from './topology/addresses.ts';
 import { changeOf, changeWays, joinSteps, leaveSteps, waySteps } from './topology/change.ts';
@@ -54,6 +57,8 @@ export class Instance {
   readonly #peers = new Map<string, readonly Peer[]>();
   /** kube-proxy of each node, and the Services that they know. */
   readonly proxies: LabProxies;
+  /** Who speaks BGP. */
+  readonly #speakers: Speakers;
   /** Where the lab has an API. */
   cluster: LabCluster | undefined;
   /** What userspace nodes tell about the packets inside them. */
@@ -69,6 +74,7 @@ export class Instance {
     this.topology = clusterTopology(options.lab, options.planeOf);
     this.proxies = new LabProxies(options.lab.api === true ? [] : labObjects(options.lab), line => options.say(line, false));
     for (const ns of this.#of('node')) this.#addProxy(ns);
+    this.#speakers = new Speakers(options.say);
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => undefined); // it is for who waits for something else at the same time
     this.failed = promise;
@@ -77,10 +83,13 @@ export class Instance {
 
   /** @throws LabError of the step that failed; what was built goes with the namespaces of the daemon. */
   async build(): Promise<void> {
+    this.#speakers.check(this.topology);
+    await checkIpip(this.topology);
     for (const step of buildSteps(this.topology)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
     if (this.topology.relays.length > 0) await this.#startRelays();
     const starting = [...this.#of('node').map(ns => this.#startNode(ns)), ...this.#of('pod').map(ns => this.#startPod(ns))];
     await this.#timed('nodes and pods', () => Promise.all(starting));
+    await this.#timed('BGP', () => this.#speakers.follow(this.topology));
     if (this.lab.api === true) await this.#timed('API', () => this.#startCluster());
     else await this.#timed('kube-proxy', () => this.proxies.start());
   }
@@ -136,6 +145,7 @@ export class Instance {
       await this.cluster?.removeNode(name);
       await this.proxies.remove(name);
     }
+    await this.#speakers.follow(after);
     for (const { name } of left) await this.#stop(name);
     for (const step of leaveSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
   }
@@ -200,7 +210,8 @@ export class Instance {
   async #startNode(ns: Namespace): Promise<void> {
     const node = ns.node!;
     const rules = this.lab.api === true ? flannelText(podCidr(node.number)) : this.proxies.rulesOf(ns.name);
-    const plane = node.plane === 'kernel' ? await this.#kernel(ns.name, rules) : await this.#userspace(ns.name, node, rules);
+    const { sets } = networkRules(node);
+    const plane = node.plane === 'kernel' ? await this.#kernel(ns.name, rules, sets) : await this.#userspace(ns.name, node, rules, sets);
     this.planes.set(ns.name, plane);
     void plane.failed.then(error => {
       if (this.planes.get(ns.name) === plane)
@@ -208,15 +219,16 @@ export class Instance {
     });
   }
 
-  async #kernel(name: string, rules: string): Promise<DataPlane> {
+  async #kernel(name: string, rules: string, sets: string): Promise<DataPlane> {
     const plane = new KernelPlane(name);
+    if (sets !== '') await plane.loadSets(sets);
     if (rules === '') return plane;
     for (const line of commandLines(restoreCommand(name, rules))) this.#options.say(line, true);
     await plane.loadRules(rules);
     return plane;
   }
 
-  async #userspace(name: string, node: Node, rules: string): Promise<DataPlane> {
+  async #userspace(name: string, node: Node, rules: string, sets: string): Promise<DataPlane> {
     const { UserspacePlane } = await import('./plane/userspace.ts'); // a kernel run does without the router
     const traceRing = createTraceRing();
     const { seed, faults, say } = this.#options;
@@ -225,6 +237,7 @@ export class Instance {
       node: name,
       description: routerDescription(node, faults),
       rules,
+      sets,
       seed: seed + node.number,
       traceRing,
       warn: line => say(line, false),

@@ -14,6 +14,7 @@ import type { Instance } from './instance.ts';
 import { labObjects } from './rules/declared.ts';
 import { RuleBook } from './rules/rule-book.ts';
 import { gatewayAddress, UPSTREAM_LAN, UPSTREAM_OUTSIDE, vtepAddress } from './topology/addresses.ts';
+import { IPIP } from './topology/calico.ts';
 import type { Topology } from './topology/model.ts';
 
 /** What the captures do not hold. */
@@ -83,11 +84,13 @@ export function namesOf(lab: Lab, topology: Topology): Map<string, string> {
     ...Object.entries(pinnedMacs(topology)),
   ]);
   for (const ns of topology.namespaces) {
+    for (const network of ns.speaker?.networks ?? []) names.set(network.split('/')[0]!, ns.name);
     if (ns.pod !== undefined) names.set(ns.pod.address, ns.name);
     if (ns.node === undefined) continue;
     names.set(ns.node.address.split('/')[0]!, ns.name);
-    names.set(gatewayAddress(ns.node.number), `${ns.name}/cni0`);
-    names.set(vtepAddress(ns.node.number), `${ns.name}/flannel.1`);
+    if (ns.node.bridge) names.set(gatewayAddress(ns.node.number), `${ns.name}/cni0`);
+    if (ns.node.tunnel) names.set(vtepAddress(ns.node.number), `${ns.name}/flannel.1`);
+    if (ns.node.calico?.ipip !== undefined) names.set(ns.node.calico.ipip.address, `${ns.name}/${IPIP.device}`);
   }
   for (const [name, address] of Object.entries({ ...lab.outside, ...lab.beside })) names.set(address.split('/')[0]!, name);
   for (const o of labObjects(lab)) if (o.kind === 'Service') names.set(o.spec.clusterIP, `service/${o.metadata.name}`);

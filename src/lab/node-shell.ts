@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { RouterDescription } from '../node/description.ts';
 import { toolNames } from '../node/tool.ts';
 import { VXLAN } from './topology/addresses.ts';
+import { IPIP } from './topology/calico.ts';
 
 /** In the lab's own /run: not seen from outside. The daemon's socket is there as well. */
 export const SHELL_DIRECTORY = '/run/kubehop';
@@ -19,20 +20,25 @@ const KUBEHOP = fileURLToPath(new URL('../../bin/kubehop', import.meta.url));
 const programPath = (name: string): string => fileURLToPath(new URL(`inside/${name}.ts`, import.meta.url));
 const DESCRIPTION = 'router.json';
 
-const toolDirectory = (node: string): string => join(SHELL_DIRECTORY, node);
+/** Of a node, or of another place that has tools of its own. */
+export const toolDirectory = (place: string): string => join(SHELL_DIRECTORY, place);
 
-/** PATH for a command in a userspace node. */
-export const nodePath = (node: string, path = process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin'): string =>
-  `${toolDirectory(node)}:${path}`;
+/** PATH for a command there. */
+export const nodePath = (place: string, path = process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin'): string =>
+  `${toolDirectory(place)}:${path}`;
 
 /** Interfaces that no device carries. */
-const INSIDE = [VXLAN.device, 'cni0'];
+const INSIDE = [VXLAN.device, IPIP.device, 'cni0'];
+
+/** A command that is known at this place alone. @param lines of a shell's program */
+export function writeTool(place: string, tool: string, lines: readonly string[]): void {
+  mkdirSync(toolDirectory(place), { recursive: true, mode: 0o700 });
+  writeFileSync(join(toolDirectory(place), tool), `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 });
+}
 
 export function writeNodeTools(node: string): void {
   const directory = toolDirectory(node);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const write = (tool: string, lines: readonly string[]): void =>
-    writeFileSync(join(directory, tool), `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 });
+  const write = (tool: string, lines: readonly string[]): void => writeTool(node, tool, lines);
   for (const tool of toolNames)
     write(tool, [`${LAB_DIRECTORY_VARIABLE}=${SHELL_DIRECTORY} exec ${quoted(KUBEHOP)} ${tool} --node ${node} "$@"`]);
   // As a document prints it: the real one would take the system's own PATH, and these tools would be out of it.

@@ -5,8 +5,9 @@ import type { Namespace, Topology } from '../topology/model.ts';
 
 export function placesOf(topology: Topology): Place[] {
   return topology.namespaces.flatMap(ns => {
-    const role = ns.role;
-    if (role === 'links') return [];
+    if (ns.role === 'links') return [];
+    // Drawn as what it is to the nodes: a host on their network.
+    const role = ns.role === 'tor' ? 'client' : ns.role;
     const address = addressOf(ns, topology);
     const on = neighbourOf(ns, topology);
     return {

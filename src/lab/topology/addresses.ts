@@ -2,9 +2,9 @@
  * The address plan of every lab: who has which address and MAC, from a few small numbers. Pinned, so that two runs compare byte by byte.
  *
  *     outside 203.0.113.0/24   upstream .1, clients as declared        (RFC 5737)
- *     lan0    192.168.56.0/24  upstream .1, node N .1N
+ *     lan0    192.168.56.0/24  upstream .1, top-of-rack routers .2 and .3, node N .1N
  *     lan1    192.168.57.0/24  the same for the nodes that a lab puts on a second network
- *     pods    10.244.N.0/24    cni0 .1, pods from .2, flannel.1 .0/32
+ *     pods    10.244.N.0/24    cni0 .1, pods from .2, flannel.1 .0/32; with Calico's kinds of network the block 10.244.N.0/26, tunl0 .0/32
  */
 import { parseCidr, parseIpv4 } from '../../base/address.ts';
 
@@ -21,6 +21,8 @@ export const VXLAN = { vni: 1, port: 8472, device: 'flannel.1' } as const;
 
 /** @param far on the second network */
 export const nodeAddress = (n: number, far = false): string => `192.168.${far ? 57 : 56}.${10 + n}`;
+/** @param index 0 for the first top-of-rack router */
+export const torAddress = (index: number, far = false): string => `192.168.${far ? 57 : 56}.${2 + index}`;
 export const podCidr = (n: number): string => `10.244.${n}.0/24`;
 export const gatewayAddress = (n: number): string => `10.244.${n}.1`;
 export const vtepAddress = (n: number): string => `10.244.${n}.0`;

@@ -1,10 +1,12 @@
 /** From what a lab declares (nodes, pods, clients) to its whole network. Pure. */
 import { gatewayAddress, LAN_MTU, macFor, nodeNumber, UPSTREAM_LAN, UPSTREAM_OUTSIDE } from './addresses.ts';
+import { isCalico, podRoutes, routesToPods } from './calico.ts';
 import { describeNode, podsOf } from './cluster-nodes.ts';
 import { directWire, hasFar, hops, wires } from './cluster-wires.ts';
 import { type ClusterDeclaration, type PodDeclaration, validate } from './declaration.ts';
 import { LINKS, withRelays } from './links.ts';
 import type { Namespace, Node, Plane, Topology } from './model.ts';
+import { nodeSpeaker, torNames, torSpeaker } from './speakers.ts';
 
 /** Sysctls of every namespace of every lab. IPv6 would talk by itself; redirects would teach hosts ways around a router. */
 export const QUIET = {
@@ -30,7 +32,8 @@ export function clusterTopology(lab: ClusterDeclaration, planeOf: (node: string)
     ...hosts.map(([name]) => clientNamespace(lab, name)),
     ...(single ? [] : [upstreamNamespace(), lanNamespace('lan0'), ...(hasFar(lab) ? [lanNamespace('lan1')] : [])]),
     ...(lab.faults === undefined ? [] : [linksNamespace()]),
-    ...lab.nodes.map((name, i) => nodeNamespace(name, nodes[i]!)),
+    ...torNames(lab).map((name, i) => torNamespace(lab, name, i)),
+    ...lab.nodes.map((name, i) => nodeNamespace(lab, name, nodes[i]!)),
     ...Object.entries(lab.pods ?? {}).map(([name, pod]) => podNamespace(lab, name, pod)),
   ];
   const all = withRelays(lab, single ? [directWire(lab, nodes[0]!)] : wires(lab, nodes));
@@ -59,10 +62,18 @@ function lanNamespace(name: 'lan0' | 'lan1'): Namespace {
 /** Between the halves of wires on which things go wrong. The kernel has no part in it. */
 const linksNamespace = (): Namespace => ({ ...leaf, name: LINKS, role: 'links', sysctls: { ...QUIET, [FORWARD]: 0 } });
 
+/** A kernel router with a BGP daemon, on the network of each rack. */
+function torNamespace(lab: ClusterDeclaration, name: string, index: number): Namespace {
+  const routes = [{ to: 'default', via: UPSTREAM_LAN }];
+  return { ...leaf, name, role: 'tor', sysctls: { ...QUIET, [FORWARD]: 1, [BRIDGE_NF]: 0 }, routes, speaker: torSpeaker(lab, index) };
+}
+
 /** On a kernel node cni0 is the gateway; under a userspace node the same bridge only switches, and the gateway is the router on its tap. */
-function nodeNamespace(name: string, node: Node): Namespace {
+function nodeNamespace(lab: ClusterDeclaration, name: string, node: Node): Namespace {
   const kernel = node.plane === 'kernel';
   const gateway = gatewayAddress(node.number);
+  const speaker = nodeSpeaker(lab, name, node.plane);
+  const out = node.gateway === undefined ? [] : [{ to: 'default', via: node.gateway }];
   const cni0 = {
     name: 'cni0',
     mac: macFor(kernel ? 'pod' : 'bridge', gateway),
@@ -75,8 +86,9 @@ function nodeNamespace(name: string, node: Node): Namespace {
     role: 'node',
     sysctls: { ...QUIET, [FORWARD]: kernel ? 1 : 0, [LOCALNET]: kernel ? 1 : 0, [BRIDGE_NF]: kernel && node.bridgeNf ? 1 : 0 },
     bridges: node.bridge ? [cni0] : [],
-    routes: kernel && node.gateway !== undefined ? [{ to: 'default', via: node.gateway }] : [],
+    routes: kernel ? [...out, ...(node.calico === undefined ? [] : routesToPods(node))] : [],
     node,
+    ...(speaker === undefined ? {} : { speaker }),
   };
 }
 
@@ -87,7 +99,7 @@ function podNamespace(lab: ClusterDeclaration, name: string, pod: PodDeclaration
     name,
     role: 'pod',
     sysctls: { ...QUIET, [FORWARD]: 0, [BRIDGE_NF]: 0 },
-    routes: [{ to: 'default', via: gatewayAddress(nodeNumber(pod.node)) }],
+    routes: isCalico(lab.podNetwork) ? podRoutes : [{ to: 'default', via: gatewayAddress(nodeNumber(pod.node)) }],
     pod: { node: pod.node, address, port, ...(pod.image === undefined ? {} : { image: pod.image }) },
   };
 }

@@ -3,6 +3,7 @@
  * one `ip -batch` (one process for dozens of changes); each is still a command that can be pasted.
  */
 import { macFor, vtepAddress } from './addresses.ts';
+import { calicoCommands } from './calico.ts';
 import { type Command, offloadOff, type Step } from './command.ts';
 import { flannel } from './flannel.ts';
 import type { Bridge, Namespace, Node, Topology, Wire, WireEnd } from './model.ts';
@@ -29,6 +30,7 @@ export function buildSteps({ namespaces, wires, standing = [] }: Part): Step[] {
       ],
     },
     { name: 'flannel', parallel: namespaces.filter(hasFlannel).map(ns => flannel(ns.name, ns.node!)) },
+    { name: 'calico', parallel: namespaces.filter(isCalicoKernel).map(ns => calicoCommands(ns.name, ns.node!)) },
     {
       name: 'taps',
       parallel: [
@@ -41,6 +43,7 @@ export function buildSteps({ namespaces, wires, standing = [] }: Part): Step[] {
 }
 
 const hasFlannel = (ns: Namespace): boolean => ns.node?.plane === 'kernel' && (ns.node.tunnel || ns.node.peers.length > 0);
+const isCalicoKernel = (ns: Namespace): boolean => ns.node?.plane === 'kernel' && ns.node.calico !== undefined;
 const hasTap = (ns: Namespace): boolean => ns.node?.plane === 'userspace' && ns.bridges.length > 0;
 
 const sysctls = (namespace: string, values: Readonly<Record<string, number>>): Command => ({

@@ -1,7 +1,11 @@
 /** What a lab declares of its network, and what of it cannot be built. Pure. */
+
+import { inCidr, parseCidr, parseIpv4 } from '../../base/address.ts';
 import { LabError } from '../../base/errors.ts';
 import { checkFaults, type Faults } from '../../device/fault/faults.ts';
-import type { PodNetwork } from './model.ts';
+import { nodeNumber } from './addresses.ts';
+import { blockOf, isCalico } from './calico.ts';
+import type { IpipMode, PodNetwork } from './model.ts';
 
 export interface PodDeclaration {
   node: string;
@@ -28,6 +32,10 @@ export interface ClusterDeclaration {
   podNetwork?: PodNetwork;
   /** flannel's `Backend.DirectRouting`: no tunnel between nodes on the same network. */
   directRouting?: boolean;
+  /** `calico-ipip`: every way to another node in an envelope (default), or only that to another network. */
+  ipip?: IpipMode;
+  /** `calico-bgp`: so many top-of-rack routers, `tor` and `tor2`, reflect what the nodes say. Without any, each node speaks with each. */
+  topOfRack?: 1 | 2;
   /** Nodes on a second network, behind the upstream router. */
   far?: readonly string[];
   /** Links on which things go wrong, by one of their ends: `node1/eth0`. Both directions alike. */
@@ -43,7 +51,7 @@ export interface ClusterDeclaration {
 }
 
 /** Names that every lab has. */
-const FIXED: readonly string[] = ['upstream', 'lan0', 'lan1', 'links'];
+const FIXED: readonly string[] = ['upstream', 'lan0', 'lan1', 'links', 'tor', 'tor2'];
 
 /** @throws LabError BAD_INPUT for a declaration that cannot be built. */
 export function validate(lab: ClusterDeclaration): void {
@@ -58,6 +66,7 @@ export function validate(lab: ClusterDeclaration): void {
   for (const node of lab.far ?? []) if (!lab.nodes.includes(node)) fail(`far: there is no node "${node}"`);
   if (lab.directRouting === true && lab.podNetwork === 'flannel-host-gw')
     fail('directRouting is for flannel-vxlan: flannel-host-gw has no tunnel at all');
+  checkCalico(lab, fail);
   for (const [link, faults] of Object.entries(lab.faults ?? {})) checkFaults(faults, link);
   // Pods of an API are called as it likes, and have other wires.
   const pods = lab.api === true ? [] : Object.keys(lab.pods ?? {});
@@ -70,4 +79,22 @@ export function validate(lab: ClusterDeclaration): void {
   const besideCount = Object.keys(lab.beside ?? {}).length;
   if (lab.network === 'wire' && (lab.nodes.length !== 1 || besideCount !== 1 || Object.keys(lab.outside ?? {}).length > 0))
     fail('network "wire" joins exactly one node and one host beside it');
+}
+
+/** What Calico's kinds of network ask, and what is theirs alone. */
+function checkCalico(lab: ClusterDeclaration, fail: (message: string) => never): void {
+  const kind = lab.podNetwork ?? 'flannel-vxlan';
+  if (lab.ipip !== undefined && kind !== 'calico-ipip') fail(`ipip is for calico-ipip: ${kind} has no tunl0`);
+  if (lab.topOfRack !== undefined && kind !== 'calico-bgp')
+    fail(`topOfRack is for calico-bgp: with ${kind} nobody speaks BGP with a router`);
+  if (!isCalico(kind)) return;
+  if (lab.api === true) fail(`${kind}: a lab with an API has pods on a bridge: flannel-vxlan or flannel-host-gw`);
+  if (lab.network === 'wire') fail(`${kind}: a node alone on a wire has no way out, and answers no pod's ARP: network "lan"`);
+  if (lab.directRouting === true) fail("directRouting is flannel's: say ipip: 'cross-subnet'");
+  for (const [name, pod] of Object.entries(lab.pods ?? {})) {
+    if (pod.hairpin === true) fail(`pod "${name}": ${kind} has no bridge, and no hairpin mode`);
+    const block = blockOf(nodeNumber(pod.node));
+    if (pod.address !== undefined && !inCidr(parseIpv4(pod.address), parseCidr(block)))
+      fail(`pod "${name}": ${pod.address} is not in ${block}, the block of ${pod.node}`);
+  }
 }

@@ -7,8 +7,12 @@ export const planes = ['userspace', 'kernel'] as const;
 export type Plane = (typeof planes)[number];
 
 /** How the pods of one node reach those of another. */
-export const podNetworks = ['flannel-vxlan', 'flannel-host-gw'] as const;
+export const podNetworks = ['flannel-vxlan', 'flannel-host-gw', 'calico-ipip', 'calico-bgp'] as const;
 export type PodNetwork = (typeof podNetworks)[number];
+
+/** When a packet to a pod of another node goes into an envelope of its own: an IP pool's `ipipMode`. */
+export const ipipModes = ['always', 'cross-subnet'] as const;
+export type IpipMode = (typeof ipipModes)[number];
 
 export interface Topology {
   readonly namespaces: readonly Namespace[];
@@ -29,12 +33,15 @@ export interface Relay {
 export interface Namespace {
   /** Unique; also the name in `ip netns`. */
   readonly name: string;
-  readonly role: 'client' | 'upstream' | 'switch' | 'links' | 'node' | 'pod';
+  /** `tor`: a top-of-rack router. */
+  readonly role: 'client' | 'upstream' | 'switch' | 'links' | 'tor' | 'node' | 'pod';
   readonly sysctls: Readonly<Record<string, number>>;
   readonly bridges: readonly Bridge[];
   readonly routes: readonly Route[];
   readonly node?: Node;
   readonly pod?: Pod;
+  /** What its BGP daemon is told, where it has one. */
+  readonly speaker?: Speaker;
 }
 
 export interface Bridge {
@@ -89,6 +96,50 @@ export interface Node {
   readonly podMtu: number;
   /** The other nodes, for flannel. */
   readonly peers: readonly Peer[];
+  /** Its pods are reached by a route each, and not by a bridge. */
+  readonly calico?: CalicoNode;
+}
+
+export interface CalicoNode {
+  /** Addresses of its pods: one block of the pool. */
+  readonly block: string;
+  /** Addresses of all nodes, its own among them. */
+  readonly hosts: readonly string[];
+  /** Where the pool has an `ipipMode`. */
+  readonly ipip?: { readonly mode: IpipMode; readonly address: string };
+}
+
+/** A BGP daemon: who it speaks with, what it tells them, how it reaches what it hears of. All of them are in one AS. */
+export interface Speaker {
+  /** Router id, and source of its sessions. */
+  readonly address: string;
+  readonly neighbours: readonly Neighbour[];
+  /** Told to all. A top-of-rack router has none, and reflects what it hears. */
+  readonly block?: string;
+  /** Of a top-of-rack router: the networks that it joins, with its own address. */
+  readonly networks: readonly string[];
+  /** How a next hop is reached. */
+  readonly ways: readonly Way[];
+  /** What has to stand in the table of its namespace when all have spoken with all. */
+  readonly expected: readonly string[];
+}
+
+export interface Neighbour {
+  /** The daemon's name for the session. */
+  readonly session: string;
+  readonly address: string;
+  /** Own address on the way there. */
+  readonly source: string;
+  /** Of the neighbour's pods. */
+  readonly block?: string;
+}
+
+export interface Way {
+  /** A next hop, or a network of next hops. */
+  readonly to: string;
+  /** Absent: the next hop is on this network itself. */
+  readonly via?: string;
+  readonly dev: string;
 }
 
 /** Another node, as flannel on this one knows it. */

@@ -1,6 +1,7 @@
 /** What a userspace node is told: the same facts that the kernel node gets by `ip`, `bridge` and `sysctl`. Pure. */
 import type { RouterDescription } from '../../node/description.ts';
 import { gatewayAddress, LAN_MTU, macFor, POD_MTU, podCidr, VXLAN, vtepAddress } from './addresses.ts';
+import { calicoRouter, routesToPods } from './calico.ts';
 import { TAP } from './commands.ts';
 import { vtepMac } from './flannel.ts';
 import type { Node } from './model.ts';
@@ -23,15 +24,17 @@ export function routerDescription(node: Node, faults: RouterDescription['faults'
     addresses: [`${gateway}/24`],
     bridge: { nfCall: node.bridgeNf, hairpin: node.pods.filter(pod => pod.hairpin).map(pod => pod.mac) },
   };
+  const calico = node.calico === undefined ? undefined : calicoRouter(node);
   const tun: Port = { name: TUN, kind: 'tun', mtu: LAN_MTU, offload: false, addresses: [] };
   return {
-    ports: [eth0, ...(node.bridge ? [cni0] : []), tun],
+    ports: [eth0, ...(node.bridge ? [cni0] : []), ...(calico?.ports ?? []), tun],
     vxlan: node.tunnel ? [flannel(node)] : [],
-    ipip: [],
+    ipip: calico?.ipip ?? [],
     routes: routes(node),
+    ...(calico?.mirror === undefined ? {} : { mirror: calico.mirror }),
     neighbours: [],
     // kube-proxy turns route_localnet on for node ports on 127.0.0.1 (`--iptables-localhost-nodeports`).
-    sysctl: { 'net.ipv4.ip_forward': 1, 'net.ipv4.conf.all.route_localnet': 1 },
+    sysctl: { 'net.ipv4.ip_forward': 1, 'net.ipv4.conf.all.route_localnet': 1, ...calico?.sysctl },
     faults: [...faults],
   };
 }
@@ -56,5 +59,10 @@ const flannel = (node: Node): RouterDescription['vxlan'][number] => ({
 function routes(node: Node): RouterDescription['routes'] {
   const through = (to: string, via: string) => ({ to, via, dev: 'eth0', type: 'unicast', metric: 0 }) as const;
   const direct = node.peers.filter(peer => peer.way === 'route').map(peer => through(podCidr(peer.number), peer.address));
-  return [...(node.gateway === undefined ? [] : [through('default', node.gateway)]), ...direct];
+  const pods = node.calico === undefined ? [] : routesToPods(node);
+  return [
+    ...(node.gateway === undefined ? [] : [through('default', node.gateway)]),
+    ...direct,
+    ...pods.map(({ to, dev }) => ({ to, dev: dev!, type: 'unicast', metric: 0 }) as const),
+  ];
 }
