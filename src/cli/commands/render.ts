@@ -1,11 +1,10 @@
 /** `kubehop render`: the text that kube-proxy would give to iptables-restore on a node, from objects alone: those of files, or of a cluster. No root. */
 import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { LabError } from '../../base/errors.ts';
 import { type IpFamily, parseIp, parseNetwork } from '../../base/ip.ts';
 import { readCluster } from '../../cluster/client/cluster-objects.ts';
-import { readKubeconfig } from '../../cluster/client/kubeconfig.ts';
+import { readKubeconfig, usualKubeconfigs } from '../../cluster/client/kubeconfig.ts';
 import { type ReadObjects, readErrors, readObjects } from '../../cluster/objects/read.ts';
 import type { ClusterObject, Node } from '../../cluster/objects/types.ts';
 import {
@@ -62,7 +61,10 @@ Examples:
 export const define: Define = (command, io) => {
   command
     .option('--objects <FILE>', 'Services, EndpointSlices and Nodes, YAML or JSON, lists too; - is stdin; may be given again', gather, [])
-    .option('--kubeconfig [FILE]', 'or those of a cluster, which is read and never written; without FILE: $KUBECONFIG, or ~/.kube/config')
+    .option(
+      '--kubeconfig [FILE]',
+      'or those of a cluster, which is read and never written; without FILE: the files of $KUBECONFIG together, or ~/.kube/config',
+    )
     .option('--context <NAME>', 'of the kubeconfig, in place of its current one')
     .requiredOption('--node <NAME>', 'the node whose rules they are')
     .option('--mode <MODE>', 'mode of kube-proxy', mode, 'iptables')
@@ -128,15 +130,12 @@ const readFiles = (files: readonly string[]): Source[] =>
 
 async function readFromCluster({ kubeconfig, context }: Options, io: Io): Promise<Source[]> {
   if (kubeconfig === undefined && context === undefined) return [];
-  const access = readKubeconfig(typeof kubeconfig === 'string' ? kubeconfig : usualKubeconfig(), context);
+  const access = readKubeconfig(typeof kubeconfig === 'string' ? kubeconfig : usualKubeconfigs(process.env, homedir()), context);
   if (access.insecure) warn(io, `${access.server.host}: insecure-skip-tls-verify: whoever answers there is believed`);
   const name = access.server.host;
   io.progress(`reading from ${name}, context ${access.context}`);
   return (await readCluster(access)).map(page => ({ name, ...page }));
 }
-
-/** Of a list of files the first one. */
-const usualKubeconfig = (): string => process.env.KUBECONFIG?.split(':').find(Boolean) ?? join(homedir(), '.kube', 'config');
 
 /** A Service that is not valid is left out; of an EndpointSlice only what cannot be used. */
 function gatherObjects(sources: readonly Source[], io: Io): { objects: ClusterObject[]; bad: boolean } {

@@ -1,9 +1,10 @@
 /**
  * A kubeconfig (client-go `tools/clientcmd/api/v1/types.go`): which server, how it proves who it is, and how we do. Data beside a path
- * wins; a path that is not absolute is read from the folder of the file.
+ * wins; a path that is not absolute is read from the folder of the file. Several files are one kubeconfig (`tools/clientcmd/loader.go`): of
+ * each name the first file that has it counts, whole, and of the current context the first that names one.
  */
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { LabError } from '../../base/errors.ts';
@@ -38,12 +39,17 @@ const user = z.object({
   'auth-provider': z.unknown().optional(),
 });
 const context = z.object({ cluster: z.string(), user: z.string().default('') });
+interface Named {
+  name: string;
+}
+/** With the file that it stands in. */
+type Placed = Named & { file: string };
 /** Lists of names with what they name; a list that is empty may be null. */
 const named = <T extends z.ZodType>(of: string, shape: T) =>
   z
     .array(z.object({ name: z.string(), [of]: shape }))
     .nullish()
-    .transform(list => (list ?? []) as unknown as { name: string }[]);
+    .transform(list => (list ?? []) as unknown as Named[]);
 const kubeconfig = z.object({
   'current-context': text,
   clusters: named('cluster', cluster),
@@ -71,12 +77,37 @@ export interface ClusterAccess {
   readonly exec?: ExecPlugin;
 }
 
-/** @param name of the context; absent: the current one @throws LabError KUBECONFIG with the file and what is wrong in it */
-export function readKubeconfig(file: string, name?: string): ClusterAccess {
-  return accessOf(parseKubeconfig(readFile(file, 'kubeconfig'), file), file, name);
+/**
+ * @param files one, which has to be there; or several, of which those that are not there are passed over
+ * @param name of the context; absent: the current one
+ * @throws LabError KUBECONFIG with the file and what is wrong in it
+ */
+export function readKubeconfig(files: string | readonly string[], name?: string): ClusterAccess {
+  const list = typeof files === 'string' ? [files] : files.filter((file, i) => file !== '' && files.indexOf(file) === i);
+  const there = list.length === 1 ? list : list.filter(file => existsSync(file));
+  if (there.length === 0) throw new LabError('KUBECONFIG', `cannot read kubeconfig: none of ${list.join(', ') || 'no files'} is there`);
+  return accessOf(merged(there), there.join(delimiter), name);
+}
+
+/** Where kubectl looks when nobody tells it. */
+export function usualKubeconfigs(env: Readonly<Record<string, string | undefined>>, home: string): string[] {
+  return env.KUBECONFIG ? env.KUBECONFIG.split(delimiter) : [join(home, '.kube', 'config')];
 }
 
 type Kubeconfig = z.infer<typeof kubeconfig>;
+type Merged = { readonly [List in 'clusters' | 'users' | 'contexts']: readonly Placed[] } & { readonly current: string | undefined };
+
+/** Who asks for a name finds the first that has it. */
+function merged(files: readonly string[]): Merged {
+  const read = files.map(file => ({ file, config: parseKubeconfig(readFile(file, 'kubeconfig'), file) }));
+  const all = (of: 'clusters' | 'users' | 'contexts') => read.flatMap(({ file, config }) => config[of].map(each => ({ ...each, file })));
+  return {
+    clusters: all('clusters'),
+    users: all('users'),
+    contexts: all('contexts'),
+    current: read.map(({ config }) => config['current-context']).find(Boolean),
+  };
+}
 
 function parseKubeconfig(content: string, file: string): Kubeconfig {
   let value: unknown;
@@ -91,28 +122,32 @@ function parseKubeconfig(content: string, file: string): Kubeconfig {
   throw new LabError('KUBECONFIG', `${file}: ${issue!.path.join('.') || 'the whole file'}: ${issue!.message}`);
 }
 
-function accessOf(config: Kubeconfig, file: string, wanted = config['current-context']): ClusterAccess {
-  const fail = (message: string): never => {
+/** @param from the files, for errors */
+function accessOf(config: Merged, from: string, wanted = config.current): ClusterAccess {
+  const fail = (message: string, file = from): never => {
     throw new LabError('KUBECONFIG', `${file}: ${message}`);
   };
-  const names = config.contexts.map(c => c.name).join(', ') || 'none';
+  const names = [...new Set(config.contexts.map(c => c.name))].join(', ') || 'none';
   if (!wanted) return fail(`no current-context: say --context NAME: there are ${names}`);
   const chosen = find<{ context: z.infer<typeof context> }>(config.contexts, wanted)?.context;
   if (chosen === undefined) return fail(`there is no context "${wanted}": there are ${names}`);
-  const of = find<{ cluster: z.infer<typeof cluster> }>(config.clusters, chosen.cluster)?.cluster;
-  if (of === undefined) return fail(`context "${wanted}": there is no cluster "${chosen.cluster}"`);
+  const served = find<{ cluster: z.infer<typeof cluster> }>(config.clusters, chosen.cluster);
+  if (served === undefined) return fail(`context "${wanted}": there is no cluster "${chosen.cluster}"`);
   const who = find<{ user?: z.infer<typeof user> | null }>(config.users, chosen.user);
   if (who === undefined && chosen.user !== '') return fail(`context "${wanted}": there is no user "${chosen.user}"`);
-  if (of['proxy-url']) return fail(`cluster "${chosen.cluster}": proxy-url is not supported`);
-  if (who?.user?.['auth-provider']) return fail(`user "${chosen.user}": auth-provider is not supported, nor is it by kubectl since 1.26`);
-  const server = URL.canParse(of.server) ? new URL(of.server) : fail(`cluster "${chosen.cluster}": server: not a URL: "${of.server}"`);
-  if (!/^https?:$/.test(server.protocol)) return fail(`cluster "${chosen.cluster}": server: neither https nor http: "${of.server}"`);
-  const pem = (data: string | undefined, path: string | undefined, field: string) => pemOf(data, path, field, file);
+  const { cluster: of, file } = served;
+  const no = (message: string): never => fail(`cluster "${chosen.cluster}": ${message}`, file);
+  if (of['proxy-url']) return no('proxy-url is not supported');
+  if (who?.user?.['auth-provider'])
+    return fail(`user "${chosen.user}": auth-provider is not supported, nor is it by kubectl since 1.26`, who.file);
+  const server = URL.canParse(of.server) ? new URL(of.server) : no(`server: not a URL: "${of.server}"`);
+  if (!/^https?:$/.test(server.protocol)) return no(`server: neither https nor http: "${of.server}"`);
+  const own = who?.file ?? file;
   const u: Partial<z.infer<typeof user>> = who?.user ?? {};
-  const ca = pem(of['certificate-authority-data'], of['certificate-authority'], 'certificate-authority');
-  const cert = pem(u['client-certificate-data'], u['client-certificate'], 'client-certificate');
-  const key = pem(u['client-key-data'], u['client-key'], 'client-key');
-  const authorization = authorizationOf(u, file);
+  const ca = pemOf(of['certificate-authority-data'], of['certificate-authority'], 'certificate-authority', file);
+  const cert = pemOf(u['client-certificate-data'], u['client-certificate'], 'client-certificate', own);
+  const key = pemOf(u['client-key-data'], u['client-key'], 'client-key', own);
+  const authorization = authorizationOf(u, own);
   return {
     context: wanted,
     server,
@@ -126,7 +161,8 @@ function accessOf(config: Kubeconfig, file: string, wanted = config['current-con
   };
 }
 
-const find = <T>(list: readonly { name: string }[], name: string): T | undefined => list.find(item => item.name === name) as T | undefined;
+const find = <T>(list: readonly Placed[], name: string): (T & Placed) | undefined =>
+  list.find(item => item.name === name) as (T & Placed) | undefined;
 
 function authorizationOf(u: Partial<z.infer<typeof user>>, file: string): string | undefined {
   // The file is the newer one: what is in a pod is written anew before it expires.

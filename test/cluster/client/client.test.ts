@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ApiClient } from '../../../src/cluster/client/api-client.ts';
 import { readCluster } from '../../../src/cluster/client/cluster-objects.ts';
 import { withCredential } from '../../../src/cluster/client/exec-credential.ts';
-import { type ClusterAccess, readKubeconfig } from '../../../src/cluster/client/kubeconfig.ts';
+import { type ClusterAccess, readKubeconfig, usualKubeconfigs } from '../../../src/cluster/client/kubeconfig.ts';
 import { Certificates, FakeApi, lacking, node, service, slice, status } from './fake-api.ts';
 
 describe.skipIf(lacking !== '')(lacking === '' ? 'a client of the API' : `a client of the API (skipped: ${lacking})`, () => {
@@ -156,6 +157,66 @@ describe.skipIf(lacking !== '')(lacking === '' ? 'a client of the API' : `a clie
       expect(readKubeconfig(kubeconfig({ token: 'x' }), 'anonymous').authorization).toBeUndefined();
       expect(() => readKubeconfig(kubeconfig({}), 'prod')).toThrow('there is no context "prod": there are test, anonymous, lost');
       expect(() => readKubeconfig(kubeconfig({}), 'lost')).toThrow('context "lost": there is no cluster "gone"');
+    });
+
+    describe('of several files', () => {
+      /** In a folder of its own. */
+      const file = (folder: string, config: object): string => {
+        const path = pki.path(`${folder}/config`);
+        mkdirSync(pki.path(folder), { recursive: true });
+        writeFileSync(path, JSON.stringify(config));
+        return path;
+      };
+      const cluster = (name: string, host: string, more: object = {}) => ({ name, cluster: { server: `https://${host}`, ...more } });
+      const context = (name: string, to: string, user: string) => ({ name, context: { cluster: to, user } });
+      const first = () =>
+        file('first', {
+          clusters: [cluster('red', 'red.one')],
+          users: [{ name: 'me', user: { tokenFile: 'token' } }],
+          contexts: [context('work', 'red', 'me')],
+        });
+      const second = () =>
+        file('second', {
+          'current-context': 'home',
+          clusters: [
+            cluster('red', 'red.two', { 'tls-server-name': 'two' }),
+            cluster('blue', 'blue.two', { 'certificate-authority': 'ca' }),
+          ],
+          users: [{ name: 'me', user: { username: 'two', password: 'x' } }],
+          contexts: [context('home', 'blue', 'me'), context('work', 'blue', 'me')],
+        });
+      const third = () => file('third', { 'current-context': 'nowhere', contexts: [context('red two', 'red', '')] });
+      beforeEach(() => {
+        const files = [first(), second(), third()];
+        writeFileSync(join(dirname(files[0]!), 'token'), 'of the first\n');
+        writeFileSync(join(dirname(files[1]!), 'ca'), 'CA of the second');
+      });
+
+      test('is one: of each name the first that has it counts, whole; paths are those of its own file', () => {
+        const files = [first(), second(), third()];
+        const home = readKubeconfig(files);
+        expect(home).toMatchObject({ context: 'home', ca: 'CA of the second', authorization: 'Bearer of the first' });
+        expect(home.server.host).toBe('blue.two');
+        const work = readKubeconfig(files, 'work');
+        expect([work.server.host, work.serverName, work.ca]).toEqual(['red.one', undefined, undefined]);
+        expect(readKubeconfig(files, 'red two')).toMatchObject({ server: new URL('https://red.one') });
+        expect(() => readKubeconfig(files.toReversed())).toThrow('there is no context "nowhere": there are red two, home, work');
+        expect(readKubeconfig(files.toReversed(), 'work').authorization).toBe(`Basic ${btoa('two:x')}`);
+      });
+
+      test('those that are not there are passed over, but not all of them, and not one that is no kubeconfig', () => {
+        expect(readKubeconfig(['', pki.path('none'), second(), second()]).context).toBe('home');
+        expect(() => readKubeconfig([pki.path('none'), pki.path('nor this')])).toThrow(
+          /cannot read kubeconfig: none of .*none, .*nor this is there/,
+        );
+        writeFileSync(pki.path('broken'), 'clusters: 7');
+        expect(() => readKubeconfig([second(), pki.path('broken')])).toThrow(/broken: clusters: /);
+      });
+
+      test('are those of KUBECONFIG, or the one at home', () => {
+        expect(usualKubeconfigs({ KUBECONFIG: '/a:/b:' }, '/root')).toEqual(['/a', '/b', '']);
+        expect(usualKubeconfigs({ KUBECONFIG: '' }, '/root')).toEqual(['/root/.kube/config']);
+      });
     });
 
     test.each([
