@@ -23,6 +23,8 @@ export interface LoopParts {
   plane: Plane;
   clock: BatchClock;
   ports: readonly Interface[];
+  /** Routes from elsewhere: `hear` reads what was told and says whether routes have changed, `apply` puts them in force. */
+  routes?: { readonly fd: number; hear(): boolean; apply(): void };
   /** Readable when `onWake` has something to do. */
   wakeFd: number;
   /** @returns false to end the loop. */
@@ -35,27 +37,35 @@ export interface LoopParts {
   prefetch(batch: readonly Packet[], n: number, linkBytes: number): void;
 }
 
-export function runLoop({ plane, clock, ports, wakeFd, onWake, sweep, prefetch, onDevice }: LoopParts): void {
+export function runLoop({ plane, clock, ports, routes, wakeFd, onWake, sweep, prefetch, onDevice }: LoopParts): void {
   const batch = Array.from({ length: BATCH }, () => new Packet());
-  const polls = new PollSet(ports.length + 2);
+  const polls = new PollSet(ports.length + 3);
   const wakePlace = polls.add(wakeFd);
   const socketPlace = polls.add(plane.sockets?.fd ?? -1);
+  const routesPlace = polls.add(routes?.fd ?? -1);
   const places = ports.map(port => polls.add(port.device!.fd));
   const gone = new Set<Interface>();
   let busy = false;
   let timersAtMs = 0;
+  let routesChanged = false;
   for (;;) {
     polls.wait(busy ? 0 : IDLE_MS);
     clock.tick();
     sweep();
     if (polls.ready(wakePlace) && !onWake()) return;
     busy = false;
+    if (polls.ready(routesPlace) && routes!.hear()) routesChanged = true;
     if (polls.ready(socketPlace) && takeSockets(plane, batch, prefetch)) busy = true;
     for (let i = 0; i < places.length; i++) if (polls.ready(places[i]!) && takeFrames(plane, ports[i]!, batch, prefetch)) busy = true;
     if (clock.nowMs() - timersAtMs >= TIMER_MS) {
       timersAtMs = clock.nowMs();
       plane.neighbours.tick();
       watchDevices(ports, gone, onDevice);
+      if (routesChanged) {
+        // A daemon that tells of thousands tells them one by one: they are taken over a few times a second.
+        routesChanged = false;
+        routes!.apply();
+      }
       runWaiting(plane);
       plane.flush();
     }

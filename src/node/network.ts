@@ -13,9 +13,15 @@ import type { RouterDescription } from './description.ts';
 type RouteDescription = RouterDescription['routes'][number];
 export type Network = Pick<RouterDescription, 'vxlan' | 'routes' | 'neighbours'>;
 
+/** Routes from elsewhere, over the router's own. */
+export interface Mirror {
+  over(plane: Plane, own: readonly Route[]): Route[];
+}
+
 /** @param before what is in force @throws LabError BAD_INPUT, and what is in force stays */
-export function setNetwork(plane: Plane, before: Network, network: Network): void {
-  const routes = [...routesOfAddresses(allInterfaces(plane), plane.lo), ...describedRoutes(plane, network)];
+export function setNetwork(plane: Plane, before: Network, network: Network, mirror?: Mirror): void {
+  const own = [...routesOfAddresses(allInterfaces(plane), plane.lo), ...describedRoutes(plane, network)];
+  const routes = mirror === undefined ? own : [...own, ...mirror.over(plane, own)];
   const permanent = neighboursOf(plane, network);
   plane.setRoutes(routes);
   for (const v of network.vxlan)

@@ -11,6 +11,7 @@ import { type Guardian, guard } from './guardian.ts';
 import { type IptablesTool, runIptables } from './iptables.ts';
 import type { Network } from './network.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart, NodeTrace } from './protocol.ts';
+import type { MirroredRoute } from './route-mirror.ts';
 import { type LoadOptions, NodeRules } from './rules.ts';
 import { openSocketsPath, type SocketsPath } from './sockets-path.ts';
 import { sysctlCommand } from './sysctl-command.ts';
@@ -25,6 +26,8 @@ export interface NodeOptions {
   /** Random choices are drawn from it; absent: a seed from the system. */
   seed?: number;
   onWarning?: (message: string) => void;
+  /** Routes that are mirrored from the kernel table of the namespace (`mirror` of the description): all of them, whenever one has changed. */
+  onMirrored?: (routes: readonly MirroredRoute[]) => void;
   /** The namespace goes on after the router: what it changed is put back, and these files are removed, even when this process is killed. */
   guarded?: { files: readonly string[] };
 }
@@ -75,6 +78,8 @@ export class RunningNode {
   #lastId = 0;
   #ended = false;
   #interfaces: readonly string[] = [];
+  #mirroredRoutes: readonly MirroredRoute[] = [];
+  #description: RouterDescription;
   /** Fulfilled when the devices are open. */
   readonly ready: Promise<void>;
   /** Fulfilled when the thread has ended, with the error that ended it, if one did. */
@@ -84,12 +89,14 @@ export class RunningNode {
     this.#worker = worker;
     this.#wake = wake;
     this.#rules = rules;
+    this.#description = options.description;
     const readiness = Promise.withResolvers<void>();
     let failure: LabError | undefined;
     worker.on('message', (message: NodeMessage) => {
       if (message.kind === 'ready') this.#opened(message.interfaces, options, readiness);
       else if (message.kind === 'failed') failure = new LabError(message.code, message.message);
       else if (message.kind === 'warning') options.onWarning?.(message.message);
+      else if (message.kind === 'mirrored') this.#mirrored(message.routes, options);
       else if (message.kind === 'events') this.#followers.get(message.follower)?.(message.lines);
       else if (message.kind === 'text') this.#waiting.get(message.id)?.write(message.text);
       else if (message.kind === 'answer') this.#take(message.id)?.resolve(message.value);
@@ -111,6 +118,10 @@ export class RunningNode {
   /** Names by interface id, for the trace; '' is no interface. */
   get interfaces(): readonly string[] {
     return this.#interfaces;
+  }
+  /** Routes that a routing daemon has put into the kernel table of the namespace, as they are in force here. */
+  get mirroredRoutes(): readonly MirroredRoute[] {
+    return this.#mirroredRoutes;
   }
   /** Words for the rules of the program in force, for the trace. */
   get programText() {
@@ -192,6 +203,8 @@ export class RunningNode {
   async setNetwork(network: Network): Promise<void> {
     const { vxlan, routes, neighbours } = network;
     await this.#ask({ kind: 'network', id: 0, network: { vxlan, routes, neighbours } });
+    this.#description = { ...this.#description, vxlan, routes, neighbours };
+    await this.#sockets?.follow(this.#description, this.#mirroredRoutes);
   }
   /** Reads, or with `value` writes, a sysctl by the kernel's name. */
   sysctl(name: string, value: number | null = null): Promise<number> {
@@ -236,6 +249,12 @@ export class RunningNode {
       readiness.reject(error);
       this.#send({ kind: 'stop' });
     }
+  }
+
+  #mirrored(routes: readonly MirroredRoute[], options: NodeOptions): void {
+    this.#mirroredRoutes = routes;
+    this.#sockets?.follow(this.#description, routes).catch(error => options.onWarning?.((error as Error).message));
+    options.onMirrored?.(routes);
   }
 
   #sendRules(): void {

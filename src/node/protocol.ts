@@ -3,6 +3,7 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { Patch, Program } from '../netfilter/execute/program.ts';
 import type { RouterDescription } from './description.ts';
 import type { Network } from './network.ts';
+import type { MirroredRoute } from './route-mirror.ts';
 
 export interface NodeStart {
   /** Path of the namespace, or null for the one the process is in. */
@@ -77,6 +78,8 @@ export type NodeMessage =
   | { kind: 'failed'; code: ErrorCode; message: string }
   | { kind: 'stopped' }
   | { kind: 'warning'; message: string }
+  /** All routes that are mirrored from now on. */
+  | { kind: 'mirrored'; routes: readonly MirroredRoute[] }
   | { kind: 'events'; follower: number; lines: readonly string[] }
   /** A piece of what a command writes; the answer comes behind the last. */
   | { kind: 'text'; id: number; text: string }

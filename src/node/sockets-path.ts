@@ -5,18 +5,22 @@
  * their preferred source, so that sockets choose the address that they would choose on a kernel node. What the router writes back is
  * for the socket: the TUN accepts local and loop-back sources and checks no way back.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { formatCidr, formatIpv4, maskOf, parseCidr } from '../base/address.ts';
 import { LabError } from '../base/errors.ts';
 import { insideNetns } from '../os/netns.ts';
 import type { RouterDescription } from './description.ts';
+import type { MirroredRoute } from './route-mirror.ts';
+import { socketAddresses, socketRoutes } from './socket-routes.ts';
 
 const TABLE = 10;
 
 export interface SocketsPath {
   /** The same as `close`, as shell lines for a guardian. */
   readonly undo: readonly string[];
+  /** The table follows: routes of the description and mirrored ones. @throws LabError DEVICE with what could not be set; the rest is */
+  follow(d: RouterDescription, mirrored: readonly MirroredRoute[]): Promise<void>;
   close(): void;
 }
 
@@ -26,17 +30,27 @@ export function openSocketsPath(d: RouterDescription, netns: string | undefined)
   if (!tun) return undefined;
   const dev = tun.interface ?? tun.name;
   const inside = <T>(work: () => T): T => (netns === undefined ? work() : insideNetns(netns, work));
+  let inForce = socketRoutes(d, []);
   const before = inside(() => {
     // An earlier router may have been killed here: its rules are taken back before ours are made.
     if (isMoved()) batch(undoCommands, true);
     const saved = sysctls(dev).map(([name]) => [name, readFileSync(name, 'utf8').trim()] as const);
     for (const [name, value] of sysctls(dev)) writeFileSync(name, value);
-    batch([...addressCommands(d, dev, 'replace'), ...routeCommands(d, dev), ...ruleCommands]);
+    const addresses = socketAddresses(d).map(address => `address replace ${address} dev ${dev} noprefixroute`);
+    batch([...addresses, ...changes(new Map(), inForce, dev), ...ruleCommands]);
     return saved;
   });
+  let last = Promise.resolve();
   const kept = before.filter(([name]) => !name.includes(`/${dev}/`));
   return {
     undo: [...undoCommands.map(line => `ip ${line}`), ...kept.map(([name, value]) => `echo ${value} > ${name}`)],
+    follow: (description, mirrored) => {
+      const wanted = socketRoutes(description, mirrored);
+      const lines = changes(inForce, wanted, dev);
+      inForce = wanted;
+      if (lines.length > 0) last = last.then(() => batchLater(lines, inside));
+      return last;
+    },
     close: () => {
       // The TUN is gone by now, and with it its routes; rules and sysctls are what is left to put back.
       inside(() => {
@@ -64,52 +78,26 @@ const isMoved = (): boolean => !execFileSync('ip', ['rule'], { encoding: 'utf8',
 const ruleCommands = [`rule add pref 10 iif lo lookup ${TABLE}`, 'rule add pref 100 lookup local', 'rule del pref 0'];
 const undoCommands = ['rule add pref 0 lookup local', 'rule del pref 100', 'rule del pref 10', `route flush table ${TABLE}`];
 
-/** The node's addresses stand on the TUN as /32, so that the kernel takes what the router writes for them. */
-function addressCommands(d: RouterDescription, dev: string, verb: 'replace' | 'del'): string[] {
-  return nodeAddresses(d).map(address => `address ${verb} ${formatIpv4(address)}/32 dev ${dev}`);
-}
-
-function nodeAddresses(d: RouterDescription): number[] {
-  const all = [...d.ports, ...d.vxlan, ...d.ipip].flatMap(p => p.addresses.map(a => parseCidr(a).address));
-  return [...new Set(all)];
-}
-
-/** What a kernel node would reach by `lo`, with its MTU of 65536: a socket offers this MSS there. */
-const LOOPBACK_MSS = 65_495;
-
-/** The router's routes, each with the source that the router would prefer. */
-function routeCommands(d: RouterDescription, dev: string): string[] {
+/** From one set of routes to another: what is gone, then what is new or different. */
+function changes(from: ReadonlyMap<string, string>, to: ReadonlyMap<string, string>, dev: string): string[] {
   const lines: string[] = [];
-  const add = (to: string, src: number | undefined, more = '') =>
-    lines.push(`route replace ${to} dev ${dev}${src === undefined ? '' : ` src ${formatIpv4(src)}`} table ${TABLE}${more}`);
-  add('127.0.0.0/8', (127 << 24) | 1, ` advmss ${LOOPBACK_MSS}`);
-  for (const own of nodeAddresses(d)) add(formatIpv4(own), own, ` advmss ${LOOPBACK_MSS}`);
-  for (const port of [...d.ports, ...d.vxlan, ...d.ipip])
-    for (const text of port.addresses) {
-      const a = parseCidr(text);
-      if (a.prefix < 32) add(formatCidr({ address: a.address & maskOf(a.prefix), prefix: a.prefix }), a.address);
-    }
-  for (const v of d.vxlan) for (const peer of v.peers) add(peer.subnet, firstAddress(d, v.name));
-  // A socket's packet has no mark before the router's OUTPUT gives it one.
-  for (const r of d.routes)
-    if (r.type === 'unicast' && r.mark === undefined) add(r.to, r.src === undefined ? sourceOf(d, r) : parseCidr(r.src).address);
+  for (const network of from.keys()) if (!to.has(network)) lines.push(`route del ${network} table ${TABLE}`);
+  for (const [network, words] of to)
+    if (from.get(network) !== words) lines.push(`route replace ${words.replace('DEV', dev)} table ${TABLE}`);
   return lines;
 }
 
-function sourceOf(d: RouterDescription, r: RouterDescription['routes'][number]): number | undefined {
-  if (r.dev !== undefined && r.via === undefined) return firstAddress(d, r.dev);
-  const via = parseCidr(r.via ?? '0.0.0.0').address;
-  for (const port of [...d.ports, ...d.vxlan, ...d.ipip])
-    for (const text of port.addresses) {
-      const a = parseCidr(text);
-      if (((a.address ^ via) & maskOf(a.prefix)) === 0) return a.address;
-    }
-  return r.dev === undefined ? undefined : firstAddress(d, r.dev);
-}
-
-function firstAddress(d: RouterDescription, name: string): number | undefined {
-  const text = [...d.ports, ...d.vxlan, ...d.ipip].find(p => p.name === name)?.addresses[0];
-  return text === undefined ? undefined : parseCidr(text).address;
+/** Without waiting for it: a daemon's routes come while everything else goes on. A line that fails does not keep the others from being read. */
+async function batchLater(lines: readonly string[], inside: <T>(work: () => T) => T): Promise<void> {
+  const child = inside(() => spawn('ip', ['-force', '-batch', '-'], { stdio: ['pipe', 'ignore', 'pipe'] }));
+  let said = '';
+  child.stderr.on('data', text => {
+    said += text;
+  });
+  child.stdin.on('error', () => {}); // it has ended before it had read all: its status tells
+  child.stdin.end(`${lines.join('\n')}\n`);
+  const [status] = await once(child, 'close');
+  if (status !== 0) throw new LabError('DEVICE', `ip -batch for the node's own sockets: ${said.trim()}`);
 }
 
 /** `-force` for undoing: what is gone already is no reason to leave the rest. */

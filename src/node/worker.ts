@@ -18,10 +18,11 @@ import { vectorMemory } from '../wire/vector-memory.ts';
 import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, getSysctl, setSysctl } from './build.ts';
 import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
-import { runLoop } from './loop.ts';
+import { type LoopParts, runLoop } from './loop.ts';
 import { type Network, setNetwork } from './network.ts';
 import { openPort } from './open-port.ts';
 import type { NodeCounters, NodeMemory, NodeMessage, NodeRequest, NodeStart, NodeTrace } from './protocol.ts';
+import { RouteMirror } from './route-mirror.ts';
 
 /**
  * The path of a packet is a long chain of small functions. V8 puts one into another only up to so many bytes of code in all, which ends in the middle of
@@ -56,6 +57,7 @@ class Node {
   readonly #sweepFragments: () => void;
   #tracers = new Map<number, RingTracer>();
   #network: Network = start.description;
+  readonly #mirror: RouteMirror | null;
 
   constructor() {
     const random = new SeededRandom(start.seed);
@@ -68,6 +70,8 @@ class Node {
       onFull: message => say({ kind: 'warning', message }),
     });
     const { plane, conntrack } = this.#built;
+    const { mirror } = start.description;
+    this.#mirror = mirror ? new RouteMirror(start.description, mirror) : null;
     const environment = new RulesEnvironment(plane, conntrack);
     const netfilter = new Netfilter(environment, { indexed: start.description.index ?? true });
     this.#netfilter = netfilter;
@@ -90,12 +94,14 @@ class Node {
     const { plane, conntrack, ports } = this.#built;
     try {
       say({ kind: 'ready', interfaces: plane.interfaces.map(i => i?.name ?? '') });
+      this.#setNetwork(this.#network);
       runLoop({
         plane,
         clock: this.#clock,
         ports,
         wakeFd: start.wakeFd,
         onWake: () => this.#hear(),
+        ...this.#followed(),
         onDevice: message => say({ kind: 'warning', message }),
         prefetch: (batch, n, linkBytes) => {
           if (this.#netfilter.tracks) conntrack.prefetch(batch, n, linkBytes);
@@ -107,8 +113,22 @@ class Node {
         },
       });
     } finally {
+      this.#mirror?.close();
       this.#built.close();
     }
+  }
+
+  #followed(): Pick<LoopParts, 'routes'> {
+    const mirror = this.#mirror;
+    if (mirror === null) return {};
+    return { routes: { fd: mirror.fd, hear: () => mirror.hear(), apply: () => this.#setNetwork(this.#network) } };
+  }
+
+  #setNetwork(network: Network): void {
+    const mirror = this.#mirror;
+    setNetwork(this.#built.plane, this.#network, network, mirror ?? undefined);
+    this.#network = network;
+    if (mirror !== null) say({ kind: 'mirrored', routes: mirror.told });
   }
 
   /** A ring that stays keeps its tracer, and with it what it was telling. */
@@ -166,8 +186,7 @@ class Node {
         this.#sweepFragments();
         return null;
       case 'network':
-        setNetwork(plane, this.#network, request.network);
-        this.#network = request.network;
+        this.#setNetwork(request.network);
         return null;
       case 'sysctl': {
         if (request.value !== null) setSysctl(plane, conntrack, request.name, request.value);

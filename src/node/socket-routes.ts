@@ -1,0 +1,85 @@
+/**
+ * What the kernel behind a TUN is told of the router's routes, so that the node's own sockets choose the address, and find the MTU, that they would on a
+ * kernel node. Pure.
+ */
+import { formatCidr, formatIpv4, maskOf, parseCidr } from '../base/address.ts';
+import type { RouterDescription } from './description.ts';
+import type { MirroredRoute } from './route-mirror.ts';
+
+/** What a kernel node would reach by `lo`, with its MTU of 65536: a socket offers this MSS there. */
+const LOOPBACK_MSS = 65_495;
+
+interface Holder {
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+const holders = (d: RouterDescription): Holder[] => [...d.ports, ...d.vxlan, ...d.ipip];
+
+/**
+ * The node's addresses, for the TUN: /32, so that the kernel takes what the router writes for them. A routing daemon sees their networks too: it
+ * looks for its neighbours there.
+ */
+export function socketAddresses(d: RouterDescription): string[] {
+  const all = holders(d).flatMap(each => each.addresses);
+  const seen = new Map(all.map(text => [parseCidr(text).address, text]));
+  return [...seen].map(([address, text]) => (d.mirror ? text : `${formatIpv4(address)}/32`));
+}
+
+/** Words behind `ip route replace`, by network; `DEV` stands for the TUN. */
+export function socketRoutes(d: RouterDescription, mirrored: readonly MirroredRoute[]): Map<string, string> {
+  const routes = new Map<string, string>();
+  const add = (to: string, src: string | undefined, more = '') =>
+    routes.set(to, `${to} dev DEV${src === undefined ? '' : ` src ${src}`}${more}`);
+  for (const { to, type, source, mtu, nexthops } of mirrored)
+    if (type !== 'unicast') routes.set(to, `${type} ${to}`);
+    else add(to, source, isTunnel(d, nexthops[0]?.dev) ? ` mtu ${mtu}` : '');
+  // A socket's packet has no mark before the router's OUTPUT gives it one. What is described stands above what is mirrored.
+  for (const r of d.routes) {
+    if (r.mark !== undefined) continue;
+    const to = r.to;
+    if (r.type !== 'unicast') routes.set(to, `${r.type} ${to}`);
+    else {
+      const tunnel = d.ipip.find(each => each.name === (r.nexthops?.[0]?.dev ?? r.dev));
+      add(to, r.src ?? sourceOf(d, r.nexthops?.[0] ?? r), tunnel === undefined ? '' : ` mtu ${tunnel.mtu}`);
+    }
+  }
+  for (const v of d.vxlan) for (const peer of v.peers) add(peer.subnet, firstAddress(d, v.name));
+  for (const { addresses } of holders(d))
+    for (const text of addresses) {
+      const a = parseCidr(text);
+      if (a.prefix < 32) add(formatCidr({ address: a.address & maskOf(a.prefix), prefix: a.prefix }), formatIpv4(a.address));
+    }
+  for (const { addresses } of holders(d))
+    for (const text of addresses) {
+      const own = formatIpv4(parseCidr(text).address);
+      add(own, own, ` advmss ${LOOPBACK_MSS}`);
+    }
+  add('127.0.0.0/8', '127.0.0.1', ` advmss ${LOOPBACK_MSS}`);
+  return routes;
+}
+
+const isTunnel = (d: RouterDescription, dev: string | undefined): boolean => d.ipip.some(each => each.name === dev);
+
+function sourceOf(d: RouterDescription, { via, dev }: { via?: string | undefined; dev?: string | undefined }): string | undefined {
+  if (dev !== undefined && via === undefined) return firstAddress(d, dev);
+  const gateway = parseCidr(via ?? '0.0.0.0').address;
+  const near = holders(d).find(each => each.name === (dev ?? each.name) && on(each, gateway) !== undefined);
+  if (near !== undefined) return on(near, gateway);
+  return dev === undefined ? undefined : firstAddress(d, dev);
+}
+
+/** The holder's address on the network of `gateway`. */
+function on({ addresses }: Holder, gateway: number): string | undefined {
+  for (const text of addresses) {
+    const a = parseCidr(text);
+    if (((a.address ^ gateway) & maskOf(a.prefix)) === 0) return formatIpv4(a.address);
+  }
+  return undefined;
+}
+
+/** Of an interface without one, the first that the node has (`inet_select_addr`). */
+function firstAddress(d: RouterDescription, name: string): string | undefined {
+  const first = (each: Holder | undefined) => each?.addresses[0];
+  const text = first(holders(d).find(each => each.name === name)) ?? first(holders(d).find(each => each.addresses.length > 0));
+  return text === undefined ? undefined : formatIpv4(parseCidr(text).address);
+}
