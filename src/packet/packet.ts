@@ -62,6 +62,8 @@ export class Packet {
   prefSrc = 0;
   /** Made by this node (OUTPUT), not forwarded. */
   local = false;
+  /** Made by this node and by none of its sockets (`skb->sk`): the reset of a REJECT. */
+  socketless = false;
 
   /**
    * Checksum of the virtio-net header: when `csumStart` is not 0, the transport checksum at `csumStart + csumOffset` holds only the
@@ -130,6 +132,7 @@ export class Packet {
     this.nextHop = from.nextHop;
     this.prefSrc = from.prefSrc;
     this.local = from.local;
+    this.socketless = from.socketless;
     this.routeSlot = from.routeSlot;
     this.timeSlot = from.timeSlot;
     this.optionsChanged = from.optionsChanged;
@@ -163,6 +166,7 @@ export class Packet {
     this.nextHop = 0;
     this.prefSrc = 0;
     this.local = false;
+    this.socketless = false;
     this.routeSlot = 0;
     this.timeSlot = 0;
     this.optionsChanged = false;

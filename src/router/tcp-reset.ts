@@ -30,6 +30,7 @@ export function rejectSegment(plane: Plane, about: Packet): void {
   tcp.setChecksum(p.bytes, p.l4, checksum.fold(pseudoHeaderOf(p)));
   p.csumStart = p.l4;
   p.csumOffset = tcp.CHECKSUM_OFFSET;
+  p.socketless = true;
   plane.hooks.attach(p, about);
   plane.hooks.setClosing(about);
   plane.run(p, Step.Output);

@@ -215,6 +215,23 @@ describe('recent', () => {
     expect([run(64), run(64), run(63)]).toEqual([0, 1, 0]);
   });
 
+  test('rttl of what leaves without a socket of this node is that of before the node took one off', () => {
+    const n = node(
+      rulesOf(
+        '*filter',
+        '-A INPUT -m recent --set --name a -j DROP',
+        '-A OUTPUT -m recent --rcheck --rttl --name a -j ACCEPT',
+        '-P OUTPUT DROP',
+      ),
+    );
+    const leaves = (ttl: number, socketless: boolean): number =>
+      n.netfilter.run('filter', Hook.Output, Object.assign(packet({ ttl }), { local: true, socketless }));
+    n.netfilter.run('filter', Hook.Input, packet({ ttl: 64 }));
+    expect([leaves(64, false), leaves(64, true), leaves(63, true), leaves(65, false)]).toEqual([1, 0, 1, 0]);
+    // 256 is 0 in a byte, and that is any.
+    expect([leaves(255, false), leaves(255, true)]).toEqual([0, 1]);
+  });
+
   test('rdest and mask choose what is remembered', () => {
     const n = node(
       rulesOf(

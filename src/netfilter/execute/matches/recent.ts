@@ -24,9 +24,9 @@ export function recentTest(x: Execution, p: Packet, code: Int32Array, at: number
   const options = code[at + 2]!;
   const op = options & OP;
   const address = ((options & DESTINATION) !== 0 ? x.dst : x.src) & list.mask;
-  // As it was before this node took one off.
-  const forwarded = x.hook === Hook.Forward || x.hook === Hook.Postrouting;
-  const ttl = ipv4.ttl(p.bytes, p.l3) + (forwarded && !p.local ? 1 : 0);
+  // As it was before this node took one off: so the kernel thinks of all that leave and that no socket of its own has sent.
+  const leaves = x.hook === Hook.Forward || x.hook === Hook.Output || x.hook === Hook.Postrouting;
+  const ttl = (ipv4.ttl(p.bytes, p.l3) + (leaves && (!p.local || p.socketless) ? 1 : 0)) & 0xff;
   const now = jiffies(x.env.clock);
   const e = list.lookup(address, (options & RTTL) !== 0 ? ttl : 0);
   if (e < 0) {
