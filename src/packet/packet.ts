@@ -62,7 +62,7 @@ export class Packet {
   prefSrc = 0;
   /** Made by this node (OUTPUT), not forwarded. */
   local = false;
-  /** Made by this node and by none of its sockets (`skb->sk`): the reset of a REJECT. */
+  /** Made by this node and by none of its sockets (`skb->sk`): the reset of a REJECT, a tunnel around what came from elsewhere. */
   socketless = false;
 
   /**

@@ -77,10 +77,12 @@ function writeOuter(plane: Plane, p: Packet, src: Ipv4, dst: Ipv4): void {
   const b = p.bytes;
   const inner = p.l3;
   const { mark, priority, id } = p;
+  const socketless = !p.local || p.socketless;
   p.forget();
   p.mark = mark;
   p.priority = priority;
   p.id = id;
+  p.socketless = socketless;
   p.l4 = inner;
   p.l3 = inner - ipv4.HEADER_LEN;
   p.start = p.l3;

@@ -78,9 +78,11 @@ function wrap(plane: Plane, p: Packet, tunnel: Vxlan, node: Ipv4): Step {
   const l3 = inner - OUTER;
   vxlan.write(b, inner - vxlan.HEADER_LEN, tunnel.vni);
   const { mark, id } = p;
+  const socketless = !p.local || p.socketless;
   p.forget();
   p.mark = mark;
   p.id = id;
+  p.socketless = socketless;
   p.start = l3;
   p.l3 = l3;
   p.l4 = l3 + ipv4.HEADER_LEN;
@@ -130,6 +132,7 @@ function encapsulateSegments(plane: Plane, p: Packet, entry: number, tunnel: Vxl
     if (s === null) return plane.drop(p, DropReason.NoMemory);
     s.mark = p.mark;
     s.id = p.id;
+    s.socketless = !p.local || p.socketless;
     writeOuter(plane, s, tunnel, node, tos, port);
     plane.later(s, Step.Output);
   }

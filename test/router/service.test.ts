@@ -261,6 +261,20 @@ describe('rules in force', () => {
   });
 });
 
+describe('a list of addresses seen lately', () => {
+  test("a tunnel's packet around what was forwarded is no socket's: its TTL is one more, as Linux has it", () => {
+    const outer = '-A OUTPUT -p udp -m udp --dport 8472 -m recent --name outer --rdest';
+    const w = world(node1(), `*mangle\n${outer} --rcheck --rttl -j DROP\n${outer} --set\nCOMMIT\n`);
+    const ping = (src: string, srcMac: string) => icmpFrame({ srcMac, dstMac: CNI, src, dst: '10.244.2.5', type: 8 });
+    const passes = [
+      w.fromSocket(ping('10.244.1.0', CNI).subarray(ethernet.HEADER_LEN)),
+      w.send('cni0', ping('10.244.1.5', POD)),
+      w.send('cni0', ping('10.244.1.5', POD)),
+    ];
+    expect(passes.map(lines => lines.length)).toEqual([1, 1, 0]);
+  });
+});
+
 describe('errors about translated packets', () => {
   const rule = '-A PREROUTING -d 192.168.56.11/32 -p udp -m udp --dport 30080 -j DNAT --to-destination 10.244.1.5:53';
   const nat = `*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 203.0.113.9/32 -j NOTRACK\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n${rule}\nCOMMIT\n`;
