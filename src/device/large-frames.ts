@@ -8,7 +8,7 @@
  *     | headroom     | vnet header | frame              | tailroom        |
  */
 import { lastErrno, MSG_DONTWAIT, recvfrom, SO_RCVBUFFORCE, SOL_SOCKET, setsockopt } from '../os/libc.ts';
-import { type Arena, arena } from '../os/memory.ts';
+import { arena, type Region } from '../os/memory.ts';
 import { setIntOption } from '../os/socket.ts';
 import { VNET_HDR_LEN } from './offload.ts';
 import { PACKET_COPY_THRESH, SOL_PACKET } from './packet-option.ts';
@@ -20,31 +20,32 @@ const HEADROOM = 258;
 const TAILROOM = 64;
 
 export class LargeFrames {
-  readonly memory: Arena;
+  readonly memory: Region;
   readonly slotLen: number;
   readonly #fd: number;
   readonly #count: number;
   #held = 0;
   errno = 0;
 
-  private constructor(fd: number, count: number, largest: number) {
+  private constructor(fd: number, count: number, largest: number, memory: (size: number) => Region) {
     this.#fd = fd;
     this.#count = count;
     this.slotLen = Math.ceil((HEADROOM + largest + TAILROOM) / 64) * 64;
-    this.memory = arena(count * this.slotLen);
+    this.memory = memory(count * this.slotLen);
   }
 
   /**
    * @param count frames that are borrowed at once, at most
    * @param largest bytes of a frame
+   * @param memory where they are kept
    * @returns null when this user may not have a buffer of that size @throws LabError DEVICE
    */
-  static open(fd: number, name: string, count: number, largest: number): LargeFrames | null {
+  static open(fd: number, name: string, count: number, largest: number, memory: (size: number) => Region): LargeFrames | null {
     const value = arena(4);
     new Int32Array(value.bytes.buffer)[0] = BUFFER;
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, value.base, 4) < 0) return null;
     setIntOption(fd, SOL_PACKET, PACKET_COPY_THRESH, 1, 'PACKET_COPY_THRESH', name);
-    return new LargeFrames(fd, count, largest);
+    return new LargeFrames(fd, count, largest, memory);
   }
 
   /** Nothing can be taken before `release`. */
@@ -54,7 +55,7 @@ export class LargeFrames {
 
   /** Offset in `memory.bytes` of the slot that the next frame goes to. */
   get slot(): number {
-    return this.#held * this.slotLen;
+    return this.memory.at + this.#held * this.slotLen;
   }
 
   /** Where the frame of a slot begins. */

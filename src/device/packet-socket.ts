@@ -12,7 +12,7 @@ import type { LabError } from '../base/errors.ts';
 import { check } from '../os/errno.ts';
 import { InterfaceControl } from '../os/interface.ts';
 import { AF_PACKET, bindSocket, close, getsockopt, SOCK_RAW } from '../os/libc.ts';
-import { arena } from '../os/memory.ts';
+import { arena, type Region, region } from '../os/memory.ts';
 import { openSocket, setIntOption, setOption, takeError } from '../os/socket.ts';
 import { Gso, type Packet } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
@@ -37,6 +37,8 @@ export interface PacketSocketOptions {
   qdiscBypass?: boolean;
   /** See frames for other MACs too, as `PacketType.OtherHost`. Default false. */
   promiscuous?: boolean;
+  /** Where segments are kept that have no room in the ring. Default: memory of its own. */
+  memory?: (size: number) => Region;
 }
 
 const LARGEST_SEGMENT = 65535 + 18;
@@ -88,7 +90,8 @@ export class PacketSocket implements Device {
       set(option.PACKET_RESERVE, RESERVE, 'PACKET_RESERVE');
       set(option.PACKET_IGNORE_OUTGOING, 1, 'PACKET_IGNORE_OUTGOING');
       if (options.qdiscBypass) set(option.PACKET_QDISC_BYPASS, 1, 'PACKET_QDISC_BYPASS');
-      if (this.offload && options.frameSize === undefined) large = LargeFrames.open(fd, name, LARGE, LARGEST_SEGMENT);
+      if (this.offload && options.frameSize === undefined)
+        large = LargeFrames.open(fd, name, LARGE, LARGEST_SEGMENT, options.memory ?? region);
       const whole = this.offload && large === null;
       const largest = options.frameSize ?? (whole ? LARGEST_SEGMENT : Math.max(1600, this.mtu + 18));
       ring = new RxRing(fd, name, ringShape(largest, options.frames ?? (whole ? 510 : 4096)));

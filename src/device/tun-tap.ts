@@ -12,7 +12,7 @@ import { check, EACCES, EAGAIN, EINTR, ENETDOWN, ENODEV, ENOENT, ENXIO, EPERM, o
 import { EventFd } from '../os/event-fd.ts';
 import { InterfaceControl, setInterfaceName } from '../os/interface.ts';
 import { close, dup2, ioctl, lastErrno, O_CLOEXEC, O_NONBLOCK, O_RDWR, open, read, write, writev } from '../os/libc.ts';
-import { type Arena, arena, setAddress } from '../os/memory.ts';
+import { arena, type Region, region, setAddress } from '../os/memory.ts';
 import { LinkStatistics } from '../os/rtnetlink.ts';
 import type { Packet } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
@@ -54,6 +54,8 @@ export interface TunTapOptions {
   slots?: number;
   /** The largest frame without offload; longer ones are counted as dropped. Default 9216. */
   frameSize?: number;
+  /** Where the slots are. Default: memory of its own. */
+  memory?: (size: number) => Region;
 }
 
 export class TunTap implements Device {
@@ -69,7 +71,7 @@ export class TunTap implements Device {
 
   readonly #control: InterfaceControl;
   readonly #link: LinkState;
-  readonly #arena: Arena;
+  readonly #arena: Region;
   readonly #slots: number;
   readonly #slotLen: number;
   readonly #vnetLen: number;
@@ -94,7 +96,7 @@ export class TunTap implements Device {
     this.#smallest = kind === 'tap' ? 14 : 1;
     this.#slots = options.slots ?? 64;
     this.#slotLen = align(HEADROOM + (this.offload ? LARGEST_SEGMENT : (options.frameSize ?? 9216)) + 1 + TAILROOM, 64);
-    this.#arena = arena(this.#slots * this.#slotLen);
+    this.#arena = (options.memory ?? region)(this.#slots * this.#slotLen);
     this.#iov = new Uint32Array(this.#scatter.bytes.buffer, 16);
     setAddress(this.#iov, 0, this.#scatter.base);
     this.#iov[2] = VNET_HDR_LEN;
@@ -142,7 +144,7 @@ export class TunTap implements Device {
     const most = this.#slotLen - HEADROOM - TAILROOM;
     let n = 0;
     while (n < batch.length && this.#held < this.#slots) {
-      const slot = this.#next * this.#slotLen;
+      const slot = this.#arena.at + this.#next * this.#slotLen;
       const start = slot + HEADROOM;
       const got = read(this.fd, this.#arena.base + start - this.#vnetLen, room);
       if (got < 0) {

@@ -45,7 +45,7 @@ export interface BuildParts {
   /** The connection table is full: said once. */
   onFull?: (message: string) => void;
   /** Memory for the packets that the node makes itself; absent: any. */
-  memory?: (size: number) => Memory;
+  memory?: (size: number) => Memory & { readonly at?: number };
   /** Entries that there is memory for. */
   connections?: number;
 }

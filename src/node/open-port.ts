@@ -5,25 +5,29 @@ import { PacketSocket } from '../device/packet-socket.ts';
 import { silenceKernel } from '../device/silence.ts';
 import { openTap } from '../device/tap.ts';
 import { openTun } from '../device/tun.ts';
+import type { Region } from '../os/memory.ts';
 import type { Closable } from './build.ts';
 import type { PortDescription } from './description.ts';
 
-/** @throws LabError naming the interface; what was opened before stands in `opened`. */
-export function openPort(port: PortDescription, opened: Closable[]): Device {
+/**
+ * @param memory for the packets that the device keeps itself
+ * @throws LabError naming the interface; what was opened before stands in `opened`.
+ */
+export function openPort(port: PortDescription, opened: Closable[], memory: (size: number) => Region): Device {
   const name = port.interface ?? port.name;
   const mtu = port.mtu === undefined ? {} : { mtu: port.mtu };
   const mac = port.mac === undefined ? {} : { mac: parseMac(port.mac) };
   switch (port.kind) {
     case 'packet': {
       opened.push(silenceKernel(name));
-      const socket = new PacketSocket(name, { offload: port.offload, promiscuous: port.mac !== undefined });
+      const socket = new PacketSocket(name, { offload: port.offload, promiscuous: port.mac !== undefined, memory });
       if (port.mac !== undefined) socket.mac.set(parseMac(port.mac));
       if (port.mtu !== undefined) socket.mtu = port.mtu;
       return socket;
     }
     case 'tap':
-      return openTap({ name, ...mtu, ...mac, offload: port.offload });
+      return openTap({ name, ...mtu, ...mac, offload: port.offload, memory });
     case 'tun':
-      return openTun({ name, ...mtu, offload: port.offload });
+      return openTun({ name, ...mtu, offload: port.offload, memory });
   }
 }

@@ -6,15 +6,14 @@ import { LabError } from '../base/errors.ts';
 import { SeededRandom } from '../base/random.ts';
 import { Netfilter } from '../netfilter/netfilter.ts';
 import { EventFd } from '../os/event-fd.ts';
-import { type Arena, arena, arenaOver } from '../os/memory.ts';
+import { arenaOver, type Region, region, regionsOf } from '../os/memory.ts';
 import { enterNetns } from '../os/netns.ts';
 import { TeeTracer } from '../packet/tee-tracer.ts';
 import { PacketNumbers, RingTracer } from '../packet/tracer.ts';
 import { fragmentSweep } from '../router/expired-fragments.ts';
 import { RulesEnvironment } from '../router/rules-environment.ts';
 import { RulesHooks } from '../router/rules-hooks.ts';
-import { sumByVectors } from '../wire/checksum.ts';
-import { vectorMemory } from '../wire/vector-memory.ts';
+import { useVectors, vectorMemory } from '../wire/vector-memory.ts';
 import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, getSysctl, setSysctl } from './build.ts';
 import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
@@ -31,12 +30,14 @@ import { RouteMirror } from './route-mirror.ts';
 setFlagsFromString('--max-inlined-bytecode-size=2000');
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=4000');
 
-/** The pieces of segments that go into a tunnel are written there, and each gets a sum. */
-function summedByVectors(size: number): Arena {
-  const memory = vectorMemory(size);
-  if (memory === null) return arena(size);
-  sumByVectors(memory);
-  return arenaOver(memory.bytes);
+/** For what the node makes, and for the segments of eight packet sockets and two TAPs. What is never used is never there. */
+const PACKET_MEMORY = 32 << 20;
+
+/** One memory for the packets that the node makes and those that its devices keep: what goes from one to the other is summed by vectors meanwhile. */
+function packetMemory(): (size: number) => Region {
+  const memory = vectorMemory(PACKET_MEMORY);
+  useVectors(memory);
+  return memory === null ? region : regionsOf(arenaOver(memory.bytes));
 }
 
 /** What is answered at once. */
@@ -61,12 +62,13 @@ class Node {
 
   constructor() {
     const random = new SeededRandom(start.seed);
+    const memory = packetMemory();
     this.#built = buildNode(start.description, {
       clock: this.#clock,
       random,
       wallClock: () => Date.now() + this.#clock.aheadMs,
-      open: openPort,
-      memory: summedByVectors,
+      open: (description, opened) => openPort(description, opened, memory),
+      memory,
       onFull: message => say({ kind: 'warning', message }),
     });
     const { plane, conntrack } = this.#built;

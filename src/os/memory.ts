@@ -21,6 +21,26 @@ export function arena(size: number): Arena {
 /** The same over bytes that somebody else made, off the heap and not to be moved either. */
 export const arenaOver = (bytes: Uint8Array<ArrayBuffer>): Arena => ({ bytes, base: addressOf(bytes) });
 
+/** A part of a memory: it begins at `bytes[at]`. */
+export interface Region extends Arena {
+  readonly at: number;
+}
+
+/** Memory of its own. */
+export const region = (size: number): Region => ({ ...arena(size), at: 0 });
+
+/** Parts of `whole`, one behind the other, as long as there is room; then memory of their own. */
+export function regionsOf(whole: Arena): (size: number) => Region {
+  let next = 0;
+  return size => {
+    const at = next;
+    if (at + size > whole.bytes.length) return region(size);
+    next = Math.ceil((at + size) / REGION_STEP) * REGION_STEP;
+    return { bytes: whole.bytes, base: whole.base, at };
+  };
+}
+const REGION_STEP = 4096;
+
 export interface Mapping extends Arena {
   /** Unmap. The views become empty first, so a late reader finds `undefined` and not a fault. A second call does nothing. */
   close(): void;

@@ -28,11 +28,11 @@ export class Arena {
     return size.small * SMALL + size.large * LARGE;
   }
 
-  /** @param memory of at least `Arena.bytesFor(size)` bytes */
-  constructor(memory: Memory, size: ArenaSize) {
+  /** @param memory of at least `Arena.bytesFor(size)` bytes, from `at` on */
+  constructor(memory: Memory & { readonly at?: number }, size: ArenaSize) {
     this.#memory = memory;
     this.#small = size.small;
-    let at = 0;
+    let at = memory.at ?? 0;
     for (let i = 0; i < size.small + size.large; i++) {
       this.#packets.push(new Packet());
       this.#floors.push(at);

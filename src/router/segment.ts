@@ -42,16 +42,14 @@ export function segment(plane: Plane, p: Packet): Step {
   return Step.Done;
 }
 
-/**
- * The TCP header of a segment whose bytes begin `offset` bytes behind those of the whole: still as in the whole, its lengths written. FIN and
- * PSH belong to the last segment, CWR to the first (RFC 3168 section 6.1.2).
- */
-export function finishTcp(b: Uint8Array, l3: number, l4: number, end: number, offset: number, last: boolean): void {
+/** FIN and PSH of a whole belong to the last segment, CWR to the first (RFC 3168 section 6.1.2). */
+export const flagsOf = (whole: number, first: boolean, last: boolean): number =>
+  whole & ~(last ? 0 : tcp.Flag.Fin | tcp.Flag.Psh) & ~(first ? 0 : tcp.Flag.Cwr);
+
+/** The TCP header of a segment whose bytes begin `offset` bytes behind those of the whole: still as in the whole, its lengths written. */
+function finishTcp(b: Uint8Array, l3: number, l4: number, end: number, offset: number, last: boolean): void {
   tcp.setSeq(b, l4, (tcp.seqI32(b, l4) + offset) >>> 0);
-  let flags = tcp.flags(b, l4);
-  if (!last) flags &= ~(tcp.Flag.Fin | tcp.Flag.Psh);
-  if (offset !== 0) flags &= ~tcp.Flag.Cwr;
-  tcp.setFlags(b, l4, flags);
+  tcp.setFlags(b, l4, flagsOf(tcp.flags(b, l4), offset === 0, last));
   tcp.setChecksum(b, l4, 0);
   tcp.setChecksum(b, l4, transportSum(b, l3, l4, end, ipv4.Protocol.Tcp));
 }

@@ -11,7 +11,7 @@
  */
 import { DropReason } from '../base/drop-reason.ts';
 import { Gso, type Packet } from '../packet/packet.ts';
-import { copy, copyLong, i32, same, u16 } from '../wire/bytes.ts';
+import { copy, copyLong, u16, viewOf } from '../wire/bytes.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
@@ -19,13 +19,14 @@ import * as tcp from '../wire/tcp.ts';
 import * as udp from '../wire/udp.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import type { Plane } from './plane.ts';
-import { finishTcp } from './segment.ts';
+import { flagsOf } from './segment.ts';
 
 /** In front of each inner packet, and in front of them all. */
 export const INNER_FRONT = vxlan.HEADER_LEN + ethernet.HEADER_LEN;
 export const OUTER_FRONT = ipv4.HEADER_LEN + udp.HEADER_LEN;
 const LONGEST = 65_535;
 const UDP_CHECKSUM_OFFSET = 6;
+const TCP_DATA_OFFSET = 12;
 
 /** May the segments of `p` travel so to `node`? TCP alone: it is what is put together again. */
 export function goesAsTrain(plane: Plane, p: Packet, node: number): boolean {
@@ -54,11 +55,7 @@ export function train(plane: Plane, p: Packet, at: number, vni: number): Packet 
   s.start += ethernet.HEADER_LEN;
   s.l3 = s.start;
   s.l4 = s.l3 + ipv4.HEADER_LEN;
-  for (let i = 0; i < count; i++) {
-    const offset = at + i * p.gsoSize;
-    const length = Math.min(p.gsoSize, payload - offset);
-    writePiece(p, offset, length, s.bytes, s.l3 + OUTER_FRONT + i * stride, vni, offset + length === payload);
-  }
+  writePieces(p, at, s, bytes, stride, vni);
   if (count > 1) {
     s.gsoType = Gso.UdpL4;
     s.gsoSize = stride;
@@ -74,17 +71,48 @@ export const trainPayload = (p: Packet): number => {
   return Math.floor((LONGEST - OUTER_FRONT) / (INNER_FRONT + headers + p.gsoSize)) * p.gsoSize;
 };
 
-function writePiece(p: Packet, offset: number, length: number, b: Uint8Array, at: number, vni: number, last: boolean): void {
-  const headers = p.l4 - p.l3 + tcp.headerLength(p.bytes, p.l4);
-  vxlan.write(b, at, vni);
-  const l3 = at + INNER_FRONT;
-  const l4 = l3 + (p.l4 - p.l3);
-  copy(p.bytes, p.l3 - ethernet.HEADER_LEN, b, at + vxlan.HEADER_LEN, ethernet.HEADER_LEN + headers);
-  copyLong(p.bytes, p.l3 + headers + offset, b, l3 + headers, length);
-  ipv4.setTotalLength(b, l3, headers + length);
-  ipv4.setIdentification(b, l3, (ipv4.identification(p.bytes, p.l3) + Math.floor(offset / p.gsoSize)) & 0xffff);
-  finishTcp(b, l3, l4, l3 + headers + length, offset, last);
+/**
+ * `length` bytes of the payload of `p` from byte `from` on, in pieces one `stride` behind the other. Their headers are those of the first but for lengths,
+ * identification, sequence number, flags and sums, and so are most words of the sums.
+ */
+function writePieces(p: Packet, from: number, s: Packet, length: number, stride: number, vni: number): void {
+  const b = s.bytes;
+  const first = s.l3 + OUTER_FRONT;
+  const ipHeader = p.l4 - p.l3;
+  const headers = ipHeader + tcp.headerLength(p.bytes, p.l4);
+  const payload = p.end - p.l3 - headers;
+  vxlan.write(b, first, vni);
+  copyLong(p.bytes, p.l3 - ethernet.HEADER_LEN, b, first + vxlan.HEADER_LEN, ethernet.HEADER_LEN + headers);
+  const ipSum = ipv4.commonSum(b, first + INNER_FRONT);
+  const tcpSum = commonTcpSum(b, first + INNER_FRONT, first + INNER_FRONT + ipHeader);
+  const id = ipv4.identification(p.bytes, p.l3) + Math.floor(from / p.gsoSize);
+  const seq = tcp.seqI32(p.bytes, p.l4) + from;
+  const dataOffset = p.bytes[p.l4 + TCP_DATA_OFFSET]! << 8;
+  const flags = tcp.flags(p.bytes, p.l4);
+  for (let done = 0, i = 0; done < length; done += p.gsoSize, i++) {
+    const at = first + i * stride;
+    if (i > 0) copyLong(b, first, b, at, INNER_FRONT + headers);
+    const bytes = Math.min(p.gsoSize, length - done);
+    const [l3, l4] = [at + INNER_FRONT, at + INNER_FRONT + ipHeader];
+    const total = headers + bytes;
+    ipv4.setOwn(b, l3, total, (id + i) & 0xffff, ipSum);
+    const ownSeq = (seq + done) | 0;
+    const ownFlags = flagsOf(flags, from + done === 0, from + done + bytes === payload);
+    tcp.setSeq(b, l4, ownSeq >>> 0);
+    tcp.setFlags(b, l4, ownFlags);
+    const varying = (ownSeq >>> 16) + (ownSeq & 0xffff) + dataOffset + ownFlags + total - ipHeader;
+    const sum = checksum.addCopied(tcpSum + varying, p.bytes, p.l3 + headers + from + done, b, l3 + headers, bytes);
+    tcp.setChecksum(b, l4, ~checksum.foldWord(sum) & 0xffff);
+  }
 }
+
+/** The words of a TCP header and of its pseudo-header without sequence number, data offset and flags, checksum, and length. */
+const commonTcpSum = (b: Uint8Array, l3: number, l4: number): number =>
+  checksum.add(checksum.pseudoHeader(ipv4.src(b, l3), ipv4.dst(b, l3), ipv4.Protocol.Tcp, 0), b, l4, l4 + tcp.headerLength(b, l4)) -
+  (tcp.seqI32(b, l4) >>> 16) -
+  (tcp.seqI32(b, l4) & 0xffff) -
+  u16(b, l4 + TCP_DATA_OFFSET) -
+  tcp.checksum(b, l4);
 
 /** Pieces of `gsoSize` in `p` from `first` to `end`: are they one TCP segment, cut? Their checksums hold, or nothing has happened to them. */
 export function fitsTogether(p: Packet, first: number, end: number): boolean {
@@ -98,13 +126,16 @@ export function fitsTogether(p: Packet, first: number, end: number): boolean {
   const mss = p.gsoSize - INNER_FRONT - headers;
   if (mss <= 0 || headers + end - first > LONGEST) return false;
   const seq = tcp.seqI32(b, l4);
+  const ipSum = ipv4.commonSum(b, l3);
+  const words = viewOf(b);
   // Unfinished outside: these bytes have been on no wire. The kernel does not look at sums inside of such a packet either.
   const vouched = p.csumStart !== 0;
   for (let at = first, i = 0; at < end; at += p.gsoSize, i++) {
     const pieceEnd = Math.min(at + p.gsoSize, end);
     const t = at + INNER_FRONT + ipv4.HEADER_LEN;
     if (pieceEnd - at <= INNER_FRONT + headers || ipv4.totalLength(b, at + INNER_FRONT) !== pieceEnd - at - INNER_FRONT) return false;
-    if (i > 0 && !follows(b, first, at, headers, (seq + i * mss) | 0, pieceEnd === end)) return false;
+    if (i > 0 && (!ipv4.ownHolds(b, at + INNER_FRONT, ipSum) || !follows(words, first, at, headers, (seq + i * mss) | 0, pieceEnd === end)))
+      return false;
     if (vouched) continue;
     const sum = checksum.pseudoHeader(ipv4.src(b, l3), ipv4.dst(b, l3), ipv4.Protocol.Tcp, pieceEnd - t);
     if (!checksum.holds(sum, b, t, pieceEnd)) return false;
@@ -112,27 +143,32 @@ export function fitsTogether(p: Packet, first: number, end: number): boolean {
   return true;
 }
 
-const IPV4_TTL = 8;
-const TCP_ACK = 8;
 /** Flags that a piece in the middle may not have, or the first may not be without: FIN and PSH on the last, CWR on the first. */
 const MAY_DIFFER = tcp.Flag.Fin | tcp.Flag.Psh | tcp.Flag.Cwr;
+const ENDED = tcp.Flag.Fin | tcp.Flag.Psh;
 
-/** Is the piece at `at` the one at `first`, but for lengths, identification, sums, and what grows? */
-function follows(b: Uint8Array, first: number, at: number, headers: number, seq: number, last: boolean): boolean {
+/**
+ * Is the piece at `at` the one at `first`, but for lengths, identification, sums, and what grows? Word by word: one changed bit makes `different` other
+ * than 0.
+ */
+function follows(b: DataView, first: number, at: number, headers: number, seq: number, last: boolean): boolean {
   const [l3, l4] = [first + INNER_FRONT, first + INNER_FRONT + ipv4.HEADER_LEN];
   const [n3, n4] = [at + INNER_FRONT, at + INNER_FRONT + ipv4.HEADER_LEN];
-  if (!same(b, first, b, at, INNER_FRONT + 2) || i32(b, n4 + 4) !== seq) return false;
-  // Fragment word, TTL and protocol; addresses; ports.
-  if (u16(b, l3 + 6) !== u16(b, n3 + 6) || u16(b, l3 + IPV4_TTL) !== u16(b, n3 + IPV4_TTL) || !same(b, l3 + 12, b, n3 + 12, 12))
-    return false;
-  if (ipv4.check(b, n3, n3 + ipv4.totalLength(b, n3)) !== DropReason.None) return false;
-  // Acknowledgement and data offset; window; urgent pointer and options.
-  if (!same(b, l4 + TCP_ACK, b, n4 + TCP_ACK, 5) || u16(b, l4 + 14) !== u16(b, n4 + 14)) return false;
-  if (!same(b, l4 + 18, b, n4 + 18, headers - ipv4.HEADER_LEN - 18)) return false;
-  const flags = tcp.flags(b, l4);
-  const next = tcp.flags(b, n4);
-  const ended = tcp.Flag.Fin | tcp.Flag.Psh;
-  return ((flags ^ next) & ~MAY_DIFFER) === 0 && (flags & ended) === 0 && (next & tcp.Flag.Cwr) === 0 && (last || (next & ended) === 0);
+  let different = seq ^ b.getInt32(n4 + 4);
+  // VXLAN, Ethernet, version and TOS; fragment word, TTL and protocol.
+  for (let i = 0; i < INNER_FRONT + 2; i += 4) different |= b.getInt32(first + i) ^ b.getInt32(at + i);
+  different |= b.getInt32(l3 + 6) ^ b.getInt32(n3 + 6);
+  // Addresses and ports; acknowledgement; urgent pointer and options.
+  for (let i = 12; i < 24; i += 4) different |= b.getInt32(l3 + i) ^ b.getInt32(n3 + i);
+  different |= b.getInt32(l4 + 8) ^ b.getInt32(n4 + 8);
+  different |= b.getUint16(l4 + 18) ^ b.getUint16(n4 + 18);
+  for (let i = ipv4.HEADER_LEN; i < headers - ipv4.HEADER_LEN; i += 4) different |= b.getInt32(l4 + i) ^ b.getInt32(n4 + i);
+  // Data offset, flags and window.
+  const own = b.getInt32(l4 + TCP_DATA_OFFSET);
+  const next = b.getInt32(n4 + TCP_DATA_OFFSET);
+  different |= (own ^ next) & ~(MAY_DIFFER << 16);
+  different |= (own & (ENDED << 16)) | (next & (tcp.Flag.Cwr << 16)) | (last ? 0 : next & (ENDED << 16));
+  return different === 0;
 }
 
 /** Put the pieces together where the first one stands; `p` is then the inner packet, a segment for whoever cuts it next. */
@@ -147,9 +183,9 @@ export function putTogether(p: Packet, first: number, end: number): void {
   let flags = tcp.flags(b, l4);
   for (let at = first + stride; at < end; at += stride) {
     flags |= tcp.flags(b, at + INNER_FRONT + ipv4.HEADER_LEN);
-    const pieceEnd = Math.min(at + stride, end);
-    b.copyWithin(to, at + INNER_FRONT + headers, pieceEnd);
-    to += pieceEnd - at - INNER_FRONT - headers;
+    const length = Math.min(at + stride, end) - at - INNER_FRONT - headers;
+    copyLong(b, at + INNER_FRONT + headers, b, to, length);
+    to += length;
   }
   p.end = to;
   tcp.setFlags(b, l4, flags);

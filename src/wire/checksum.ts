@@ -4,7 +4,8 @@
  * A running sum is a plain number below 2^53: words are added as they come and the carries folded at the end, so that sums chain:
  * `fold(add(pseudoHeader(...), b, at, end))`.
  */
-import type { VectorMemory } from './vector-memory.ts';
+import { copyLong } from './bytes.ts';
+import { vectors } from './vector-memory.ts';
 
 /**
  * Adds the 16-bit words of `b[at, end)` to `sum`; an odd last byte counts as the high half of a word.
@@ -12,30 +13,30 @@ import type { VectorMemory } from './vector-memory.ts';
  * Every call must start at an even distance from the first, or the halves change places (RFC 1071 section 2 B).
  */
 export function add(sum: number, b: Uint8Array, at: number, end: number): number {
-  if (end - at >= LONG && vectors !== null && b === vectors.bytes) return addVectors(sum, vectors, at, end);
+  if (end - at >= LONG && vectors !== null && b === vectors.bytes) return addSwapped(sum, vectors.sum(at, end - at));
   return end - at < LONG || ((b.byteOffset + at) & 1) !== 0 ? addBytes(sum, b, at, end) : addWords(sum, b, at, end);
 }
 
 /** From so many bytes on, whole words are taken. */
 const LONG = 128;
 
-let vectors: VectorMemory | null = null;
-
-/** What stands in this memory is summed sixteen bytes at a time from now on: with 1,418 bytes on Node 24 in 0.05 us, where words take 0.23 us. */
-export function sumByVectors(memory: VectorMemory): void {
-  vectors = memory;
+/** `sum` and words that were added in the machine's order, below 2^32: their sum has its bytes the other way round. */
+function addSwapped(sum: number, words: number): number {
+  const swapped = foldWord(words);
+  return sum + ((swapped & 0xff) << 8) + (swapped >>> 8);
 }
 
-/** Of whole vectors, in the machine's order as in `addWords`; then what is left. */
-function addVectors(sum: number, memory: VectorMemory, at: number, end: number): number {
-  const swapped = foldWord(memory.sum(at, end));
-  return addBytes(sum + ((swapped & 0xff) << 8) + (swapped >>> 8), memory.bytes, end - ((end - at) & 15), end);
-}
-
-/** 32 bits to 16. */
-function foldWord(word: number): number {
+/** As `fold`, of a sum below 2^32. */
+export function foldWord(word: number): number {
   const s = (word & 0xffff) + (word >>> 16);
   return (s & 0xffff) + (s >>> 16);
+}
+
+/** `add` for bytes that are copied to `to` meanwhile, where none of them stands. */
+export function addCopied(sum: number, from: Uint8Array, at: number, to: Uint8Array, toAt: number, length: number): number {
+  if (vectors !== null && from === vectors.bytes && to === from) return addSwapped(sum, vectors.copyAndSum(at, toAt, length));
+  copyLong(from, at, to, toAt, length);
+  return add(sum, to, toAt, toAt + length);
 }
 
 function addBytes(sum: number, b: Uint8Array, at: number, end: number): number {

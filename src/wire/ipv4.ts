@@ -113,6 +113,18 @@ export function setFragmentWord(b: Uint8Array, at: number, v: number): void {
   fix16(b, at, u16(b, at + FRAGMENT), v);
   setU16(b, at + FRAGMENT, v);
 }
+/** Sum of the words that the packets have in common which one was cut into: all but total length, identification and checksum. */
+export const commonSum = (b: Uint8Array, at: number): number =>
+  checksum.add(0, b, at, at + headerLength(b, at)) - u16(b, at + TOTAL_LENGTH) - u16(b, at + IDENTIFICATION) - u16(b, at + HEADER_CHECKSUM);
+/** The words that they have not in common; `common` as above. */
+export function setOwn(b: Uint8Array, at: number, length: number, id: number, common: number): void {
+  setU16(b, at + TOTAL_LENGTH, length);
+  setU16(b, at + IDENTIFICATION, id);
+  setU16(b, at + HEADER_CHECKSUM, ~checksum.foldWord(common + length + id) & 0xffff);
+}
+/** Does the checksum hold in a header with these common words? */
+export const ownHolds = (b: Uint8Array, at: number, common: number): boolean =>
+  checksum.foldWord(common + u16(b, at + TOTAL_LENGTH) + u16(b, at + IDENTIFICATION) + u16(b, at + HEADER_CHECKSUM)) === 0xffff;
 /** Computes the header checksum anew: after options were changed. */
 export function rewriteChecksum(b: Uint8Array, at: number): void {
   setU16(b, at + HEADER_CHECKSUM, 0);
