@@ -1,6 +1,10 @@
 /**
- * A lab of two userspace nodes with an API and 10,000 Services: from the call that changes one endpoint to rules in force on every node, when its
- * proxies were idle; and from the creation of a pod until it runs, with its network.
+ * A lab of two userspace nodes with an API and 10,000 Services: from the call that changes one endpoint to rules in force on every node; and
+ * from the creation of a pod until it runs, with its network.
+ *
+ * A change that finds the proxies at rest is taken at once. One that comes within a second of a sync waits for the end of that second:
+ * `minSyncPeriod` is 1 s, counted from the end of one sync to the start of the next (kubernetes `pkg/proxy/runner`, without bursts since
+ * 1.34), and it is kube-proxy's answer to a rolling update. So both are measured, and the second one has no bound but that second.
  *
  *     node test/bench/api-to-rules.ts [SERVICES]
  *
@@ -14,9 +18,12 @@ import { monotonicClock } from '../../src/base/clock.ts';
 import { Kubehop } from '../labs/support.ts';
 
 /** Milliseconds, medians. */
-const bounds = { rules: 30, pod: 1000 };
+const bounds = { rules: 30, busy: 1100, pod: 1000 };
 const SERVICES = Number(process.argv[2] ?? 10_000);
 const CHANGES = 11;
+/** Each behind another one, by so many milliseconds. */
+const BUSY_CHANGES = 5;
+const BEHIND_MS = 200;
 const PODS = 8;
 /** Longer than kube-proxy's shortest time between two syncs. */
 const IDLE_MS = 1100;
@@ -79,31 +86,63 @@ async function makeServices(call: Call): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, one));
 }
 
-/** When the proxies of both nodes were done with their last sync, ms since 1970: the later of both. */
-async function lastSyncMs(): Promise<number> {
+interface Proxies {
+  /** When they were done with their last sync, ms since 1970: the later of both. */
+  readonly lastSyncMs: number;
+  /** Changes that wait for a sync. */
+  readonly pending: number;
+}
+
+async function proxies(): Promise<Proxies> {
   const texts = await Promise.all(
     ['node1', 'node2'].map(node => kubehop.run('exec', node, '--', 'curl', '-s', 'http://127.0.0.1:10249/metrics')),
   );
-  return Math.max(
-    ...texts.map(
-      ({ stdout }) => 1000 * Number(/^\w*_sync_proxy_rules_last_timestamp_seconds(?:\{.*\})? (\S+)/m.exec(stdout)?.[1] ?? Number.NaN),
-    ),
-  );
+  const values = (name: string): number[] =>
+    texts.map(({ stdout }) => Number(new RegExp(`^kubeproxy_sync_proxy_rules_${name}(?:{.*})? (\\S+)`, 'm').exec(stdout)?.[1]));
+  return {
+    lastSyncMs: 1000 * Math.max(...values('last_timestamp_seconds')),
+    pending: Math.max(...values('service_changes_pending'), ...values('endpoint_changes_pending')),
+  };
 }
 
-async function changes(call: Call): Promise<number[]> {
+/** Until nothing waits, and the second behind the last sync is over. */
+async function rest(): Promise<void> {
+  for (;;) {
+    const { lastSyncMs, pending } = await proxies();
+    if (pending === 0 && Date.now() - lastSyncMs >= IDLE_MS) return;
+    await wait(100);
+  }
+}
+
+let changed = 0;
+/** @returns milliseconds from the call until rules are in force on both nodes */
+async function change(call: Call): Promise<number> {
+  const n = changed++;
+  const atMs = Date.now();
+  await call('PATCH', `${SLICES}/s${(n * 613) % SERVICES}`, { endpoints: [{ addresses: [`10.244.250.${n + 1}`] }] });
+  await rest();
+  const done = (await proxies()).lastSyncMs - atMs;
+  if (!(done >= 0)) throw new Error(`change ${n}: no sync came after it (${done} ms)`);
+  return done;
+}
+
+async function idleChanges(call: Call): Promise<number[]> {
   const took: number[] = [];
-  for (let n = 0; n < CHANGES; n++) {
-    await wait(IDLE_MS);
-    const atMs = Date.now();
-    await call('PATCH', `${SLICES}/s${(n * 613) % SERVICES}`, { endpoints: [{ addresses: [`10.244.250.${n + 1}`] }] });
-    await wait(IDLE_MS);
-    const done = (await lastSyncMs()) - atMs;
-    if (!(done >= 0)) throw new Error(`change ${n}: no sync came after it (${done} ms)`);
-    took.push(done);
+  await rest();
+  for (let n = 0; n < CHANGES; n++) took.push(await change(call));
+  return took;
+}
+
+async function busyChanges(call: Call): Promise<number[]> {
+  const took: number[] = [];
+  for (let n = 0; n < BUSY_CHANGES; n++) {
+    const first = change(call);
+    await wait(BEHIND_MS);
+    took.push(await change(call));
+    await first;
   }
   const { stdout } = await kubehop.run('iptables', '--node', 'node1', '-t', 'nat', '-S');
-  if (!stdout.includes(`--to-destination 10.244.250.${CHANGES}:8080`)) throw new Error('the last change is not in force');
+  if (!stdout.includes(`--to-destination 10.244.250.${changed}:8080`)) throw new Error('the last change is not in force');
   return took;
 }
 
@@ -140,8 +179,9 @@ try {
   const start = ms.nowMs();
   await makeServices(call);
   process.stdout.write(`${SERVICES} Services with an EndpointSlice each: ${((ms.nowMs() - start) / 1000).toFixed(1)} s through the API\n`);
-  const rulesOk = report('one endpoint changed, until both routers have the rules', await changes(call), bounds.rules);
-  process.exitCode = podsOk && rulesOk ? 0 : 1;
+  const rulesOk = report('one endpoint changed, until both routers have the rules', await idleChanges(call), bounds.rules);
+  const busyOk = report(`the same, ${BEHIND_MS} ms behind another one`, await busyChanges(call), bounds.busy);
+  process.exitCode = podsOk && rulesOk && busyOk ? 0 : 1;
 } finally {
   await kubehop.run('lab', 'down', '--all');
   kubehop.close();
