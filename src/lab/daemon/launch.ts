@@ -27,7 +27,8 @@ import { type DaemonOptions, LOG_NAME } from './protocol.ts';
 
 const INIT = fileURLToPath(new URL('init.sh', import.meta.url));
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
-const READY_WITHIN_MS = 20_000;
+/** KUBEHOP_READY_SECONDS: for a machine so slow that no lab would start, such as an emulated processor. */
+const READY_WITHIN_MS = 1000 * Number(process.env.KUBEHOP_READY_SECONDS ?? 20);
 const GONE_WITHIN_MS = 10_000;
 
 export interface Launched {
