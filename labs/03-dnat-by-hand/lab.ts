@@ -6,6 +6,7 @@ import {
   expectNothing,
   expectOutput,
   expectRule,
+  hinted,
   lab,
   loadRules,
   prepare,
@@ -84,21 +85,41 @@ export default lab({
     expectOutput('node1', 'iptables -t nat -S | grep -c ^-A', /^0$/m),
 
     // Now yours.
-    loadRules('node1', 'node1.rules'),
+    ...hinted('what iptables-restore says of it names the line', loadRules('node1', 'node1.rules')),
     prepare('node1', 'conntrack -F'),
-    expectOutput('node1', `sysctl -n ${localnet}`, /^0$/m),
-    expectOutput('node1', curl('127.0.0.1:30080'), /"node":"node1"/),
+    ...hinted(
+      'node1 itself asks: its packets meet OUTPUT and not PREROUTING. The exercise wants it without route_localnet',
+      expectOutput('node1', `sysctl -n ${localnet}`, /^0$/m),
+      expectOutput('node1', curl('127.0.0.1:30080'), /"node":"node1"/),
+    ),
     probe('client', tcpSyn('192.168.56.11:30080', { srcPort: 40_004 })),
     expectHop('node1/eth0', { ...synTo('192.168.56.11:30080', '203.0.113.9:40004'), direction: 'in' }),
-    expectHop('client/eth0', { src: '192.168.56.11:30080', dst: '203.0.113.9:40004', flags: 'SYN,ACK' }),
-    expectConntrack('node1', /src=203\.0\.113\.9 dst=192\.168\.56\.11 sport=40004 dport=30080 .*dst=203\.0\.113\.9 sport=8080 dport=40004/),
-    converse('client', curl('192.168.56.11:30080', '--local-port 40150-40199 '), { output: /"node":"node1","client":"203\.0\.113\.9"/ }),
-    expectRule('node1', /-A PREROUTING .*--dport 30080 /, 2),
-    expectRule('node1', /-A OUTPUT .*--dport 30080 /, 1),
+    ...hinted(
+      'to which address of node1 may a packet from outside be routed? 127.0.0.0/8 is not one of them',
+      expectHop('client/eth0', { src: '192.168.56.11:30080', dst: '203.0.113.9:40004', flags: 'SYN,ACK' }),
+      expectConntrack(
+        'node1',
+        /src=203\.0\.113\.9 dst=192\.168\.56\.11 sport=40004 dport=30080 .*dst=203\.0\.113\.9 sport=8080 dport=40004/,
+      ),
+      converse('client', curl('192.168.56.11:30080', '--local-port 40150-40199 '), {
+        output: /"node":"node1","client":"203\.0\.113\.9"/,
+      }),
+    ),
+    ...hinted(
+      'one rule in each chain, which sees the first packet of a connection; a first packet that gets nowhere is one again when it is repeated',
+      expectRule('node1', /-A PREROUTING .*--dport 30080 /, 2),
+      expectRule('node1', /-A OUTPUT .*--dport 30080 /, 1),
+    ),
     // Port 30080 of somebody else is none of your business: the client has nobody there, and says so.
-    expectOutput('node1', `${curl('203.0.113.9:30080', '--local-port 40200-40249 ')}; echo exit $?`, /^exit 7$/m),
-    expectHop('client/eth0', { src: '192.168.56.11:*', dst: '203.0.113.9:30080', flags: 'SYN', direction: 'in' }),
+    ...hinted(
+      'whose port 30080? kube-proxy asks by `-m addrtype --dst-type LOCAL`: see the last rule of KUBE-SERVICES',
+      expectOutput('node1', `${curl('203.0.113.9:30080', '--local-port 40200-40249 ')}; echo exit $?`, /^exit 7$/m),
+      expectHop('client/eth0', { src: '192.168.56.11:*', dst: '203.0.113.9:30080', flags: 'SYN', direction: 'in' }),
+    ),
     // The Service beside it works as before.
-    converse('client', curl('192.168.56.11:30081', '--local-port 40250-40299 '), { output: /"pod":"pod-a"/ }),
+    ...hinted(
+      'the Service on port 30081 is not yours: which of your rules takes its packets?',
+      converse('client', curl('192.168.56.11:30081', '--local-port 40250-40299 '), { output: /"pod":"pod-a"/ }),
+    ),
   ],
 });

@@ -1,16 +1,19 @@
 import {
+  applyWritten,
   converse,
   expectConntrack,
   expectHop,
   expectNothing,
   expectOutput,
   expectRule,
+  hinted,
   lab,
   ping,
   prepare,
   probe,
   tcpSyn,
   whoHas,
+  withdrawWritten,
 } from '../../src/lab/definition.ts';
 
 const podA = '10.244.1.2:40001';
@@ -32,6 +35,7 @@ export default lab({
   lookAt: 'ports',
   manifests: ['services.yaml'],
   steps: [
+    withdrawWritten('nobody-1.yaml'),
     meet('pod-a', '10.244.1.1'),
     meet('pod-b', '10.244.2.1'),
 
@@ -85,5 +89,17 @@ export default lab({
       expectNothing(hop, { dst: vip }),
       expectNothing(hop, { src: vip }),
     ]),
+
+    // Now yours: endpoints for the Service that has none.
+    ...hinted('what is refused is said as Kubernetes says it', applyWritten('nobody-1.yaml')),
+    probe('pod-a', tcpSyn('10.96.0.11:80', { srcPort: 40_004 })),
+    ...hinted(
+      'kube-proxy finds the slices of a Service by a label: which one have the others? What it finds is an address and a port: who listens there?',
+      expectHop('node1/flannel.1', { src: '10.244.1.2:40004', dst: podB, flags: 'SYN', ttl: 63 }),
+      expectHop('pod-a/eth0', { src: '10.96.0.11:80', dst: '10.244.1.2:40004', flags: 'SYN,ACK', direction: 'in' }),
+      expectConntrack('node1', /src=10\.244\.1\.2 dst=10\.96\.0\.11 sport=40004 dport=80 src=10\.244\.2\.2 dst=10\.244\.1\.2 sport=8080 /),
+      expectRule('node1', /-A KUBE-SVC-\w+ .*"default\/nobody -> 10\.244\.2\.2:8080" -j KUBE-SEP-/, 1),
+      converse('pod-a', 'curl -s --max-time 10 http://10.96.0.11/', { output: /"pod":"pod-b","node":"node2","client":"10\.244\.1\.2"/ }),
+    ),
   ],
 });

@@ -5,8 +5,11 @@ import {
   expectNoConntrack,
   expectNothing,
   expectOutput,
+  hinted,
   lab,
+  loadRules,
   ping,
+  prepare,
   probe,
   tcp,
 } from '../../src/lab/definition.ts';
@@ -23,6 +26,9 @@ const podB = '0a:58:0a:f4:02:02';
 const dataTo = (dst: string, srcPort: number, bytes: number) =>
   tcp(dst, { flags: 'PSH,ACK', srcPort, seq: 1_000_000, ack: 2_000_000, text: 'x'.repeat(bytes) });
 
+/** What came, and how much of it. */
+const fetch = "curl -s --max-time 4 -o /dev/null -w '%{http_code} %{size_download}' --limit-rate 1M";
+
 export default lab({
   title: 'VXLAN: two envelopes, MTU 1450, fragmentation needed',
   minutes: 20,
@@ -35,6 +41,10 @@ export default lab({
   outside: { client: '203.0.113.9/24' },
   services: { web: { clusterIp: '10.96.0.50', port: 80, nodePort: 30080, pods: ['pod-b'] } },
   steps: [
+    // As it is when the lab comes up, whatever was tried before.
+    prepare('pod-b', 'ip link set eth0 mtu 1450'),
+    loadRules('node2'),
+
     // One echo request: four envelopes one after the other, two of them at once.
     probe('pod-a', ping('10.244.2.2')),
     expectHop('pod-a/eth0', { src: '10.244.1.2', dst: '10.244.2.2', srcMac: podA, dstMac: gateway1, ttl: 64, direction: 'out' }),
@@ -77,5 +87,23 @@ export default lab({
     }),
 
     expectOutput('pod-a', 'ip -o link show eth0', /mtu 1450/),
+
+    // A black hole: pod-b believes in 1500 bytes, and nobody tells it better. Rules of yours on node2 are to mend it.
+    ...hinted('what iptables-restore says of it names the line', loadRules('node2', 'node2.rules')),
+    prepare('pod-b', 'ip link set eth0 mtu 1500'),
+    // A client that reads slowly and keeps little for later: the captures are to have room for what it fetches.
+    prepare('client', 'sysctl -q -w net.ipv4.tcp_rmem="4096 16384 65536"'),
+    prepare('node2', 'iptables -I OUTPUT -p icmp --icmp-type fragmentation-needed -j DROP'),
+    ...hinted(
+      'what is small passes in any case: do your rules drop it?',
+      converse('client', `${fetch} http://192.168.56.11:30080/`, { output: /^200 /m }),
+    ),
+    ...hinted(
+      'pod-b sends as much as the client has asked for in its SYN, and that SYN passes FORWARD of node2: which target changes the MSS in it?',
+      expectOutput('node2', 'iptables-save -t mangle | grep -c TCPMSS || true', /^[1-9]/m),
+      converse('client', `${fetch} http://192.168.56.11:30080/1MiB`, { output: /^200 1048576$/m, compared: false }),
+      // 1500 less two headers of 20 bytes and the 12 of TCP's timestamps.
+      expectNothing('pod-b/eth0', { src: '10.244.2.2:8080', payload: 1448 }),
+    ),
   ],
 });

@@ -67,6 +67,7 @@ type Action =
   | { do: 'serve'; where: string; port: number }
   | { do: 'load rules'; node: string; file?: string }
   | { do: 'apply'; file: string; written: boolean }
+  | { do: 'withdraw'; file: string }
   | { do: 'delete'; kind: string; name: string }
   | { do: 'burst'; from: string; packet: Extract<ProbePacket, { protocol: 'tcp' }>; flows: number; clients: Clients }
   | { do: 'advance'; node: string; seconds: number }
@@ -138,6 +139,9 @@ export const apply = (file: string): LabStep => ({ do: 'apply', file, written: f
 
 /** The same with a manifest that the reader writes, in the exercise's `start/`, in its `solution/`, or in a folder of his own. */
 export const applyWritten = (file: string): LabStep => ({ do: 'apply', file, written: true });
+
+/** What stands in it goes, if it is there from an earlier check. In a lab without an API. */
+export const withdrawWritten = (file: string): LabStep => ({ do: 'withdraw', file });
 
 /** These judge what the reader has written: where one of them fails, he is told this besides what was expected and what was found. */
 export const hinted = (hint: string, ...steps: LabStep[]): LabStep[] => steps.map(step => ({ ...step, hint }));

@@ -10,7 +10,7 @@ import { nodePath } from './node-shell.ts';
 import type { RunningPod } from './pod/start.ts';
 import type { CheckResult } from './result.ts';
 import { enter, inNetns, netnsPath, type Output, run, runOrThrow } from './shell.ts';
-import { applyManifest, applyWritten, deleteObject } from './steps/apply.ts';
+import { applyManifest, applyWritten, deleteObject, withdrawWritten } from './steps/apply.ts';
 import { sendBurst } from './steps/burst.ts';
 import { checkWords, programWords } from './steps/check-words.ts';
 import { isBurstCheck, isLoyaltyCheck, judgeLoyalty, judgeShares, type LoyaltyCheck, type SharesCheck } from './steps/choices.ts';
@@ -139,6 +139,10 @@ export class Performer {
         return this.#loadRules(step.node, step.file);
       case 'apply':
         return this.#apply(step);
+      case 'withdraw':
+        this.#say(`all nodes: without the objects of ${join(this.#work, step.file)}`);
+        await withdrawWritten(this.#instance, this.#work, step.file);
+        return this.#countFromHere();
       case 'delete':
         this.#say(`delete ${step.kind} ${step.name}`);
         return deleteObject(this.#instance, step.kind, step.name);

@@ -78,10 +78,13 @@ function checkLines(label: string, result: RunResult): ReportLine[] {
   return [
     { text: summary, tone: failed.length === 0 ? 'good' : 'bad' },
     ...result.checks.flatMap(check => (check.ok && check.figure !== undefined ? [{ text: `  ${check.at}: ${check.figure}` }] : [])),
-    ...failed.flatMap(check => [
+    ...failed.flatMap((check, i) => [
       { text: `  FAILED at ${check.at}: ${check.text}`, tone: 'bad' as const },
       { text: `    it was: ${check.saw}` },
-      ...(check.hint === undefined ? [] : [{ text: `    hint: ${check.hint}`, tone: 'changed' as const }]),
+      // Once for those that fail for one reason.
+      ...(check.hint === undefined || check.hint === failed[i + 1]?.hint
+        ? []
+        : [{ text: `  hint: ${check.hint}`, tone: 'changed' as const }]),
     ]),
   ];
 }

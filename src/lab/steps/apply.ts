@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { LabError } from '../../base/errors.ts';
 import type { Instance } from '../instance.ts';
-import { readManifest } from '../proxy/manifest.ts';
+import { namesOf, readManifest } from '../proxy/manifest.ts';
 import type { CheckResult } from '../result.ts';
 import { readWork } from './work-rules.ts';
 
@@ -33,6 +33,11 @@ export async function applyWritten(instance: Instance, work: string, file: strin
   } catch (error) {
     return [{ ...check, ok: false, saw: (error as Error).message }];
   }
+}
+
+/** What is in a manifest of the reader's goes, as far as it can be read. @throws LabError BAD_INPUT for a file that is not there */
+export async function withdrawWritten({ proxies }: Instance, work: string, file: string): Promise<void> {
+  await proxies.delete(namesOf(readManifest(readWork(work, file), file).objects));
 }
 
 /** @throws LabError BAD_INPUT in a lab without an API */
