@@ -7,6 +7,8 @@ export interface InterfaceHop extends CapturePoint {
   /** `node1/eth0`. */
   name: string;
   description?: string;
+  /** `LinkType`: Ethernet without it, Raw for a tunnel whose packets have no frame. */
+  linkType?: number;
 }
 
 /** A point inside a router. Points that are not listed are in the trace only. */

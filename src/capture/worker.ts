@@ -9,7 +9,14 @@ import { CaptureSet } from '../device/capture-set.ts';
 import type { CaptureSocket, SeenFrame } from '../device/capture-socket.ts';
 import { giveWay } from '../os/thread.ts';
 import { PacketType } from '../packet/packet.ts';
-import { type CaptureMessage, type CaptureOptions, type CaptureReport, CaptureWord, type TraceRingInput } from './capture.ts';
+import {
+  type CaptureMessage,
+  type CaptureOptions,
+  type CaptureReport,
+  CaptureWord,
+  type InterfaceHop,
+  type TraceRingInput,
+} from './capture.ts';
 import { machine } from './machine.ts';
 import { addressNames } from './names.ts';
 import { type CaptureOutput, HopFiles, MergedStream } from './output.ts';
@@ -63,17 +70,17 @@ class CaptureThread {
     const to = options.output;
     this.#output = 'folder' in to ? new HopFiles(to.folder, section) : new MergedStream(to.stream, section);
     this.#traceFd = options.traceFile === undefined ? -1 : openSync(options.traceFile, 'w');
-    for (const [i, hop] of options.hops.entries()) this.#addHop(hop.name, hop.description, this.#set.sockets[i]!);
+    for (const [i, hop] of options.hops.entries()) this.#addHop(hop, this.#set.sockets[i]!);
     for (const ring of options.rings ?? []) this.#addRing(ring);
     if (options.names !== undefined) this.#output.names(addressNames(options.names));
     this.#output.flush(false);
   }
 
-  #addHop(name: string, description: string | undefined, socket: CaptureSocket): void {
+  #addHop({ name, description, linkType = LinkType.Ethernet }: InterfaceHop, socket: CaptureSocket): void {
     const words = description ?? `${socket.name}, MTU ${socket.mtu}`;
     const { mac, driver: hardware, speedMbps } = socket;
     const speed = speedMbps === undefined ? {} : { speedBps: speedMbps * 1_000_000 };
-    const hop = this.#output.addHop({ name, description: words, mac, hardware, ...speed });
+    const hop = this.#output.addHop({ name, description: words, linkType, mac, hardware, ...speed });
     this.#hops.push(hop);
     this.#visits.push(frame => this.#frame(hop, frame));
   }

@@ -1,5 +1,6 @@
 /** Where a capture listens for a hop of the topology, and what it calls the place. */
 import type { InterfaceHop } from '../capture/capture.ts';
+import { LinkType } from '../capture/pcapng/format.ts';
 import { netnsPath } from './shell.ts';
 import { IPIP } from './topology/calico.ts';
 import type { Hop, Topology } from './topology/model.ts';
@@ -10,7 +11,11 @@ export const interfaceHop = (topology: Topology, hop: Hop): InterfaceHop => ({
   netns: netnsPath(hop.namespace),
   interface: hop.interface,
   promiscuous: true,
+  linkType: linkTypeOf(hop),
 });
+
+/** What passes tunl0 begins with its IP header. */
+export const linkTypeOf = (hop: Hop): number => (hop.interface === IPIP.device ? LinkType.Raw : LinkType.Ethernet);
 
 export function hopDescription({ namespaces }: Topology, { namespace, interface: device, logical }: Hop): string {
   const found = namespaces.find(ns => ns.name === namespace);

@@ -12,7 +12,7 @@ import { hookNames } from '../packet/verdict.ts';
 import { Speakers } from './bird/speakers.ts';
 import { LabCluster } from './cluster/lab-cluster.ts';
 import type { Lab } from './definition.ts';
-import { hopDescription } from './hop-point.ts';
+import { hopDescription, linkTypeOf } from './hop-point.ts';
 import { writeNodeTools } from './node-shell.ts';
 import type { DataPlane } from './plane/data-plane.ts';
 import { KernelPlane, restoreCommand } from './plane/kernel.ts';
@@ -252,7 +252,12 @@ export class Instance {
   #logicalHops(node: string, interfaces: readonly string[]): LogicalHop[] {
     const inside = this.topology.hops.filter(hop => hop.logical && hop.namespace === node);
     return [
-      ...inside.map(hop => ({ id: interfaces.indexOf(hop.interface), name: hop.name, description: hopDescription(this.topology, hop) })),
+      ...inside.map(hop => ({
+        id: interfaces.indexOf(hop.interface),
+        name: hop.name,
+        description: hopDescription(this.topology, hop),
+        linkType: linkTypeOf(hop),
+      })),
       ...hookNames.map((hook, i) => ({
         id: HOOK_HOP + i,
         name: `${node}/${hook.toLowerCase()}`,

@@ -24,7 +24,8 @@ export interface Sight {
   direction?: 'in' | 'out';
   /** Bytes of payload after the transport header. */
   payload: number;
-  outer?: { srcMac: string; dstMac: string; src: string; dst: string; ttl: number; vni: number };
+  /** `vni`: of VXLAN; IPIP has no number. */
+  outer?: { srcMac: string; dstMac: string; src: string; dst: string; ttl: number; vni?: number };
 }
 
 /** @returns undefined for what is no whole frame of a kind that is known here. */
@@ -63,18 +64,18 @@ function outerOf({ envelope }: Sighting): Pick<Sight, 'outer'> {
   const ethernet = find(envelope, 'ethernet');
   const ipv4 = find(envelope, 'ipv4');
   const vxlan = find(envelope, 'vxlan');
-  if (!ipv4 || !vxlan) return {};
-  return {
-    outer: { srcMac: ethernet?.src ?? '', dstMac: ethernet?.dst ?? '', src: ipv4.src, dst: ipv4.dst, ttl: ipv4.ttl, vni: vxlan.vni },
-  };
+  if (!ipv4) return {};
+  const { src, dst, ttl } = ipv4;
+  const vni = vxlan === undefined ? {} : { vni: vxlan.vni };
+  return { outer: { srcMac: ethernet?.src ?? '', dstMac: ethernet?.dst ?? '', src, dst, ttl, ...vni } };
 }
 
 /** A frame that stands in nobody's capture. */
-export const frameOf = (bytes: Uint8Array, direction?: 'in' | 'out'): CapturedFrame => ({
+export const frameOf = (bytes: Uint8Array, direction?: 'in' | 'out', linkType: number = LinkType.Ethernet): CapturedFrame => ({
   hop: '',
   timeNs: 0n,
   direction,
-  linkType: LinkType.Ethernet,
+  linkType,
   bytes,
   originalLength: bytes.length,
   tracedId: undefined,
@@ -113,8 +114,11 @@ export function describeSight(s: Sight): string {
   const words = [s.protocol === 'tcp' ? '' : s.protocol, s.flags ?? '', s.kind ?? ''].filter(Boolean).join(' ');
   const ttl = s.ttl === undefined ? '' : `, TTL ${s.ttl}`;
   const packet = `${s.src} > ${s.dst}${words === '' ? '' : ` ${words}`}${ttl}`;
-  return s.outer === undefined ? packet : `VXLAN ${s.outer.vni} ${s.outer.src} > ${s.outer.dst} [${packet}]`;
+  return s.outer === undefined ? packet : `${envelopeName(s.outer)} ${s.outer.src} > ${s.outer.dst} [${packet}]`;
 }
+
+/** `VXLAN 1`, `IPIP`. */
+export const envelopeName = ({ vni }: { vni?: number }): string => (vni === undefined ? 'IPIP' : `VXLAN ${vni}`);
 
 /** An expectation for eyes. */
 export function describeExpectation(e: Expectation): string {
@@ -123,7 +127,7 @@ export function describeExpectation(e: Expectation): string {
   if (outer === false) words.push('in no tunnel');
   if (typeof outer === 'object')
     words.push(
-      `in VXLAN with ${Object.entries(outer)
+      `in an envelope with ${Object.entries(outer)
         .map(([key, value]) => `${key} ${value}`)
         .join(', ')}`,
     );

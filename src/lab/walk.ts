@@ -3,7 +3,7 @@ import type { Journey } from '../capture/journey/journey.ts';
 import type { JourneyEvent, JourneyRecord } from '../capture/journey/record.ts';
 import { inPhase, type Phase } from './evidence.ts';
 import type { Story, WalkStep } from './result.ts';
-import { describeSight, type Sight, sightOf } from './sight.ts';
+import { describeSight, envelopeName, type Sight, sightOf } from './sight.ts';
 import type { Hop } from './topology/model.ts';
 
 /** Rules that do something to a packet; jumps and accepted states are in the journey. */
@@ -89,8 +89,8 @@ function changes(before: Sight, now: Sight): string[] {
   if (before.dst !== now.dst) did.push(`destination ${before.dst} becomes ${now.dst}`);
   if (before.src !== now.src) did.push(`source ${before.src} becomes ${now.src}`);
   if (before.ttl !== now.ttl) did.push(`TTL ${before.ttl} becomes ${now.ttl}`);
-  if (before.outer === undefined && now.outer !== undefined) did.push(`put into VXLAN ${now.outer.vni} to ${now.outer.dst}`);
-  if (before.outer !== undefined && now.outer === undefined) did.push('taken out of VXLAN');
+  if (before.outer === undefined && now.outer !== undefined) did.push(`put into ${envelopeName(now.outer)} to ${now.outer.dst}`);
+  if (before.outer !== undefined && now.outer === undefined) did.push(`taken out of ${envelopeName(before.outer).split(' ')[0]}`);
   return did;
 }
 

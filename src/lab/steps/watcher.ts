@@ -4,6 +4,7 @@
  */
 import { CaptureSet } from '../../device/capture-set.ts';
 import { PacketType } from '../../packet/packet.ts';
+import { linkTypeOf } from '../hop-point.ts';
 import { netnsPath } from '../shell.ts';
 import { frameOf, type Sight, sightOf } from '../sight.ts';
 import type { Hop } from '../topology/model.ts';
@@ -76,7 +77,7 @@ export class Watcher {
       socket.drain(frame => {
         if (seen === undefined) return;
         const bytes = frame.bytes.slice(frame.start, Math.min(frame.end, frame.start + LOOK_BYTES));
-        const sight = sightOf(frameOf(bytes, frame.type === PacketType.Outgoing ? 'out' : 'in'));
+        const sight = sightOf(frameOf(bytes, frame.type === PacketType.Outgoing ? 'out' : 'in', linkTypeOf(this.#hops[i]!)));
         if (sight !== undefined && (this.#every || sight.flags === undefined || /SYN|FIN|RST/.test(sight.flags))) seen.push(sight);
       });
     }
