@@ -4,6 +4,7 @@
  * makes one.
  */
 import * as rtnetlink from '../os/rtnetlink.ts';
+import { ROUTER_PROTOCOL } from './socket-routes.ts';
 
 export type KernelRoute = rtnetlink.Route;
 
@@ -69,7 +70,7 @@ export class KernelRoutes {
   }
 
   #isFollowed({ table, protocol, type }: KernelRoute): boolean {
-    return table === this.#table && protocol > RTPROT_BOOT && TYPES.includes(type);
+    return table === this.#table && protocol > RTPROT_BOOT && protocol !== ROUTER_PROTOCOL && TYPES.includes(type);
   }
 }
 

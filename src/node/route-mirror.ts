@@ -1,6 +1,6 @@
 /**
- * Routes of a routing daemon in the namespace's kernel, as routes of the router (`docs/decisions/0022`). To the daemon the TUN is the one link, on which
- * everybody is a neighbour: where a next hop really is, the router's own routes say. The kernel itself forwards nothing.
+ * Routes of a routing daemon in the namespace's kernel, as routes of the router (`docs/decisions/0022`). The daemon sees addresses and interfaces as on a
+ * node whose kernel forwards. A next hop that it takes to be on a link (`onlink`) and is not is looked for in the router's own routes.
  */
 import { formatCidr, formatIpv4, type Ipv4, inCidr, parseCidr } from '../base/address.ts';
 import { Fib, type Route, RouteType, type Way } from '../router/fib.ts';
@@ -101,8 +101,7 @@ export class RouteMirror {
     if (inPool && this.#mirror.tunnel !== undefined && !(isNear && this.#mirror.mode === 'cross-subnet'))
       return { oif: plane.byName(this.#mirror.tunnel)!.id, via: gateway };
     const port = this.#portOf(plane, ifindex);
-    if (port !== undefined) return { oif: port.id, via: gateway };
-    if (this.#kernel.nameOf(ifindex) !== this.#tun) return undefined;
+    if (port?.onLink(gateway)) return { oif: port.id, via: gateway };
     const found = own.lookup(gateway);
     if (found === -1 || own.type[found] !== RouteType.Unicast) return undefined;
     return { oif: own.oif[found]!, via: own.via[found]! || gateway };

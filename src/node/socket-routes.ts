@@ -9,24 +9,72 @@ import type { MirroredRoute } from './route-mirror.ts';
 /** What a kernel node would reach by `lo`, with its MTU of 65536: a socket offers this MSS there. */
 const LOOPBACK_MSS = 65_495;
 
+/** Asked before the kernel's own tables. */
+export const SOCKETS_TABLE = 10;
+/** RTPROT_*, of nobody else: the router's own routes in a daemon's table, which are not mirrored. */
+export const ROUTER_PROTOCOL = 107;
+
 interface Holder {
   readonly name: string;
   readonly addresses: readonly string[];
 }
 const holders = (d: RouterDescription): Holder[] => [...d.ports, ...d.vxlan, ...d.ipip];
 
-/**
- * The node's addresses, for the TUN: /32, so that the kernel takes what the router writes for them. A routing daemon sees their networks too: it
- * looks for its neighbours there.
- */
+/** The node's addresses, for the TUN: the kernel takes what the router writes for them. */
 export function socketAddresses(d: RouterDescription): string[] {
-  const all = holders(d).flatMap(each => each.addresses);
-  const seen = new Map(all.map(text => [parseCidr(text).address, text]));
-  return [...seen].map(([address, text]) => (d.mirror ? text : `${formatIpv4(address)}/32`));
+  const all = holders(d).flatMap(each => each.addresses.map(text => parseCidr(text).address));
+  return [...new Set(all)].map(address => `${formatIpv4(address)}/32`);
 }
 
-/** Words behind `ip route replace`, by network; `DEV` stands for the TUN. */
-export function socketRoutes(d: RouterDescription, mirrored: readonly MirroredRoute[]): Map<string, string> {
+/** Interfaces whose addresses a routing daemon is to see where they are: it looks for its neighbours in their networks. */
+export const daemonAddresses = (d: RouterDescription): { dev: string; address: string }[] =>
+  d.mirror === undefined ? [] : packetPorts(d).flatMap(p => p.addresses.map(address => ({ dev: p.interface ?? p.name, address })));
+
+const packetPorts = (d: RouterDescription) => d.ports.filter(p => p.kind === 'packet');
+
+/**
+ * Words behind `ip route replace`, by those behind `ip route del`; `DEV` stands for the TUN. With a mirror the routes of the description stand in the
+ * daemon's table too, as somebody's who is not the daemon.
+ */
+export function routeCommands(d: RouterDescription, mirrored: readonly MirroredRoute[]): Map<string, string> {
+  const routes = new Map<string, string>();
+  const put = (network: string, words: string, protocol: string | number, table: string | number) =>
+    routes.set(`${network} proto ${protocol} table ${table}`, `${words} proto ${protocol} table ${table}`);
+  for (const [network, words] of socketRoutes(d, mirrored)) put(network, words, 'boot', SOCKETS_TABLE);
+  if (d.mirror) for (const [network, words] of daemonRoutes(d)) put(network, words, ROUTER_PROTOCOL, d.mirror.table);
+  return routes;
+}
+
+/** As a kernel node has them: those that lead out by an interface that the daemon sees. It learns from them where its next hops are. */
+function daemonRoutes(d: RouterDescription): Map<string, string> {
+  const routes = new Map<string, string>();
+  for (const r of d.routes) {
+    if (r.type !== 'unicast' || r.mark !== undefined) continue;
+    const [first, ...others] = (r.nexthops ?? [{ ...r, weight: 1 }]).flatMap(each => daemonWay(d, each));
+    if (first === undefined) continue;
+    const several = [first, ...others].map(({ words, weight }) => `nexthop ${words} weight ${weight}`);
+    routes.set(r.to, `${r.to} ${others.length === 0 ? first.words : several.join(' ')}`);
+  }
+  return routes;
+}
+
+interface NextHop {
+  readonly via?: string | undefined;
+  readonly dev?: string | undefined;
+  readonly weight: number;
+}
+
+function daemonWay(d: RouterDescription, { via, dev, weight }: NextHop): { words: string; weight: number }[] {
+  const gateway = via === undefined ? undefined : parseCidr(via).address;
+  const isNear = (p: Holder): boolean => gateway !== undefined && on(p, gateway) !== undefined;
+  const port = packetPorts(d).find(p => (dev === undefined ? isNear(p) : p.name === dev));
+  if (port === undefined) return [];
+  const device = `dev ${port.interface ?? port.name}`;
+  return [{ words: via === undefined ? device : `via ${via} ${device}${isNear(port) ? '' : ' onlink'}`, weight }];
+}
+
+/** By network, without the table. */
+function socketRoutes(d: RouterDescription, mirrored: readonly MirroredRoute[]): Map<string, string> {
   const routes = new Map<string, string>();
   const add = (to: string, src: string | undefined, more = '') =>
     routes.set(to, `${to} dev DEV${src === undefined ? '' : ` src ${src}`}${more}`);

@@ -12,9 +12,7 @@ import { LabError } from '../base/errors.ts';
 import { insideNetns } from '../os/netns.ts';
 import type { RouterDescription } from './description.ts';
 import type { MirroredRoute } from './route-mirror.ts';
-import { socketAddresses, socketRoutes } from './socket-routes.ts';
-
-const TABLE = 10;
+import { daemonAddresses, ROUTER_PROTOCOL, routeCommands, SOCKETS_TABLE, socketAddresses } from './socket-routes.ts';
 
 export interface SocketsPath {
   /** The same as `close`, as shell lines for a guardian. */
@@ -30,22 +28,29 @@ export function openSocketsPath(d: RouterDescription, netns: string | undefined)
   if (!tun) return undefined;
   const dev = tun.interface ?? tun.name;
   const inside = <T>(work: () => T): T => (netns === undefined ? work() : insideNetns(netns, work));
-  let inForce = socketRoutes(d, []);
+  let inForce = routeCommands(d, []);
+  const shown = inside(() => daemonAddresses(d).filter(({ dev: port, address }) => !hasAddress(port, address)));
+  const undo = [
+    ...undoCommands,
+    ...shown.map(({ dev: port, address }) => `address del ${address} dev ${port}`),
+    ...(d.mirror ? [...refuseCommands('del'), `route flush table ${d.mirror.table} proto ${ROUTER_PROTOCOL}`] : []),
+  ];
   const before = inside(() => {
     // An earlier router may have been killed here: its rules are taken back before ours are made.
-    if (isMoved()) batch(undoCommands, true);
+    if (isMoved()) batch(undo, true);
     const saved = sysctls(dev).map(([name]) => [name, readFileSync(name, 'utf8').trim()] as const);
     for (const [name, value] of sysctls(dev)) writeFileSync(name, value);
-    const addresses = socketAddresses(d).map(address => `address replace ${address} dev ${dev} noprefixroute`);
-    batch([...addresses, ...changes(new Map(), inForce, dev), ...ruleCommands]);
+    const addresses = socketAddresses(d).map(address => `address replace ${address} dev ${dev}`);
+    for (const { dev: port, address } of shown) addresses.push(`address add ${address} dev ${port}`);
+    batch([...addresses, ...changes(new Map(), inForce, dev), ...ruleCommands, ...(d.mirror ? refuseCommands('add') : [])]);
     return saved;
   });
   let last = Promise.resolve();
   const kept = before.filter(([name]) => !name.includes(`/${dev}/`));
   return {
-    undo: [...undoCommands.map(line => `ip ${line}`), ...kept.map(([name, value]) => `echo ${value} > ${name}`)],
+    undo: [...undo.map(line => `ip ${line}`), ...kept.map(([name, value]) => `echo ${value} > ${name}`)],
     follow: (description, mirrored) => {
-      const wanted = socketRoutes(description, mirrored);
+      const wanted = routeCommands(description, mirrored);
       const lines = changes(inForce, wanted, dev);
       inForce = wanted;
       if (lines.length > 0) last = last.then(() => batchLater(lines, inside));
@@ -54,7 +59,7 @@ export function openSocketsPath(d: RouterDescription, netns: string | undefined)
     close: () => {
       // The TUN is gone by now, and with it its routes; rules and sysctls are what is left to put back.
       inside(() => {
-        batch(undoCommands, true);
+        batch(undo, true);
         for (const [name, value] of kept) writeFileSync(name, value);
       });
     },
@@ -75,15 +80,24 @@ const sysctls = (dev: string): [name: string, value: string][] => {
 /** Does the kernel's `local` table stand behind rule 0 no more? */
 const isMoved = (): boolean => !execFileSync('ip', ['rule'], { encoding: 'utf8', timeout: 10_000 }).startsWith('0:');
 
-const ruleCommands = [`rule add pref 10 iif lo lookup ${TABLE}`, 'rule add pref 100 lookup local', 'rule del pref 0'];
-const undoCommands = ['rule add pref 0 lookup local', 'rule del pref 100', 'rule del pref 10', `route flush table ${TABLE}`];
+const ruleCommands = [`rule add pref 10 iif lo lookup ${SOCKETS_TABLE}`, 'rule add pref 100 lookup local', 'rule del pref 0'];
+const undoCommands = ['rule add pref 0 lookup local', 'rule del pref 100', 'rule del pref 10', `route flush table ${SOCKETS_TABLE}`];
+
+/**
+ * What a socket wants to send where its table knows no way goes nowhere: what a routing daemon keeps behind it is for the router. The kernel asks
+ * without a protocol whether a next hop can be reached, and is told.
+ */
+const refuseCommands = (verb: 'add' | 'del'): string[] =>
+  ['tcp', 'udp', 'icmp'].map(protocol => `rule ${verb} pref 101 iif lo ipproto ${protocol} unreachable`);
+
+const hasAddress = (dev: string, address: string): boolean =>
+  execFileSync('ip', ['-o', '-4', 'address', 'show', 'dev', dev], { encoding: 'utf8', timeout: 10_000 }).includes(` ${address} `);
 
 /** From one set of routes to another: what is gone, then what is new or different. */
 function changes(from: ReadonlyMap<string, string>, to: ReadonlyMap<string, string>, dev: string): string[] {
   const lines: string[] = [];
-  for (const network of from.keys()) if (!to.has(network)) lines.push(`route del ${network} table ${TABLE}`);
-  for (const [network, words] of to)
-    if (from.get(network) !== words) lines.push(`route replace ${words.replace('DEV', dev)} table ${TABLE}`);
+  for (const key of from.keys()) if (!to.has(key)) lines.push(`route del ${key}`);
+  for (const [key, words] of to) if (from.get(key) !== words) lines.push(`route replace ${words.replace('DEV', dev)}`);
   return lines;
 }
 
