@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeCaptures } from './capture.ts';
 import type { Case } from './case.ts';
-import { coverageLines } from './coverage/print.ts';
+import { coverageLines, type Rate, rarestFirst, tooSeldom } from './coverage/print.ts';
 import { nftCase } from './generate/random-case.ts';
 import { judge, type Verdict } from './judge.ts';
 import { KernelSide } from './kernel-side.ts';
@@ -35,6 +35,7 @@ const { values } = parseArgs({
     random: { type: 'boolean', default: false },
     services: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
+    coverage: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     out: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
@@ -44,7 +45,7 @@ const { values } = parseArgs({
 });
 
 /** One of a pair waits now and then, for its router's thread or for a tool: then the processor is another pair's. */
-const PAIRS_PER_PROCESSOR = 1.5;
+const PAIRS_PER_PROCESSOR = 2;
 /** For fewer packets a pair is not worth its making. */
 const PACKETS_PER_PAIR = 2000;
 
@@ -63,9 +64,18 @@ async function main(): Promise<number> {
       ? await runWorkers(count, [...process.argv.slice(2), '--seed', String(seed)])
       : await withSides(seed, (kernel, userspace) => runRandom(kernel, userspace, { ...runOptions(seed, 0, 1), packets }));
   const seconds = (performance.now() - started) / 1000;
-  if (!values.first && !values.services) console.log(coverageLines(result.hits, result.sent).join('\n'));
-  tellResult(seed, result, seconds);
-  return result.different === 0 ? 0 : 1;
+  const looked = !values.first && !values.services;
+  const rates = looked ? rarestFirst(result.hits, result.sent) : [];
+  if (looked) console.log(coverageLines(rates, result.sent).join('\n'));
+  tellResult(seed, result, seconds, looked ? coverageSummary(rates) : '');
+  const covered = !values.coverage || tooSeldom(rates).length === 0;
+  return result.different === 0 && covered ? 0 : 1;
+}
+
+function coverageSummary(rates: readonly Rate[]): string {
+  const seldom = tooSeldom(rates).length;
+  const { item, inMillion } = rates[0]!;
+  return `, coverage ${seldom === 0 ? 'complete' : `TOO LOW of ${seldom} items`}: at least ${inMillion} in a million (${item})`;
 }
 
 function workersFor(packets: number): number {
@@ -74,10 +84,12 @@ function workersFor(packets: number): number {
   return Math.max(1, Math.min(Math.ceil(availableParallelism() * PAIRS_PER_PROCESSOR), Math.floor(packets / PACKETS_PER_PAIR)));
 }
 
-function tellResult(seed: number, { cases, sent, different, unsteady }: RunResult, seconds: number): void {
+function tellResult(seed: number, { cases, sent, different, unsteady }: RunResult, seconds: number, covered: string): void {
   const rate = Math.round(sent / seconds);
   if (unsteady > 0) console.log(`${unsteady} cases differed once and not again: time or chance decided`);
-  console.log(`seed ${seed}: ${cases} rule sets, ${sent} packets in ${seconds.toFixed(0)} s (${rate} a second), ${different} different`);
+  console.log(
+    `seed ${seed}: ${cases} rule sets, ${sent} packets in ${seconds.toFixed(0)} s (${rate} a second), ${different} different${covered}`,
+  );
 }
 
 const runOptions = (seed: number, index: number, stride: number) => ({

@@ -32,7 +32,7 @@ const matches = [
   ...both('match conntrack', '--ctorigsrcport', '--ctorigdstport', '--ctreplsrcport', '--ctrepldstport'),
   ...both('match connmark', '--mark'),
   ...both('match mark', '--mark'),
-  ...both('match addrtype', ...['LOCAL', 'UNICAST', 'BROADCAST', 'MULTICAST'].map(t => `--dst-type ${t}`)),
+  ...both('match addrtype', ...['LOCAL', 'UNICAST', 'UNICAST,LOCAL', 'BROADCAST', 'MULTICAST'].map(t => `--dst-type ${t}`)),
   // Types are looked up in the table of own addresses alone (`inet_addr_type`): no address is of one of these.
   ...eachWith('match addrtype ! --dst-type', 'BLACKHOLE', 'UNREACHABLE'),
   ...both('match addrtype', ...['LOCAL', 'UNICAST'].map(t => `--src-type ${t}`)),
@@ -77,6 +77,7 @@ const targets = [
   ...eachWith('target nat PREROUTING', 'DNAT', 'REDIRECT', 'NETMAP'),
   ...eachWith('target nat POSTROUTING', 'SNAT', 'MASQUERADE', 'NETMAP'),
   'target nat INPUT SNAT',
+  ...['raw', 'mangle', 'nat', 'filter'].flatMap(table => eachWith(`target ${table} user chain`, 'ACCEPT', 'RETURN', 'jump', 'goto')),
   ...eachWith('target', 'INPUT policy DROP', 'FORWARD policy DROP', 'OUTPUT policy DROP'),
   ...eachWith('target MARK', '--set-xmark'),
   ...eachWith('target CONNMARK', '--set-xmark', '--save-mark', '--restore-mark'),
@@ -103,7 +104,7 @@ const cells = directionNames.flatMap(dir =>
 );
 
 const icmp = [
-  ...eachWith('icmp in', '0', '3', '8', '13', '14', '15', '16', '17', '18', '9', '10', '40'),
+  ...eachWith('icmp in', '0', '3', '4', '5', '8', '9', '10', '11', '12', '13', '14', '15', '16', '17', '18', '40'),
   ...['3/0', '3/1', '3/2', '3/3', '3/4', '3/13', '4/0', '5/1', '11/0', '11/1', '12/0'].map(t => `icmp in ${t} with a quote`),
   ...['0', '14', '3/0', '3/1', '3/2', '3/3', '3/4', '3/9', '3/10', '3/13', '5/1', '11/0', '11/1', '12/0'].map(t => `icmp out ${t}`),
 ];
@@ -127,6 +128,7 @@ const packets = [
   ...eachWith(
     'packet to',
     'broadcast',
+    'multicast',
     'a group',
     'other',
     "the router's address",
@@ -134,10 +136,10 @@ const packets = [
     'everybody',
     'loopback',
   ),
-  ...eachWith('packet to', 'a group', 'network 0', 'an unreachable or blackhole route', 'nowhere'),
+  ...eachWith('packet to', 'network 0', 'an unreachable or blackhole route', 'nowhere'),
   ...eachWith('packet from', "the router's address", 'everybody', 'loopback', 'a group', 'network 0', 'nowhere'),
   ...eachWith('packet fragment', 'first', 'later'),
-  ...eachWith('packet ip option', '1', '7', '68', '131', '148'),
+  ...eachWith('packet ip option', '1', '7', '30', '68', '131', '148'),
   ...eachWith('packet', 'ttl 1', 'tcp options', 'too long for c, not to be cut', 'from an address to itself', 'nothing for a while'),
   ...eachWith('packet error', 'with a quote that is cut short', 'from somebody else'),
 ];

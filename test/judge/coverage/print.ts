@@ -7,15 +7,22 @@ const MILLION = 1_000_000;
 const COLUMNS = 3;
 const WIDTH = 58;
 
-/** @param sent packets of the run. @returns lines */
-export function coverageLines(hits: readonly (readonly [item: string, times: number])[], sent: number): string[] {
-  const times = new Map(hits);
-  const items = [...new Set([...expected, ...times.keys()])].toSorted();
+type Hits = readonly (readonly [item: string, times: number])[];
+export interface Rate {
+  item: string;
+  times: number;
+  /** Times in so many packets. */
+  inMillion: number;
+}
+
+/** @param rates rarest first. @param sent packets of the run. @returns lines: the table, and behind it what was hit too seldom */
+export function coverageLines(rates: readonly Rate[], sent: number): string[] {
   const lines = [`how often each was hit by ${sent} packets:`];
-  for (const section of new Set(items.map(sectionOf))) {
-    const its = items.filter(item => sectionOf(item) === section);
+  const items = rates.toSorted((a, b) => (a.item < b.item ? -1 : 1));
+  for (const section of new Set(items.map(r => sectionOf(r.item)))) {
+    const its = items.filter(r => sectionOf(r.item) === section);
     lines.push(`${section}:`);
-    const cells = its.map(item => `${String(times.get(item) ?? 0).padStart(9)} ${item.slice(section.length + 1)}`.padEnd(WIDTH));
+    const cells = its.map(({ item, times }) => `${String(times).padStart(9)} ${item.slice(section.length + 1)}`.padEnd(WIDTH));
     const height = Math.ceil(cells.length / COLUMNS);
     for (let row = 0; row < height; row++)
       lines.push(
@@ -24,12 +31,22 @@ export function coverageLines(hits: readonly (readonly [item: string, times: num
           .trimEnd(),
       );
   }
-  const never = [...expected].filter(item => !times.has(item));
-  const seldom = [...expected].filter(item => times.has(item) && (times.get(item)! * MILLION) / sent < ENOUGH);
-  lines.push(`${expected.size} are to be hit; never: ${never.length}${list(never)}`);
-  lines.push(`less than ${ENOUGH} times in a million packets: ${seldom.length}${list(seldom)}`);
+  const seldom = tooSeldom(rates);
+  lines.push(
+    `${rates.length} items, ${expected.size} of them to be hit by any run; less than ${ENOUGH} times in a million packets: ${seldom.length}`,
+  );
+  for (const { item, times, inMillion } of seldom) lines.push(`${String(inMillion).padStart(9)} ${item} (${times} of ${sent})`);
   return lines;
 }
 
+/** All that is to be hit, and whatever else was. */
+export function rarestFirst(hits: Hits, sent: number): Rate[] {
+  const times = new Map(hits);
+  return [...new Set([...expected, ...times.keys()])]
+    .map(item => ({ item, times: times.get(item) ?? 0, inMillion: sent === 0 ? 0 : Math.round(((times.get(item) ?? 0) * MILLION) / sent) }))
+    .toSorted((a, b) => a.times - b.times);
+}
+
+export const tooSeldom = (rates: readonly Rate[]): Rate[] => rates.filter(r => r.inMillion < ENOUGH);
+
 const sectionOf = (item: string): string => item.slice(0, item.indexOf(' '));
-const list = (items: readonly string[]): string => items.map(item => `\n    ${item}`).join('');

@@ -7,16 +7,19 @@ import { type Flow, goOn } from './traffic.ts';
 
 /** Long enough that nothing expires while packets are played, short enough that waiting takes little of a run. */
 export const SHORT_S = 2;
-const WAIT_S = 2.7;
+const WAIT_S = 2.4;
+/** Between two timers, that nobody doubts which of them goes off first. */
+const APART_S = 0.5;
 
 export function expiringTraffic(c: Chooser, length: number): Step[] {
   const short = [...expirySwitches.filter(() => !c.oneIn(4)), 'net.ipv4.ipfrag_time'];
   const steps = short.map((name): Step => ({ kind: 'sysctl', name, value: SHORT_S }));
   const flows: Flow[] = [];
   goOn(c, steps, flows, length >> 1);
-  // One only: which of two timers goes off first, nobody says.
-  steps.push(...unfinished(c, c.of(links), steps.length));
-  steps.push({ kind: 'wait', seconds: WAIT_S });
+  for (const seconds of [APART_S, APART_S, WAIT_S]) {
+    steps.push(...unfinished(c, c.of(links), steps.length));
+    steps.push({ kind: 'wait', seconds });
+  }
   goOn(c, steps, flows, length);
   return steps;
 }

@@ -28,24 +28,42 @@ export function randomMatch(c: Chooser, protocol: string, table: TableName, hook
   const sets: Options[] = [fieldMatches(c, hook), rateMatches(c, name)];
   if (protocol === 'tcp' || protocol === 'udp') sets.push(transportMatches(c, protocol), transportMatches(c, protocol));
   if (protocol === '') sets.push(fieldMatches(c, hook));
-  if (protocol === 'icmp')
-    sets.push([[8, () => `-m icmp ${not(c)} --icmp-type ${c.of(['8', '0', '3', '3/3', '11', 'any', '13', '11', '13'])}`]]);
+  if (protocol === 'icmp') sets.push([[12, () => `-m icmp ${not(c)} --icmp-type ${c.weighted(icmpTypes)}`]]);
   if (table !== 'raw') sets.push(connectionMatches(c));
   if (hook === 'PREROUTING' && (table === 'raw' || table === 'mangle'))
-    sets.push([[1, () => `-m rpfilter ${c.of(['', '--loose', '--invert', '--accept-local', '--loose --invert'])}`]]);
+    sets.push([[2, () => `-m rpfilter ${c.of(['', '--loose', '--invert', '--accept-local', '--loose --invert'])}`]]);
   return c.weighted(sets.flat())();
 }
+
+/** More of what few messages have. */
+const icmpTypes = [
+  [2, '8'],
+  [2, '0'],
+  [2, '3'],
+  [1, '3/3'],
+  [3, '11'],
+  [1, 'any'],
+  [5, '13'],
+] as const;
+
+/** More of what few segments have: a maximum segment size is in every other SYN, SACK is permitted in few. */
+const tcpOptions = [
+  [2, 2],
+  [3, 3],
+  [4, 4],
+  [5, 5],
+] as const;
 
 const transportMatches = (c: Chooser, protocol: string): Options => [
   [4, () => `-m ${protocol} ${not(c)} --dport ${port(c)}`],
   [2, () => `-m ${protocol} ${not(c)} --sport ${port(c)}`],
-  [1, () => `-m multiport ${not(c)} --${c.of(['sports', 'dports', 'ports'])} ${c.of(ports)},${c.of(['1:511', '512:1023', '1024:65535'])}`],
+  [2, () => `-m multiport ${not(c)} --${c.of(['sports', 'dports', 'ports'])} ${c.of(ports)},${c.of(['1:511', '512:1023', '1024:65535'])}`],
   ...(protocol === 'tcp'
     ? ([
         [1, () => `-m tcp ${not(c)} --tcp-flags ${c.of(['SYN,RST,ACK', 'FIN,SYN', 'ALL'])} ${c.of(['SYN', 'ACK', 'NONE'])}`],
-        [2, () => `-m tcp ${not(c)} --tcp-option ${c.of([2, 3, 4, 5, 5])}`],
+        [5, () => `-m tcp ${not(c)} --tcp-option ${c.weighted(tcpOptions)}`],
         [1, () => `-m tcp ${not(c)} --syn`],
-        [1, () => `-m tcpmss ${not(c)} --mss ${c.of(['536', '1000:1460', '1:65535'])}`],
+        [2, () => `-m tcpmss ${not(c)} --mss ${c.of(['536', '1000:1460', '1:65535'])}`],
       ] as const)
     : []),
 ];
@@ -61,6 +79,7 @@ const ctStates = [
   'UNTRACKED',
   'INVALID,NEW',
   'RELATED',
+  'RELATED',
   'DNAT',
   'SNAT',
   'UNTRACKED',
@@ -68,7 +87,7 @@ const ctStates = [
 ] as const;
 
 const connectionMatches = (c: Chooser): Options => [
-  [4, () => `-m conntrack ${not(c)} --ctstate ${c.of(ctStates)}`],
+  [5, () => `-m conntrack ${not(c)} --ctstate ${c.of(ctStates)}`],
   [1, () => `-m state ${not(c)} --state ${c.of(['NEW', 'ESTABLISHED', 'RELATED,ESTABLISHED', 'INVALID', 'UNTRACKED'])}`],
   [1, () => `-m conntrack --ctdir ${c.of(['ORIGINAL', 'REPLY'])}`],
   [
@@ -81,17 +100,23 @@ const connectionMatches = (c: Chooser): Options => [
     () => `-m conntrack ${not(c)} --${c.of(['ctorigsrc', 'ctorigdst', 'ctreplsrc', 'ctrepldst'])} ${c.oneIn(2) ? host(c) : '10.0.2.0/24'}`,
   ],
   [
-    1,
+    2,
     () =>
       `-m conntrack ${not(c)} --${c.of(['ctorigsrcport', 'ctorigdstport', 'ctreplsrcport', 'ctrepldstport'])} ${c.oneIn(4) ? c.of(['1:511', '512:1023', '1024:65535']) : c.of(ports)}`,
   ],
   [1, () => `-m conntrack ${not(c)} --ctproto ${c.of(['tcp', 'udp', 'icmp'])}`],
   [1, () => `-m conntrack ${not(c)} --ctexpire ${c.of(['0:20', '100:100000', '50:70'])}`],
-  [2, () => `-m connmark ${not(c)} --mark ${c.of(['0x1', '0x10/0xf0'])}`],
+  [3, () => `-m connmark ${not(c)} --mark ${c.of(['0x1', '0x10/0xf0'])}`],
 ];
 
+/** What is for many goes no further. */
+const seesEverybody = (hook: string): boolean => hook === 'PREROUTING' || hook === 'INPUT';
+
 const fieldMatches = (c: Chooser, hook: string): Options => [
-  [2, () => `-m addrtype --dst-type ${c.of(['BROADCAST', 'MULTICAST'])}`],
+  [
+    seesEverybody(hook) ? 4 : 1,
+    () => `-m addrtype ${c.of(['--dst-type BROADCAST', '--dst-type MULTICAST', '! --dst-type UNICAST,LOCAL'])}`,
+  ],
   [3, () => `-m mark ${not(c)} --mark ${c.of(['0x1', '0x4000/0x4000', '0x2/0x3', '0x0'])}`],
   [
     2,
@@ -99,10 +124,7 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
       `-m addrtype ${not(c)} --dst-type ${c.of(['LOCAL', 'UNICAST', 'BROADCAST', 'MULTICAST', 'BLACKHOLE', 'UNREACHABLE', 'UNICAST,LOCAL', 'LOCAL'])}`,
   ],
   [1, () => `-m addrtype ${not(c)} --src-type ${c.of(['LOCAL', 'UNICAST'])}`],
-  [
-    hook === 'PREROUTING' || hook === 'INPUT' ? 1 : 0,
-    () => `-m addrtype ${not(c)} --dst-type ${c.of(['LOCAL', 'UNICAST', 'BROADCAST'])} --limit-iface-in`,
-  ],
+  [seesEverybody(hook) ? 1 : 0, () => `-m addrtype ${not(c)} --dst-type ${c.of(['LOCAL', 'UNICAST', 'BROADCAST'])} --limit-iface-in`],
   [hook === 'OUTPUT' || hook === 'POSTROUTING' ? 1 : 0, () => `-m addrtype --dst-type ${c.of(['LOCAL', 'UNICAST'])} --limit-iface-out`],
   [1, () => `-m length ${not(c)} --length ${c.of(['0:60', '61:1500', '40'])}`],
   [1, () => `-m ttl --ttl-${c.of(['eq', 'lt', 'gt'])} ${c.of([1, 2, 63, 64])}`],
@@ -119,7 +141,7 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
   ],
   [1, () => '-m comment --comment "a comment"'],
   [
-    ['PREROUTING', 'INPUT', 'FORWARD'].includes(hook) ? 3 : 0,
+    hook === 'PREROUTING' ? 7 : hook === 'INPUT' ? 4 : hook === 'FORWARD' ? 1 : 0,
     () => `-m pkttype ${c.oneIn(2) ? '!' : ''} --pkt-type ${c.of(['unicast', 'broadcast', 'broadcast', 'multicast', 'multicast'])}`,
   ],
   [
@@ -127,6 +149,20 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
     () => `-m mac ${not(c)} --mac-source ${hostMac(c.of(links).net, c.of(hosts))}`,
   ],
 ];
+
+/** What is asked for has to be set before: by another rule of the same list. */
+const recentActions = [
+  [4, '--set'],
+  [1, '--rcheck'],
+  [1, '! --rcheck'],
+  [2, '--update'],
+  [2, '--remove'],
+  [1, '--rcheck --seconds 3600'],
+  [2, '--rcheck --seconds 3600 --reap'],
+  [2, '--update --seconds 3600 --hitcount 2'],
+  [1, '--rcheck --hitcount 3'],
+  [2, '--rcheck --rttl'],
+] as const;
 
 /** Nothing is given back within the hour, so that counts do not depend on the time. */
 const rateMatches = (c: Chooser, name: string): Options => [
@@ -138,8 +174,8 @@ const rateMatches = (c: Chooser, name: string): Options => [
       `-m hashlimit --hashlimit-${c.of(['upto', 'above'])} 1/hour --hashlimit-burst ${c.of([1, 2, 4])} --hashlimit-mode ${c.of(['srcip', 'dstip', 'srcip,dstip', 'srcip,srcport', 'dstip,dstport'])} ${c.oneIn(3) ? '--hashlimit-srcmask 24' : ''} --hashlimit-htable-expire 600000 --hashlimit-name ${name}h${c.below(1_000_000_000)}`,
   ],
   [
-    4,
+    7,
     () =>
-      `-m recent ${c.of(['--set', '--rcheck', '--update', '--rcheck --seconds 3600', '--update --seconds 3600 --hitcount 2', '--rcheck --hitcount 3', '--remove', '! --rcheck', '--rcheck --rttl', '--rcheck --rttl', '--rcheck --seconds 3600 --reap', '--remove', '--update'])} --name ${name}r${c.below(2)} ${c.of(['--rsource', '--rsource', '--rdest'])} ${c.oneIn(4) ? '--mask 255.255.255.0' : ''}`,
+      `-m recent ${c.weighted(recentActions)} --name ${name}r${c.below(2)} ${c.of(['--rsource', '--rsource', '--rdest'])} ${c.oneIn(4) ? '--mask 255.255.255.0' : ''}`,
   ],
 ];

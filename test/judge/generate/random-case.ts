@@ -13,7 +13,7 @@ const STEPS = 100;
 export function randomCase(c: Chooser, name: string): Case {
   const sets = c.oneIn(4) ? randomSets(c, name) : [];
   const rules = randomRules(c, name, sets);
-  const traffic = c.oneIn(50) ? expiringTraffic : c.oneIn(30) ? redirectedTraffic : randomTraffic;
+  const traffic = c.oneIn(60) ? expiringTraffic : c.oneIn(30) ? redirectedTraffic : randomTraffic;
   const steps = traffic(c, STEPS, Number(name.replace(/\D/g, '')));
   return sets.length > 0 ? { sets: sets.flatMap(s => s.lines), rules, steps } : { rules, steps };
 }

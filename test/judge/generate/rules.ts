@@ -17,13 +17,15 @@ export function randomRules(c: Chooser, name: string, sets: readonly RandomSet[]
   // A table that is not named stays as it was (iptables-restore), so each is named, if only to be empty.
   for (const table of tableNames) {
     const given = services === null ? undefined : table === 'nat' ? services.nat : table === 'filter' ? services.filter : undefined;
-    lines.push(...(given ? givenTable(table, given) : randomTable(c, table, c.oneIn(3), name, sets)));
+    lines.push(
+      ...(given ? givenTable(table, given) : randomTable(c, table, c.oneIn(table === 'nat' || table === 'filter' ? 5 : 3), name, sets)),
+    );
   }
   return lines;
 }
 
 function randomTable(c: Chooser, table: TableName, empty: boolean, name: string, sets: readonly RandomSet[]): string[] {
-  const users = Array.from({ length: empty ? 0 : c.below(4) }, (_, i) => `U${i}`);
+  const users = Array.from({ length: empty ? 0 : c.below(5) }, (_, i) => `U${i}`);
   const policy = (chain: string): string => (table === 'filter' && !empty && c.oneIn(chain === 'OUTPUT' ? 25 : 6) ? 'DROP' : 'ACCEPT');
   const lines = [`*${table}`, ...builtIn[table].map(chain => `:${chain} ${policy(chain)} [0:0]`), ...users.map(u => `:${u} - [0:0]`)];
   const turned = table === 'nat' && !empty && c.oneIn(4);
@@ -31,16 +33,20 @@ function randomTable(c: Chooser, table: TableName, empty: boolean, name: string,
     lines.push(...sentinelRules(table, chain));
     if (turned) lines.push(...turnedBothWays(c, chain));
     if (!empty && c.oneIn(5)) for (let i = 10 + c.below(40); i > 0; i--) lines.push(exactRule(c, chain));
-    for (let i = empty || c.oneIn(2) ? 0 : c.below(4); i > 0; i--) lines.push(askingRule(c, table, chain, name, sets));
-    for (let i = empty ? 0 : c.below(5); i > 0; i--) lines.push(randomRule(c, table, chain, chain, users, name, sets));
+    for (let i = empty || c.oneIn(2) ? 0 : c.below(6); i > 0; i--) lines.push(askingRule(c, table, chain, name, sets));
+    for (let i = empty ? 0 : c.below(isLonely(chain) ? 6 : 5); i > 0; i--)
+      lines.push(randomRule(c, table, chain, chain, users, name, sets));
   }
   for (const [i, user] of users.entries()) {
     // A chain jumps only to later ones: no loops. NAT targets stand in chains of one hook's callers, so users get none.
-    for (let n = c.below(4); n > 0; n--) lines.push(randomRule(c, table, user, 'user', users.slice(i + 1), name, sets));
+    for (let n = c.below(5); n > 0; n--) lines.push(randomRule(c, table, user, 'user', users.slice(i + 1), name, sets));
   }
   lines.push('COMMIT');
   return lines;
 }
+
+/** Few packets are the router's own. */
+const isLonely = (chain: string): boolean => chain === 'INPUT' || chain === 'OUTPUT';
 
 /** Whatever its protocol, a packet to some host gets both its ends rewritten: also where it goes back over the link that it came by. */
 function turnedBothWays(c: Chooser, chain: string): string[] {
@@ -84,14 +90,16 @@ function randomRule(
   sets: readonly RandomSet[],
 ): string {
   const protocol = c.weighted([
-    [3, 'tcp'],
-    [3, 'udp'],
-    [1, 'icmp'],
-    [2, ''],
+    [6, 'tcp'],
+    [5, 'udp'],
+    [2, 'icmp'],
+    [4, ''],
   ] as const);
   const parts = [`-A ${chain}`];
-  if (c.oneIn(3)) parts.push(not(c), `-s ${network(c)}`);
-  if (c.oneIn(2)) parts.push(not(c), `-d ${network(c)}`);
+  // Few packets come to the chains of a user: there rules ask for less.
+  const seldom = hook === 'user' ? 2 : 1;
+  if (c.oneIn(3 * seldom)) parts.push(not(c), `-s ${network(c)}`);
+  if (c.oneIn(2 * seldom)) parts.push(not(c), `-d ${network(c)}`);
   if (c.oneIn(5) && !['OUTPUT', 'POSTROUTING', 'user'].includes(hook)) parts.push(not(c), `-i ${c.of(links).name}`);
   if (c.oneIn(5) && ['FORWARD', 'OUTPUT', 'POSTROUTING'].includes(hook)) parts.push(not(c), `-o ${c.of(links).name}`);
   if (protocol) parts.push(`-p ${protocol}`);

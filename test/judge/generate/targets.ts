@@ -7,19 +7,21 @@ import type { TableName } from './tables.ts';
 type Weighted = readonly (readonly [weight: number, target: string])[];
 
 export function randomTarget(c: Chooser, table: TableName, hook: string, protocol: string, users: readonly string[]): string {
+  // In the chains of a user packets are sent on and back more often.
+  const user = hook === 'user';
   const common: Weighted = [
     [2, '-j ACCEPT'],
-    [1, '-j RETURN'],
+    [user ? 2 : 1, '-j RETURN'],
     [1, ''],
-    [users.length > 0 ? 4 : 0, `-j ${c.of([...users, 'ACCEPT'])}`],
-    [users.length > 0 ? 2 : 0, `-g ${c.of([...users, 'ACCEPT'])}`],
+    [users.length > 0 ? (user ? 8 : 4) : 0, `-j ${c.of([...users, 'ACCEPT'])}`],
+    [users.length > 0 ? (user ? 8 : 3) : 0, `-g ${c.of([...users, 'ACCEPT'])}`],
   ];
   const usable = common.filter(([, t]) => !t.startsWith('-g ACCEPT'));
   switch (table) {
     case 'raw':
       return c.weighted([
         ...usable,
-        [1, '-j DROP'],
+        [hook === 'user' ? 2 : 1, '-j DROP'],
         [2, '-j NOTRACK'],
         [1, `-j CT --zone${c.of(['', '-orig', '-reply'])} ${c.of([1, 2])}`],
         [1, '-j CT --notrack'],
@@ -66,13 +68,13 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
   const link = c.of(links);
   const host = c.of(hosts);
   const to = address(link.net, host);
-  const range = c.oneIn(4) ? `${to}-${address(link.net, host + c.of([0, 1, 3]))}` : to;
+  const range = c.oneIn(3) ? `${to}-${address(link.net, host + c.of([0, 1, 3]))}` : to;
   const persistent = c.oneIn(6) ? ' --persistent' : '';
   const transport = protocol === 'tcp' || protocol === 'udp';
   // In POSTROUTING Linux draws a port: from so many that two flows hardly get the same.
   const portRange = c.of(hook === 'POSTROUTING' ? ['30000-40000', '2000-9000'] : ['8000-8010', '600-610', '30000-40000']);
   const port = transport ? `:${c.oneIn(2) ? portRange : c.of(ports)}` : '';
-  const random = c.oneIn(3) ? c.of([' --random', ' --random-fully', ' --random-fully']) : '';
+  const random = c.oneIn(3) ? c.of([' --random', ' --random-fully']) : '';
   const own = address(c.of(links).net, 1);
   // A destination port that is drawn: from so many, too.
   const drawn = transport ? ':30000-40000 --random' : '';
@@ -83,18 +85,18 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
       return c.weighted([
         ...usable,
         [6, `-j DNAT --to-destination ${range}${c.oneIn(8) ? drawn : c.oneIn(2) ? port : ''}${persistent}`],
-        [1, `-j REDIRECT${port ? ` --to-ports ${(c.oneIn(4) ? drawn : port).slice(1)}` : ''}`],
+        [2, `-j REDIRECT${port ? ` --to-ports ${(c.oneIn(3) ? drawn : port).slice(1)}` : ''}`],
         [1, netmap],
       ]);
     case 'POSTROUTING':
       return c.weighted([
         ...usable,
         [4, `-j MASQUERADE${transport && c.oneIn(2) ? ` --to-ports ${portRange}` : ''}${random}`],
-        [4, `-j SNAT --to-source ${c.oneIn(2) ? own : range}${c.oneIn(3) ? port : ''}${random}${persistent}`],
+        [6, `-j SNAT --to-source ${c.oneIn(2) ? own : range}${c.oneIn(2) ? port : ''}${random}${persistent}`],
         [1, netmap],
       ]);
     case 'INPUT':
-      return c.weighted([...usable, [1, `-j SNAT --to-source ${to}`]]);
+      return c.weighted([...usable, [2, `-j SNAT --to-source ${to}`]]);
     default:
       return c.weighted(usable);
   }

@@ -13,24 +13,31 @@ const established: readonly Move[] = [
   ['c', 'A'],
 ];
 const closeWait: readonly Move[] = [...established, ['c', 'FA'], ['s', 'A']];
-const ways: readonly (readonly Move[])[] = [
-  [], // NONE
-  [['c', 'S']], // SYN_SENT
+/** More of those that other traffic seldom comes to. */
+const ways: readonly (readonly [weight: number, way: readonly Move[]])[] = [
+  [1, []], // NONE
+  [3, [['c', 'S']]], // SYN_SENT
   [
-    ['c', 'S'],
-    ['s', 'S'],
+    3,
+    [
+      ['c', 'S'],
+      ['s', 'S'],
+    ],
   ], // SYN_SENT2
   [
-    ['c', 'S'],
-    ['s', 'SA'],
+    3,
+    [
+      ['c', 'S'],
+      ['s', 'SA'],
+    ],
   ], // SYN_RECV
-  established,
-  [...established, ['c', 'FA']], // FIN_WAIT
-  closeWait,
-  [...closeWait, ['s', 'FA']], // LAST_ACK
-  [...closeWait, ['s', 'FA'], ['c', 'A']], // TIME_WAIT
-  [...established, ['c', 'R']], // CLOSE
-  [...established, ['s', 'R']],
+  [3, established],
+  [3, [...established, ['c', 'FA']]], // FIN_WAIT
+  [3, closeWait],
+  [3, [...closeWait, ['s', 'FA']]], // LAST_ACK
+  [3, [...closeWait, ['s', 'FA'], ['c', 'A']]], // TIME_WAIT
+  [1, [...established, ['c', 'R']]], // CLOSE
+  [1, [...established, ['s', 'R']]],
 ];
 const lasts = ['S', 'S', 'SA', 'SA', 'FA', 'FA', 'A', 'PA', 'R', 'RA'] as const;
 /** Beside what the other end waits for. */
@@ -55,7 +62,7 @@ export function tcpTour(c: Chooser): Step[] {
       ? { kind: 'send', link: link.name, packet: { protocol: 'tcp', ...ends, ...packet } }
       : { kind: 'answer', to: 0, packet };
   };
-  for (const [who, flags] of c.of(ways)) steps.push(move(who, flags, 0, {}));
+  for (const [who, flags] of c.weighted(ways)) steps.push(move(who, flags, 0, {}));
   // Without a first segment there is nothing to answer.
   const first = steps.length === 0 ? 'c' : c.of(['c', 's'] as const);
   steps.push(move(first, c.of(lasts), c.of(offsets), c.oneIn(8) ? { length: 10 } : {}));

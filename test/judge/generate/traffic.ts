@@ -5,6 +5,7 @@ import { address, everyHost, hosts, type LinkName, links, routerAddress } from '
 import type { Chooser } from './choose.ts';
 import { ports } from './matches.ts';
 import { randomSysctls } from './sysctls.ts';
+import { sack, synOptions } from './tcp-options.ts';
 import { tcpTour } from './tcp-tour.ts';
 
 export interface Flow {
@@ -30,7 +31,7 @@ export function randomTraffic(c: Chooser, length: number): Step[] {
 /** More steps, until there are `length`, of these flows and new ones. */
 export function goOn(c: Chooser, steps: Step[], flows: Flow[], length: number): void {
   while (steps.length < length) {
-    if (c.oneIn(14)) steps.push(...behind(steps.length, tcpTour(c)));
+    if (c.oneIn(8)) steps.push(...behind(steps.length, tcpTour(c)));
     if (flows.length === 0 || c.oneIn(4)) flows.push(newFlow(c));
     advance(c, c.of(flows), steps);
   }
@@ -70,7 +71,7 @@ function newFlow(c: Chooser): Flow {
 }
 
 export function advance(c: Chooser, f: Flow, steps: Step[]): void {
-  if (c.oneIn(15)) {
+  if (c.oneIn(13)) {
     steps.push({ kind: 'send', link: c.of(links).name, packet: rubbish(c, f) });
     return;
   }
@@ -111,11 +112,11 @@ export function advance(c: Chooser, f: Flow, steps: Step[]): void {
             ? {
                 type: c.weighted([
                   [10, 8],
-                  [2, 13],
+                  [4, 13],
                   [2, 0],
                   [2, 3],
                   [1, 17],
-                  [1, c.of([4, 5, 9, 10, 11, 12, 14, 15, 16, 18, 40])],
+                  [2, c.of([4, 5, 9, 10, 11, 12, 14, 15, 16, 18, 40])],
                 ]),
               }
             : {}),
@@ -206,25 +207,6 @@ function fragments(c: Chooser, f: Flow, steps: Step[]): void {
 /** About the borders of windows of 8192 bytes, scaled and not. */
 const displacements = [-1000, -7500, -8190, -8300, -66_500, 8000, 8300, 20_000, 30_000, 70_000, 500_000, 1_500_000] as const;
 
-/** Maximum segment size, window scale, SACK permitted (RFC 9293, 7323, 2018), and a list that is cut short. */
-const synOptions = (c: Chooser): Partial<PacketSpec> =>
-  c.oneIn(2)
-    ? {}
-    : {
-        tcpOptions: c.of([
-          [2, 4, 5, 180],
-          [2, 4, 5, 180, 4, 2, 3, 3, 7, 0, 0, 0],
-          [3, 3, 14, 1],
-          [3, 3, 2, 1, 4, 2, 1, 1],
-          [1, 1, 1, 2],
-          [2, 4, 1, 0],
-        ]),
-      };
-
-/** One block from `at` on, behind two NOPs. */
-const sack = (at: number): number[] => [1, 1, 5, 10, ...word(at), ...word(at + 10)];
-const word = (v: number): number[] => [(v >>> 24) & 255, (v >>> 16) & 255, (v >>> 8) & 255, v & 255];
-
 function tcpStep(c: Chooser, f: Flow, steps: Step[]): void {
   const client = (packet: Partial<PacketSpec>): void =>
     send(f, steps, { seq: f.clientSeq >>> 0, ack: f.serverSeq >>> 0, ...packet, ...common(c) });
@@ -251,7 +233,7 @@ function tcpStep(c: Chooser, f: Flow, steps: Step[]): void {
     [
       5,
       () => {
-        client({ flags: 'PA', length: data, ...(c.oneIn(5) ? { tcpOptions: sack(f.serverSeq + 1000) } : {}) });
+        client({ flags: 'PA', length: data, ...(c.oneIn(4) ? { tcpOptions: sack(f.serverSeq + 1000) } : {}) });
         f.clientSeq += data;
       },
     ],
@@ -307,7 +289,11 @@ function rubbish(c: Chooser, f: Flow): PacketSpec {
     { ...base, src: '0.0.0.0' },
     { ...base, dst: '0.0.0.0' },
     { ...base, dst: '255.255.255.255', to: 'broadcast' },
+    { ...base, protocol: 'udp', dst: '255.255.255.255', to: 'broadcast' },
     { ...base, dst: '10.0.2.255', to: 'broadcast' },
+    { ...base, dst: c.of(['10.0.1.255', '10.0.3.255']), to: 'broadcast' },
+    { ...base, protocol: 'udp', dst: '239.1.2.3', to: 'multicast' },
+    { ...base, dst: '224.0.0.1', to: 'multicast' },
     { ...base, dst: c.of(['239.1.2.3', '224.0.0.1']), to: 'multicast' },
     { ...base, dst: '239.1.2.3' },
     { ...base, src: '10.0.1.1' },
