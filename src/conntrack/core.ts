@@ -69,6 +69,8 @@ export class Core {
   readonly #onFull: (message: string) => void;
   #epoch: number;
   #dying = -1;
+  /** Entries that packets hold which wait for something, with how many: their words stay, deleted or not (`nf_conntrack_get`). */
+  readonly #held = new Map<number, number>();
   /** When a packet was last dropped because the table was full. */
   #fullAt = Number.NEGATIVE_INFINITY;
   #sweepAt = 0;
@@ -283,6 +285,16 @@ export class Core {
     this.#dying = i;
   }
 
+  /** A packet waits, longer than a batch, and will ask for its entry again. Until `letGo` nobody else gets its place. */
+  hold(i: number): void {
+    this.#held.set(i, (this.#held.get(i) ?? 0) + 1);
+  }
+  letGo(i: number): void {
+    const left = this.#held.get(i)! - 1;
+    if (left > 0) this.#held.set(i, left);
+    else this.#held.delete(i);
+  }
+
   /** The same for an entry that no packet knows. */
   discard(i: number): void {
     const status = this.table.words[i * ENTRY + STATUS]!;
@@ -308,7 +320,10 @@ export class Core {
     this.#dying = -1;
     while (i >= 0) {
       const next = this.table.words[i * ENTRY + LINK]!;
-      this.table.free(i);
+      if (this.#held.size > 0 && this.#held.has(i)) {
+        this.table.words[i * ENTRY + LINK] = this.#dying;
+        this.#dying = i;
+      } else this.table.free(i);
       i = next;
     }
   }

@@ -44,6 +44,8 @@ export class Packet {
   physOut = 0;
   /** A bridge forwards it to the MAC that it bears: no next hop is looked for. */
   macStands = false;
+  /** In the bridge, in front of FORWARD: it waits for the MAC of the destination that it was given (`bridged_dnat`). */
+  bridgedDnat = false;
   type = 0;
 
   /** Netfilter's per-packet state: fwmark, conntrack entry (-1 = none), its `CtInfo`, TRACE flag, priority of CLASSIFY. */
@@ -155,6 +157,7 @@ export class Packet {
     this.physIn = 0;
     this.physOut = 0;
     this.macStands = false;
+    this.bridgedDnat = false;
     this.type = PacketType.Host;
     this.mark = 0;
     this.ct = -1;

@@ -4,6 +4,9 @@
  * and its sender's MAC kept, and never back to the port it came from unless that port is in hairpin mode (`br_nf_pre_routing_finish`,
  * `should_deliver`). What PREROUTING has given another destination goes to the MAC of that, all else to the one that it bears; what was
  * sent to the bridge's own MAC and kept its destination is the node's to route. Without it the bridge keeps pod-to-pod frames to itself.
+ *
+ * That MAC is looked for before FORWARD (`br_nf_pre_routing_finish_bridge`): where nobody has it, no rule of FORWARD or POSTROUTING sees the
+ * packet, and its connection is never confirmed. What is routed has passed them when it waits.
  */
 import { DropReason } from '../base/drop-reason.ts';
 import { type Packet, PacketType } from '../packet/packet.ts';
@@ -11,6 +14,7 @@ import { Hook } from '../packet/verdict.ts';
 import { same } from '../wire/bytes.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import { copyToArena, waitFor } from './copy-out.ts';
 import { RouteType } from './fib.ts';
 import { type Plane, Step } from './plane.ts';
 
@@ -49,11 +53,28 @@ export function leadsBack(plane: Plane, p: Packet): boolean {
 
 /** A frame that may not leave ends here, before FORWARD (`should_deliver` stands in front of `br_forward_finish`): no rule sees it. */
 export function bridge(plane: Plane, p: Packet): Step {
-  if (!p.macStands && goesToItsSender(p) && !hairpins(plane.bridge[p.iif]!, p)) return plane.drop(p, DropReason.BridgeHairpin);
+  if (!p.macStands) {
+    const port = plane.bridge[p.iif]!;
+    if (goesToItsSender(p) && !hairpins(port, p)) return plane.drop(p, DropReason.BridgeHairpin);
+    const entry = plane.neighbours.use(p.oif, p.nextHop);
+    if (entry === -1) return plane.drop(p, DropReason.NeighQueuefull);
+    if (!plane.neighbours.isValid(entry)) return waitInBridge(plane, p, entry);
+    if (turnsBack(port, p, plane.neighbours.macs, entry * 6)) return plane.drop(p, DropReason.BridgeHairpin);
+  }
   p.physIn = p.iif;
   p.physOut = p.oif;
   if (!plane.passes(Hook.Forward, p)) return Step.Done;
   return Step.Egress;
+}
+
+/** It keeps its connection, which is not confirmed yet where it is the first packet. */
+function waitInBridge(plane: Plane, p: Packet, entry: number): Step {
+  const kept = p.slot >= 0 ? p : copyToArena(plane, p);
+  if (kept === null) return plane.drop(p, DropReason.NoMemory);
+  kept.bridgedDnat = true;
+  plane.hooks.hold(kept);
+  waitFor(plane, kept, entry);
+  return kept === p ? Step.Kept : Step.Done;
 }
 
 const bearsOneMac = (p: Packet): boolean => {
@@ -66,9 +87,9 @@ const goesToItsSender = (p: Packet): boolean => ipv4.src(p.bytes, p.l3) === ipv4
 
 /**
  * Would the bridge have to send the frame out of the port that it came from, with hairpin mode off there? Asked when the MAC is known,
- * which finds another address behind the same port. Differs from Linux: rules have then seen it, and its connection stays.
+ * which finds another address behind the same port.
  */
-export const turnsBack = (port: BridgePort, p: Packet, mac: Uint8Array, macAt: number): boolean =>
+const turnsBack = (port: BridgePort, p: Packet, mac: Uint8Array, macAt: number): boolean =>
   same(p.bytes, ethernet.srcAt(p.l3 - ethernet.HEADER_LEN), mac, macAt, 6) && !hairpins(port, p);
 
 /** Is the port by which the frame came in hairpin mode? */

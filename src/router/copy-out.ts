@@ -13,6 +13,22 @@ export function copyOut(plane: Plane, p: Packet, step: Step): Step {
   return Step.Done;
 }
 
+/** `kept`, in its slot, waits for its neighbour's answer; whoever has waited longest makes room. */
+export function waitFor(plane: Plane, kept: Packet, entry: number): void {
+  const pushedOut = plane.neighbours.wait(entry, kept);
+  if (pushedOut === null) return;
+  endWait(plane, pushedOut);
+  plane.drop(pushedOut, DropReason.NeighQueuefull);
+  plane.spend(pushedOut);
+}
+
+/** What waited in the bridge has held its connection. Call it before the packet ends, which takes the connection from it. */
+export function endWait(plane: Plane, p: Packet): void {
+  if (!p.bridgedDnat) return;
+  p.bridgedDnat = false;
+  plane.hooks.letGo(p);
+}
+
 /** @returns null when no slot is free. */
 export function copyToArena(plane: Plane, p: Packet): Packet | null {
   const length = p.end - p.l3;

@@ -7,8 +7,7 @@ import { Gso, type Packet } from '../packet/packet.ts';
 import { Hook } from '../packet/verdict.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as icmp from '../wire/icmp.ts';
-import { turnsBack } from './bridge.ts';
-import { copyOut, copyToArena } from './copy-out.ts';
+import { copyOut, copyToArena, waitFor } from './copy-out.ts';
 import { mustStayWhole, tooBig } from './forward.ts';
 import { fragment } from './fragment-out.ts';
 import { sendError } from './icmp-error.ts';
@@ -63,11 +62,7 @@ function resolve(plane: Plane, p: Packet, oif: Interface): Step {
   if (kept === null) return plane.drop(p, DropReason.NoMemory);
   // Past POSTROUTING nothing asks for its connection again, which may be gone when the neighbour answers.
   kept.ct = -1;
-  const pushedOut = plane.neighbours.wait(entry, kept);
-  if (pushedOut !== null) {
-    plane.drop(pushedOut, DropReason.NeighQueuefull);
-    plane.spend(pushedOut);
-  }
+  waitFor(plane, kept, entry);
   return kept === p ? Step.Kept : Step.Done;
 }
 
@@ -75,10 +70,6 @@ function resolve(plane: Plane, p: Packet, oif: Interface): Step {
 export function sendTo(plane: Plane, p: Packet, entry: number): Step {
   const oif = plane.interface(p.oif);
   if (oif.link === Link.Vxlan) return encapsulate(plane, p, entry);
-  const port = plane.bridge[p.oif]!;
-  if (p.physOut !== 0 && port !== null && turnsBack(port, p, plane.neighbours.macs, entry * 6)) {
-    return plane.drop(p, DropReason.BridgeHairpin);
-  }
   ethernet.setDst(p.bytes, p.l3 - ethernet.HEADER_LEN, plane.neighbours.macs, entry * 6);
   return transmit(plane, p, oif);
 }

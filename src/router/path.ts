@@ -9,6 +9,7 @@ import * as ethernet from '../wire/ethernet.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as arp from './arp.ts';
 import { bridge, callsRules, isBetweenPorts } from './bridge.ts';
+import { endWait } from './copy-out.ts';
 import { deliver } from './deliver.ts';
 import { egress, sendOut, sendTo } from './egress.ts';
 import { forward } from './forward.ts';
@@ -76,7 +77,10 @@ export function resume(plane: Plane, p: Packet, entry: number): void {
     arp.sendForPod(plane, p, entry);
     return;
   }
-  if (sendTo(plane, p, entry) === Step.Output) run(plane, p, Step.Output);
+  if (p.bridgedDnat) {
+    endWait(plane, p);
+    run(plane, p, Step.Bridge);
+  } else if (sendTo(plane, p, entry) === Step.Output) run(plane, p, Step.Output);
   else plane.spend(p);
 }
 
@@ -84,6 +88,7 @@ export function resume(plane: Plane, p: Packet, entry: number): void {
 export function giveUp(plane: Plane, p: Packet): void {
   if (arp.isIpv4(p)) {
     sendError(plane, p, icmp.Type.DestUnreachable, icmp.Unreachable.Host, 0);
+    endWait(plane, p);
     plane.drop(p, DropReason.NeighFailed);
   }
   plane.spend(p);

@@ -51,6 +51,9 @@ export interface Hooks {
   run(hook: Hook, p: Packet): Verdict;
   /** The packet ends before it was confirmed: what conntrack keeps for it alone ends too. */
   end(p: Packet): void;
+  /** `p` will wait, longer than a batch, and then go on with its connection; `letGo` when the wait is over, whatever became of it. */
+  hold(p: Packet): void;
+  letGo(p: Packet): void;
   /** `answer` is an error about `about`: it belongs to the same connection (`nf_ct_attach`), confirmed or not. */
   attach(answer: Packet, about: Packet): void;
   /** A reset has been made for `p`: its connection ends (`nf_ct_set_closing`). */
@@ -98,6 +101,8 @@ export class Plane {
   hooks: Hooks = {
     run: () => Verdict.Accept,
     end: () => {},
+    hold: () => {},
+    letGo: () => {},
     attach: () => {},
     setClosing: () => {},
   };

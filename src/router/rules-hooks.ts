@@ -36,6 +36,13 @@ export class RulesHooks implements Hooks {
     if (p.ctinfo === CtInfo.New) this.#conntrack.drop(p);
   }
 
+  hold(p: Packet): void {
+    if (p.ct >= 0) this.#conntrack.core.hold(p.ct);
+  }
+  letGo(p: Packet): void {
+    if (p.ct >= 0) this.#conntrack.core.letGo(p.ct);
+  }
+
   attach(answer: Packet, about: Packet): void {
     this.#conntrack.attach(answer, about);
   }

@@ -227,6 +227,8 @@ class Walk {
         return Verdict.Stolen;
       },
       end: p => inner.end(p),
+      hold: p => inner.hold(p),
+      letGo: p => inner.letGo(p),
       attach: (answer, about) => inner.attach(answer, about),
       setClosing: p => inner.setClosing(p),
     };

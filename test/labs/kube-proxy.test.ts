@@ -109,6 +109,17 @@ describe.skipIf(lacking !== '').each(['userspace', 'kernel'])(title('kube-proxy 
     expect(Number(counted![1]) + left.trim().split('\n').length).toBe(40);
   });
 
+  test('what goes to an endpoint on its own bridge that is not there leaves no entry and is told so; what is routed there leaves one', async () => {
+    await apply(dns, endpoints('dns', ['10.244.1.99'], 8053, 'UDP'));
+    const heard = kubehop.start('exec', 'pod-a', '--', 'timeout', '6', 'tcpdump', '-n', '-l', '-c', '1', '-i', 'eth0', 'icmp[0] = 3');
+    await on('pod-a', 'sleep 0.5; echo > /dev/udp/10.96.0.53/53');
+    expect((await heard.done).stdout).toMatch(/IP 10\.96\.0\.53 > 10\.244\.1\.2: ICMP host 10\.96\.0\.53 unreachable/);
+    const entries = async () => (await on('node1', 'conntrack -L -p udp --orig-dst 10.96.0.53 --reply-src 10.244.1.99')).stdout;
+    expect(await entries()).toBe('');
+    await on('node1', 'echo > /dev/udp/10.96.0.53/53');
+    expect(await entries()).toMatch(/^udp .* dst=10\.96\.0\.53 .* \[UNREPLIED\] src=10\.244\.1\.99 .*\n$/);
+  });
+
   test('an object that is not valid is refused with its cause, and what came with it is taken', async () => {
     const bad = { ...dns, metadata: { name: 'bad' }, spec: { clusterIP: '10.96.0.9', ports: [{ port: 70_000 }] } };
     const lost = endpoints('nowhere', ['10.244.1.9'], 80);

@@ -58,6 +58,8 @@ function asking(w: World): World {
   w.plane.hooks = {
     run: (hook, p) => hooks.run(hook, p),
     end: p => hooks.end(p),
+    hold: p => hooks.hold(p),
+    letGo: p => hooks.letGo(p),
     attach: (answer, about) => hooks.attach(answer, about),
     setClosing: p => hooks.setClosing(p),
   };

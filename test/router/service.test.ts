@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { parseIpv4 } from '../../src/base/address.ts';
+import { run } from '../../src/conntrack/text/command.ts';
+import { readRuleSet } from '../../src/netfilter/text/read.ts';
 import * as ethernet from '../../src/wire/ethernet.ts';
 import { arpFrame, icmpFrame, tcpFrame, tell, udpFrame } from './frames.ts';
-import { world } from './world.ts';
+import { type World, world } from './world.ts';
 
 const UP = '02:00:00:00:00:01'; // upstream on the node network
 const N1 = '02:00:00:00:00:11'; // node1's eth0
@@ -220,6 +223,56 @@ describe('pods on one bridge', () => {
       w.send('cni0', arpFrame({ op: 'request', sha: POD, spa: '10.244.1.5', tpa: unknown }));
       w.send('cni0', arpFrame({ op: 'reply', sha: mac, spa: unknown, tha: CNI, tpa: '10.244.1.1' }));
       expect(w.last.map(sent => tell(sent.bytes))).toEqual([`${mac}>${POD} arp ${unknown} is-at ${mac} to 10.244.1.5`]);
+    });
+  });
+
+  describe('that are given a destination whose MAC nobody knows', () => {
+    const GONE = '10.244.1.9';
+    const gone = (w: World) => w.send('cni0', arpFrame({ op: 'reply', sha: MAC, spa: GONE, tha: CNI, tpa: '10.244.1.1' }));
+    const MAC = '02:00:00:00:01:09';
+    const asked = `cni0: ${CNI}>ff:ff:ff:ff:ff:ff arp who-has ${GONE} tell 10.244.1.1`;
+    const forwarding = (): { w: World; forwarded(): number } => {
+      const w = world(node1());
+      const text = w.install(readRuleSet(forwardRules).ruleSet);
+      const chain = () => text.snapshot({ table: 'filter', chain: 'FORWARD' }).tables.get('filter')!.chains.get('FORWARD')!;
+      return { w, forwarded: () => chain().rules[0]!.packets };
+    };
+    /** As `conntrack -L` shows them: what is not confirmed is none. */
+    const listed = (w: World): string[] => run(w.conntrack, ['-L']).stdout.split('\n').filter(Boolean);
+    const forwardRules = `${rules(GONE)}*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -j ACCEPT\nCOMMIT\n`;
+
+    test('wait in front of FORWARD; when nobody answers no rule has seen them, no connection is left, and they are told', () => {
+      const { w, forwarded } = forwarding();
+      expect(w.send('cni0', syn)).toEqual([asked]);
+      expect([listed(w), forwarded()]).toEqual([[], 0]);
+      expect(w.advance(1000)).toEqual([asked]);
+      expect(w.advance(1000)).toEqual([asked]);
+      expect(w.advance(1000)).toEqual([
+        `cni0: ${CNI}>${POD} icmp 10.96.0.80>10.244.1.5 type 3 code 1 ttl 64 tos 0xc0 [tcp 10.244.1.5:40000>10.96.0.80:80 S ttl 64]`,
+      ]);
+      expect([w.connections(), forwarded(), w.drops()]).toEqual([0, 0, { NEIGH_FAILED: 1 }]);
+    });
+
+    test('go on through the rules when the answer comes, with their TTL and their sender’s MAC', () => {
+      const { w, forwarded } = forwarding();
+      w.send('cni0', syn);
+      expect(gone(w)).toEqual([`cni0: ${POD}>${MAC} tcp 10.244.1.5:40000>${GONE}:8080 S ttl 64`]);
+      expect([listed(w).length, forwarded()]).toEqual([1, 1]);
+    });
+
+    test('belong to their connection although it is deleted meanwhile, and nobody else gets its place', () => {
+      const { w } = forwarding();
+      w.send('cni0', syn);
+      gone(w);
+      w.plane.neighbours.forget(w.plane.byName('cni0')!.id, parseIpv4(GONE));
+      w.send('cni0', tcpFrame({ srcMac: POD, dstMac: CNI, src: '10.244.1.5', dst: '10.96.0.80', sport: 40_000, dport: 80, flags: 'S' }));
+      run(w.conntrack, ['-F']);
+      const other = { srcMac: POD, dstMac: POD6, src: '10.244.1.5', dst: '10.244.1.6', dport: 9 };
+      for (let sport = 1; sport < 9; sport++) w.send('cni0', udpFrame({ ...other, sport }));
+      expect(gone(w)).toEqual([`cni0: ${POD}>${MAC} tcp 10.244.1.5:40000>${GONE}:8080 S ttl 64`]);
+      expect(listed(w)).toHaveLength(8);
+      run(w.conntrack, ['-F']);
+      expect(w.connections()).toBe(0);
     });
   });
 

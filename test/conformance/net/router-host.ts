@@ -159,6 +159,8 @@ export class RouterHost implements RuledHost {
         return verdict;
       },
       end: p => hooks.end(p),
+      hold: p => hooks.hold(p),
+      letGo: p => hooks.letGo(p),
       attach: (answer, about) => hooks.attach(answer, about),
       setClosing: p => hooks.setClosing(p),
     };
