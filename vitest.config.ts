@@ -5,7 +5,7 @@ const long = [
   'test/labs/{03,04,05,06,08,09,10,11,12,13,14,22,24}-*.test.ts',
   'test/labs/readme.test.ts',
   'test/labs/{api,course,run,seeds}.test.ts',
-  'test/labs/{overlay,membership,neighbours,leases,kept-objects,pods}.test.ts',
+  'test/labs/{overlay,calico-matrix,membership,neighbours,leases,kept-objects,pods}.test.ts',
   'test/integration/bench/**',
   'test/integration/load/**',
 ];
