@@ -6,6 +6,8 @@ import { LabError } from '../base/errors.ts';
 import { readErrors, readObjects } from '../cluster/objects/read.ts';
 import type { ClusterObject } from '../cluster/objects/types.ts';
 import type { Lab } from './definition.ts';
+import { overNetwork } from './networks.ts';
+import type { PodNetwork } from './topology/model.ts';
 
 /** Exercises of one's own stand in a folder that KUBEHOP_LABS names. */
 const LABS = process.env.KUBEHOP_LABS ?? fileURLToPath(new URL('../../labs', import.meta.url));
@@ -37,10 +39,11 @@ export function findLab(number: string, entries = catalog()): CatalogEntry {
   throw new LabError('LAB_UNKNOWN', `there is no exercise "${number}": there are ${known}`);
 }
 
-/** With the objects of its manifests. @throws LabError LAB_UNKNOWN; BAD_INPUT with every cause when a manifest is not valid */
-export async function loadLab(number: string): Promise<Lab> {
+/** With the objects of its manifests. @param network other than its own @throws LabError LAB_UNKNOWN; BAD_INPUT with every cause when a manifest is not valid */
+export async function loadLab(number: string, network?: PodNetwork): Promise<Lab> {
   const { folder } = findLab(number);
-  const { default: lab } = (await import(pathToFileURL(join(folder, 'lab.ts')).href)) as { default: Lab };
+  const { default: own } = (await import(pathToFileURL(join(folder, 'lab.ts')).href)) as { default: Lab };
+  const lab = overNetwork(own, network);
   // Where there is an API, it reads them.
   if (lab.manifests === undefined || lab.api === true) return { ...lab, folder };
   return { ...lab, folder, objects: lab.manifests.flatMap(file => readManifest(join(folder, file))) };

@@ -3,7 +3,7 @@ import type { ClusterObject } from '../cluster/objects/types.ts';
 import type { Need } from './needs.ts';
 import type { Expectation } from './sight.ts';
 import type { ClusterDeclaration } from './topology/declaration.ts';
-import type { Plane } from './topology/model.ts';
+import type { Plane, PodNetwork } from './topology/model.ts';
 
 export interface ServiceDeclaration {
   /** In the namespace `default`. */
@@ -28,6 +28,8 @@ export interface Lab extends ClusterDeclaration {
   /** Services said in short: the same as manifests. */
   services?: Readonly<Record<string, ServiceDeclaration>>;
   steps: readonly LabStep[];
+  /** The same exercise over other pod networks (`--network`): what is different there. */
+  networks?: Readonly<Partial<Record<PodNetwork, Partial<Omit<Lab, 'networks' | 'podNetwork'>>>>>;
 }
 
 export const lab = (definition: Lab): Lab => definition;

@@ -1,6 +1,7 @@
 /** What an exercise needs of a machine beyond what every lab needs, and whether this machine has it. */
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
+import { findBird } from './bird/program.ts';
 import { bridgeNetfilter } from './doctor/bridge-netfilter.ts';
 import { type Check, type Finding, type Machine, missing, ok, SETUP, sandboxCheck } from './doctor/check.ts';
 import { vxlan } from './doctor/links.ts';
@@ -21,6 +22,13 @@ const apt = (name: string): string => `sudo apt-get install ${name}`;
 const match = (name: string, rule: string): Check =>
   sandboxCheck(`xt_${name}`, `rules of a kernel node with -m ${name}`, false, `iptables -t nat -A PREROUTING -m ${rule} -j ACCEPT`);
 
+const bird: Check = {
+  name: 'bird',
+  use: 'BGP between the nodes',
+  required: false,
+  run: ({ env }) => (findBird(env) === undefined ? missing('no BIRD 2', apt('bird2')) : ok('BGP between the nodes')),
+};
+
 /** By the word that an exercise's `needs` and `kubehop lab list` say. Each is tried, as the doctor does. */
 export const needs = {
   vxlan,
@@ -28,7 +36,7 @@ export const needs = {
   xt_statistic: match('statistic', 'statistic --mode random --probability 0.5'),
   xt_recent: match('recent', 'recent --name KUBEHOP --rcheck --seconds 10800 --reap'),
   ipip: sandboxCheck('ipip', 'tunl0 of a kernel node', false, 'ip link add tunl1 type ipip remote any', SETUP),
-  bird: program('bird', 'BGP between the nodes', apt('bird2')),
+  bird,
   kubectl: program('kubectl', 'the commands of the text', 'https://kubernetes.io/docs/tasks/tools/ (1.20 or later)'),
   bash: program('bash', 'connections that are held open', apt('bash')),
   dig: program('dig', 'questions to the name server', apt('bind9-dnsutils')),

@@ -8,14 +8,18 @@ import type { DaemonClient } from './daemon/client.ts';
 import type { Instance } from './daemon/directories.ts';
 import { end, launch } from './daemon/launch.ts';
 import { compareFolder, type RunsCompared } from './diff.ts';
+import { checkSteps } from './networks.ts';
 import { PAGE, writeReportPage } from './page/report-page.ts';
 import { type PlannedRun, planRuns } from './planes.ts';
 import { failedChecks, type RunResult } from './result.ts';
 import { becomeLast, newRunFolder } from './state.ts';
+import type { PodNetwork } from './topology/model.ts';
 
 export interface RunOptions {
   number: string;
   on: string;
+  /** The pods' network, where it is not to be the exercise's own. */
+  network?: PodNetwork | undefined;
   /** Where the evidence goes; without it, the user's state directory. */
   out?: string;
   seed: number;
@@ -50,6 +54,7 @@ export const isWell = (report: RunReport): boolean =>
 export async function runLab(options: RunOptions): Promise<RunReport> {
   const { number } = findLab(options.number);
   const lab = await loadLab(number);
+  checkSteps(number, lab, options.network);
   const plan = planRuns(options.on, lab.nodes);
   const folder = options.out === undefined ? newRunFolder(number) : outFolder(options.out);
   try {
@@ -82,6 +87,7 @@ async function runOnce(number: string, run: PlannedRun, out: string, keep: boole
     planes: run.planes,
     seed: options.seed,
     transient: !keep,
+    ...(options.network === undefined ? {} : { network: options.network }),
     api: (await loadLab(number)).api === true,
     faults: [...(options.faults ?? [])],
   });
@@ -103,7 +109,7 @@ async function runOnce(number: string, run: PlannedRun, out: string, keep: boole
 
 /** `lab up`: the lab stands, and waits. */
 export async function upLab(
-  options: Pick<RunOptions, 'number' | 'on' | 'seed' | 'faults' | 'signal' | 'say'> & { storeFile?: string | undefined },
+  options: Pick<RunOptions, 'number' | 'on' | 'network' | 'seed' | 'faults' | 'signal' | 'say'> & { storeFile?: string | undefined },
 ): Promise<Instance> {
   const { number } = findLab(options.number);
   const lab = await loadLab(number);
@@ -116,6 +122,7 @@ export async function upLab(
     lab: number,
     ...(options.storeFile === undefined ? {} : { storeFile: resolve(options.storeFile) }),
     planes: plan[0]!.planes,
+    ...(options.network === undefined ? {} : { network: options.network }),
     seed: options.seed,
     transient: false,
     api: lab.api === true,
@@ -145,7 +152,9 @@ export async function checkLab(
   say: RunOptions['say'],
 ): Promise<RunReport> {
   const number = instance.lab;
-  const { title, nodes } = await loadLab(number);
+  const lab = await loadLab(number);
+  checkSteps(number, lab, instance.network);
+  const { title, nodes } = await loadLab(number, instance.network);
   const on = new Set(Object.values(instance.planes));
   const label = on.size > 1 ? 'mixed' : planRuns([...on].join(), nodes)[0]!.label;
   const folder = out === undefined ? newRunFolder(number) : outFolder(out);
@@ -168,7 +177,7 @@ const inPlace = (report: Omit<RunReport, 'folder' | 'page'>, folder: string): Ru
 export async function resetLab(instance: Instance, signal: AbortSignal, say: RunOptions['say']): Promise<Instance> {
   await end(instance);
   const on = Object.entries(instance.planes).map(([node, plane]) => `${plane}:${node}`);
-  return upLab({ number: instance.lab, on: on.join(), seed: instance.seed, signal, say });
+  return upLab({ number: instance.lab, on: on.join(), network: instance.network, seed: instance.seed, signal, say });
 }
 
 const hidden = (path: string): boolean => /^(\/var)?\/run\//.test(`${path}/`);

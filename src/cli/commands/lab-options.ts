@@ -5,10 +5,16 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LabError } from '../../base/errors.ts';
 import { findLab } from '../../lab/catalog.ts';
 import type { ReportLine } from '../../lab/report.ts';
+import { podNetworks } from '../../lab/topology/model.ts';
 import type { Io } from '../io.ts';
 
 export const onOption = (fallback: string): Option =>
   new Option('--on <PLANES>', 'userspace, kernel, both, or one per node: userspace:node1,kernel:node2').default(fallback);
+
+export const networkOption = (): Option =>
+  new Option('--network <KIND>', "how pods of different nodes reach each other, where it is not to be the exercise's own way").choices(
+    podNetworks,
+  );
 
 export const seedOption = (): Option =>
   new Option('--seed <N>', 'random choices of userspace nodes are drawn from it').default(1).argParser(text => {

@@ -4,12 +4,14 @@ import { Option } from 'commander';
 import { reportLines } from '../../lab/report.ts';
 import { isWell, runLab } from '../../lab/run.ts';
 import { markPassed } from '../../lab/state.ts';
+import type { PodNetwork } from '../../lab/topology/model.ts';
 import type { Define } from '../commands.ts';
 import { Exit } from '../io.ts';
-import { addWorkOptions, labProgress, onOption, printLines, seedOption, type WorkOptions, workOf } from './lab-options.ts';
+import { addWorkOptions, labProgress, networkOption, onOption, printLines, seedOption, type WorkOptions, workOf } from './lab-options.ts';
 
 interface Options extends WorkOptions {
   on: string;
+  network?: PodNetwork;
   out?: string;
   seed: number;
   keep?: boolean;
@@ -22,6 +24,7 @@ export const define: Define = (command: Command, io) => {
   addWorkOptions(command)
     .argument('<NN>', 'number of the exercise, as `kubehop lab list` shows it')
     .addOption(onOption('both'))
+    .addOption(networkOption())
     .option('--out <DIR>', "where captures and comparison go (without it: the user's state directory)")
     .addOption(seedOption())
     .option('--keep', 'the lab stays up afterwards (with both: the last one)')
@@ -34,6 +37,7 @@ export const define: Define = (command: Command, io) => {
         number,
         ...(work === undefined ? {} : { work }),
         on: options.on,
+        network: options.network,
         ...(options.out === undefined ? {} : { out: options.out }),
         seed: options.seed,
         keep: options.keep ?? false,

@@ -1,19 +1,22 @@
 /** `kubehop lab up NN`: builds the lab and leaves it standing. */
 import { upLab } from '../../lab/run.ts';
+import type { PodNetwork } from '../../lab/topology/model.ts';
 import type { Define } from '../commands.ts';
-import { labProgress, onOption, seedOption } from './lab-options.ts';
+import { labProgress, networkOption, onOption, seedOption } from './lab-options.ts';
 
 export const define: Define = (command, io) => {
   command
     .argument('<NN>', 'number of the exercise')
     .addOption(onOption('userspace'))
+    .addOption(networkOption())
     .addOption(seedOption())
     .option('--store <file>', 'a lab with an API keeps its objects there, and begins with those that are')
     .option('--verbose', 'every command that is run, as you would type it')
-    .action(async (number: string, options: { on: string; seed: number; store?: string; verbose?: boolean }) => {
+    .action(async (number: string, options: { on: string; network?: PodNetwork; seed: number; store?: string; verbose?: boolean }) => {
       const instance = await upLab({
         number,
         on: options.on,
+        network: options.network,
         seed: options.seed,
         storeFile: options.store,
         signal: io.interrupted,

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import type { PodNetwork } from '../topology/model.ts';
 
 /** Results of earlier runs (XDG Base Directory specification). */
 export function stateRoot(env: NodeJS.ProcessEnv = process.env): string {
@@ -32,6 +33,8 @@ export interface Instance {
   readonly startTime: string;
   readonly lab: string;
   readonly planes: Readonly<Record<string, string>>;
+  /** Of its pods, where it is not the exercise's own. */
+  readonly network?: PodNetwork;
   readonly seed: number;
   /** Made by `lab up` or kept: not the private run of another command. */
   readonly lasting: boolean;

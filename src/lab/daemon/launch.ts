@@ -62,6 +62,7 @@ export async function launch(options: DaemonOptions): Promise<Launched> {
       startTime: startTimeOf(pid) ?? '',
       lab: options.lab,
       planes: options.planes,
+      ...(options.network === undefined ? {} : { network: options.network }),
       seed: options.seed,
       lasting: !options.transient,
     };

@@ -33,7 +33,7 @@ let say: (line: string, detail: boolean) => void = () => {};
 async function build(): Promise<Instance> {
   const instance = new Instance({
     number: options.lab,
-    lab: await loadLab(options.lab),
+    lab: await loadLab(options.lab, options.network),
     ...(options.api ? { apiFd: API_FD } : {}),
     ...(options.storeFile === undefined ? {} : { storeFile: options.storeFile }),
     planeOf: node => options.planes[node]!,

@@ -6,7 +6,7 @@ import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
 import type { ChangeReport } from '../proxy/lab-proxies.ts';
 import type { RunResult } from '../result.ts';
-import type { Plane } from '../topology/model.ts';
+import type { Plane, PodNetwork } from '../topology/model.ts';
 import type { HopWords } from '../wireshark/extcap.ts';
 
 export const SOCKET_NAME = 'control.sock';
@@ -90,6 +90,8 @@ export interface DaemonOptions {
   lab: string;
   /** `userspace`, `kernel`, or one per node. */
   planes: Record<string, 'userspace' | 'kernel'>;
+  /** The pods' network, where it is not the exercise's own. */
+  network?: PodNetwork;
   seed: number;
   /** Descriptor 3 is a socket on the host's loopback that listens, for a lab with an API. */
   api: boolean;
