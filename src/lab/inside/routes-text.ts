@@ -1,15 +1,33 @@
 /** What iproute2 says of routes, for a node whose routes are in a router: from its description. Pure. */
-import { type Cidr, formatCidr, formatIpv4, inCidr, parseCidr, tryParseIpv4 } from '../../base/address.ts';
+import { type Cidr, formatCidr, formatIpv4, inCidr, parseCidr, parseIpv4, tryParseIpv4 } from '../../base/address.ts';
 import type { RouterDescription } from '../../node/description.ts';
 
 interface Route {
   readonly to: Cidr;
+  /** Of a route that leads nowhere: `blackhole`. */
+  readonly type?: string;
   readonly dev: string;
   readonly via?: string;
   /** Behind the device. */
   readonly words: string;
   /** Of what the node itself sends. */
   readonly src: string;
+  /** One line for each of several ways; the first is `via` and `dev`. */
+  readonly nexthops?: readonly string[];
+}
+/** As `ip -j route` says it. */
+export interface KernelRoute extends KernelWay {
+  readonly dst: string;
+  readonly type?: string;
+  readonly protocol: string;
+  readonly metric?: number;
+  readonly nexthops?: readonly KernelWay[];
+}
+interface KernelWay {
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly weight?: number;
+  readonly flags?: readonly string[];
 }
 /** What is written, and where. */
 export interface Answer {
@@ -22,13 +40,19 @@ const SHOW = ['show', 'list', 'ls', 'sh', 's', 'l', 'lst'];
 /**
  * `ip route` with the words behind it: `show`, `show dev DEV`, `show NETWORK`, `get ADDRESS`.
  *
+ * @param followed of a routing daemon, as `ip -j route` tells them of the namespace's kernel
  * @returns undefined for words that this does not know
  */
-export function answerRoute(description: RouterDescription, words: readonly string[]): Answer | undefined {
+export function answerRoute(
+  description: RouterDescription,
+  words: readonly string[],
+  followed: readonly KernelRoute[] = [],
+): Answer | undefined {
   const [verb = 'show', ...rest] = words;
-  if (verb === 'get' || verb === 'g') return rest.length === 1 ? get(description, rest[0]!) : undefined;
+  const routes = routesOf(description, followed);
+  if (verb === 'get' || verb === 'g') return rest.length === 1 ? get(description, routes, rest[0]!) : undefined;
   const selectors = SHOW.includes(verb) ? rest : undefined;
-  return selectors === undefined ? undefined : show(routesOf(description), selectors);
+  return selectors === undefined ? undefined : show(routes, selectors);
 }
 
 function show(routes: readonly Route[], selectors: readonly string[]): Answer | undefined {
@@ -44,21 +68,20 @@ function show(routes: readonly Route[], selectors: readonly string[]): Answer | 
   return { text: text(routes.filter(each => nameOf(each.to) === network).map(each => line(each, true))) };
 }
 
-function get(description: RouterDescription, word: string): Answer {
+function get(description: RouterDescription, routes: readonly Route[], word: string): Answer {
   const address = tryParseIpv4(word);
   if (address === undefined) return { text: '', error: `Error: any valid prefix is expected rather than "${word}".\n` };
   if (devices(description).some(({ addresses }) => addresses.some(each => parseCidr(each).address === address)))
     return { text: `local ${word} dev lo src ${word} uid 0 \n    cache <local> \n` };
-  const found = routesOf(description)
-    .filter(each => inCidr(address, each.to))
-    .sort((a, b) => b.to.prefix - a.to.prefix)[0];
+  const found = routes.filter(each => inCidr(address, each.to)).sort((a, b) => b.to.prefix - a.to.prefix)[0];
   if (found === undefined) return { text: '', error: 'RTNETLINK answers: Network is unreachable\n' };
+  if (found.type !== undefined) return { text: '', error: `RTNETLINK answers: ${nowhere[found.type] ?? 'Invalid argument'}\n` };
   const { via, dev, src } = found;
   return { text: `${word}${via === undefined ? '' : ` via ${via}`} dev ${dev} src ${src} uid 0 \n    cache \n` };
 }
 
 /** The default route first, then by network. */
-function routesOf(description: RouterDescription): Route[] {
+function routesOf(description: RouterDescription, followed: readonly KernelRoute[]): Route[] {
   const { routes, vxlan } = description;
   const own = devices(description);
   const firstOf = (dev: string): string => own.find(each => each.name === dev)?.addresses[0]?.split('/')[0] ?? '0.0.0.0';
@@ -80,15 +103,58 @@ function routesOf(description: RouterDescription): Route[] {
       if (prefix < 32)
         all.push({ to: { address: address & mask, prefix, mask }, dev: name, words: ` proto kernel scope link src ${src}`, src });
     }
+  for (const each of followed) all.push(followedRoute(description, each, firstOf));
   return all.sort((a, b) => (a.to.address >>> 0) - (b.to.address >>> 0) || a.to.prefix - b.to.prefix);
 }
 
-const devices = ({ ports, vxlan }: RouterDescription): { readonly name: string; readonly addresses: readonly string[] }[] => [
+/** By the rule of the router's mirror: what goes to the pool goes through the tunnel, unless the next hop is near and need not. */
+function followedRoute(description: RouterDescription, route: KernelRoute, firstOf: (dev: string) => string): Route {
+  const to = parseCidr(route.dst === 'default' ? '0.0.0.0/0' : route.dst.includes('/') ? route.dst : `${route.dst}/32`);
+  const protocol = ` proto ${route.protocol}`;
+  const metric = route.metric === undefined ? '' : ` metric ${route.metric}`;
+  if (route.type !== undefined) return { to, type: route.type, dev: '', words: `${protocol}${metric}`, src: '' };
+  const ways = (route.nexthops ?? [route]).map(way => ({ ...way, ...translated(description, to, way) }));
+  const [first] = ways;
+  const line = ({ gateway, dev, weight, flags }: (typeof ways)[number]) =>
+    `nexthop${gateway === undefined ? '' : ` via ${gateway}`} dev ${dev} weight ${weight ?? 1} ${flags.map(flag => `${flag} `).join('')}`;
+  return {
+    to,
+    dev: first!.dev,
+    ...(first!.gateway === undefined ? {} : { via: first!.gateway }),
+    words: `${protocol}${metric}${ways.length > 1 ? '' : first!.flags.map(flag => ` ${flag}`).join('')}`,
+    src: firstOf(first!.dev),
+    ...(ways.length > 1 ? { nexthops: ways.map(line) } : {}),
+  };
+}
+
+function translated(
+  { ports, mirror }: RouterDescription,
+  to: Cidr,
+  { gateway, dev = '', flags = [] }: KernelWay,
+): { dev: string; flags: readonly string[] } {
+  const pool = parseCidr(mirror?.pool ?? '0.0.0.0/0');
+  const near = (address: string) => ports.some(port => port.addresses.some(each => inCidr(parseIpv4(address), parseCidr(each))));
+  if (mirror?.tunnel === undefined || gateway === undefined || to.prefix < pool.prefix || !inCidr(to.address, pool)) return { dev, flags };
+  return mirror.mode === 'cross-subnet' && near(gateway) ? { dev, flags } : { dev: mirror.tunnel, flags: ['onlink'] };
+}
+
+/** What the kernel says of a route that leads nowhere (`fib_props`). */
+const nowhere: Readonly<Record<string, string>> = {
+  blackhole: 'Invalid argument',
+  unreachable: 'No route to host',
+  prohibit: 'Permission denied',
+};
+
+const devices = ({ ports, vxlan, ipip }: RouterDescription): { readonly name: string; readonly addresses: readonly string[] }[] => [
   ...ports,
   ...vxlan,
+  ...ipip,
 ];
 
-const nameOf = (to: Cidr): string => (to.prefix === 0 ? 'default' : formatCidr(to));
-const line = ({ to, via, dev, words }: Route, withDevice: boolean): string =>
-  `${nameOf(to)}${via === undefined ? '' : ` via ${via}`}${withDevice ? ` dev ${dev}` : ''}${words} \n`;
+const nameOf = (to: Cidr): string => (to.prefix === 0 ? 'default' : to.prefix === 32 ? formatIpv4(to.address) : formatCidr(to));
+function line({ to, type, via, dev, words, nexthops }: Route, withDevice: boolean): string {
+  if (type !== undefined) return `${type} ${nameOf(to)}${words} \n`;
+  if (nexthops !== undefined) return `${nameOf(to)}${words} \n${nexthops.map(each => `\t${each}\n`).join('')}`;
+  return `${nameOf(to)}${via === undefined ? '' : ` via ${via}`}${withDevice ? ` dev ${dev}` : ''}${words} \n`;
+}
 const text = (lines: readonly string[]): string => lines.join('');

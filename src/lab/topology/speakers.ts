@@ -46,22 +46,21 @@ export function nodeSpeaker(lab: ClusterDeclaration, node: string, plane: Plane)
 }
 
 /**
- * The kernel of a userspace node has no addresses and no tunnel, but there the routes are only written down: the router follows them, and knows
- * which go into the tunnel. So every next hop is said to be behind eth0.
+ * The kernel of a userspace node has no tunnel, but there the routes are only written down: the router follows them, and knows which go into the
+ * tunnel. So their next hops are said to be behind eth0.
  */
 function waysOf(lab: ClusterDeclaration, node: string, plane: Plane): Way[] {
   const far = isFar(lab, node);
-  const direct = (address: string): Way =>
-    plane === 'kernel' ? { to: networkOf(far), dev: 'eth0' } : { to: `${address}/32`, via: address, dev: 'eth0' };
+  const near: Way = { to: networkOf(far), dev: 'eth0' };
   const tunnelled = (other: string): boolean =>
     lab.podNetwork === 'calico-ipip' && (lab.ipip !== 'cross-subnet' || isFar(lab, other) !== far);
   const ways = new Map<string, Way>();
   const add = (way: Way): void => void ways.set(way.to, way);
-  for (const i of torNames(lab).keys()) add(direct(torAddress(i, far)));
+  if (torNames(lab).length > 0) add(near);
   for (const other of lab.nodes.filter(each => each !== node)) {
     const address = addressOf(lab, other);
     if (tunnelled(other)) add({ to: `${address}/32`, via: address, dev: plane === 'kernel' ? IPIP.device : 'eth0' });
-    else if (isFar(lab, other) === far) add(direct(address));
+    else if (isFar(lab, other) === far) add(near);
     // By the default route, as the kernel would find it; upstream knows no pods, and the packet ends there.
     else if (torNames(lab).length === 0) add({ to: '0.0.0.0/0', via: far ? UPSTREAM_FAR : UPSTREAM_LAN, dev: 'eth0' });
   }
