@@ -13,6 +13,7 @@ import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { RouteType } from './fib.ts';
 import type { Interface } from './interface.ts';
+import { sourceAddress } from './output.ts';
 import { type Plane, Step } from './plane.ts';
 
 /** Ethernet pads to 60 bytes; the kernel's own ARP packets leave a veth with 42. */
@@ -71,7 +72,10 @@ function ownsForArp(plane: Plane, iif: Interface, tpa: Ipv4): boolean {
   return iif.addresses.some(a => a.address === tpa);
 }
 
-/** proxy_arp: a request for an address that is reached by another interface. */
+/**
+ * proxy_arp: a request for an address that is reached by another interface.
+ * Differs from Linux: answered at once, as with `neigh.IF.proxy_delay` 0; by default Linux waits a random time of up to 0.8 s.
+ */
 function answersForOther(plane: Plane, iif: Interface, spa: Ipv4, tpa: Ipv4): boolean {
   if ((plane.sysctls.all.proxy_arp | iif.sysctl.proxy_arp) === 0 || iif.sysctl.forwarding === 0 || spa === tpa) return false;
   const route = plane.fib.lookup(tpa);
@@ -133,7 +137,10 @@ export function solicit(plane: Plane, oif: Interface, address: Ipv4, mac: Uint8A
   transmitFrame(plane, ask, oif);
 }
 
-/** arp_announce 0: the waiting packet's own source when it is an address of this node; otherwise the interface's towards the target. */
+/**
+ * arp_announce 0: the waiting packet's own source when it is an address of this node; otherwise the interface's towards the target, and of an
+ * interface without addresses that of another one.
+ */
 function sourceFor(plane: Plane, oif: Interface, address: Ipv4, waiting?: Packet): Ipv4 {
   const announce = Math.max(plane.sysctls.all.arp_announce, oif.sysctl.arp_announce);
   if (announce < 2 && waiting && isIpv4(waiting)) {
@@ -141,7 +148,7 @@ function sourceFor(plane: Plane, oif: Interface, address: Ipv4, waiting?: Packet
     const fits = announce === 0 || oif.onLink(src);
     if (fits && plane.fib.addressType(src) === RouteType.Local) return src;
   }
-  return oif.sourceFor(address);
+  return sourceAddress(plane, oif.id, address);
 }
 
 /**

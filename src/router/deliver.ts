@@ -13,7 +13,8 @@ import { answer } from './host.ts';
 import { finishOptions } from './ip-options.ts';
 import { decapsulateIpip, hearIpipError } from './ipip.ts';
 import { type Plane, Step } from './plane.ts';
-import { decapsulate, type Vxlan } from './vxlan.ts';
+import type { Vxlan } from './vxlan.ts';
+import { decapsulate } from './vxlan-receive.ts';
 
 export function deliver(plane: Plane, p: Packet): Step {
   // Without conntrack nobody has put fragments together yet (`ip_local_deliver`).

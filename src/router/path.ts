@@ -18,6 +18,10 @@ import { type Interface, Link } from './interface.ts';
 import { localOut, output } from './output.ts';
 import { type Plane, Step } from './plane.ts';
 import { receive } from './receive.ts';
+import { sendTrain } from './vxlan.ts';
+import { Unfinished } from './vxlan-pieces.ts';
+import { receiveUnfinished } from './vxlan-receive.ts';
+import { Train } from './vxlan-train.ts';
 
 /** Packets that one packet may cause (an error about an error about a fragment ...), before the node looks at its devices again. */
 const MOST_CAUSED = 4096;
@@ -25,6 +29,17 @@ const MOST_CAUSED = 4096;
 /** Gives a plane its path: once, when the node is built. */
 export function attachPath(plane: Plane): void {
   plane.run = (p, step) => follow(plane, p, step);
+  plane.train = new Train();
+  plane.unfinished = new Unfinished();
+  plane.finish = () => {
+    // What came out of a tunnel may go into another one.
+    while (plane.unfinished.packet !== null || plane.train.packet !== null) {
+      receiveUnfinished(plane);
+      runWaiting(plane);
+      sendTrain(plane);
+      runWaiting(plane);
+    }
+  };
 }
 
 /** A frame from the device of `iif`; its bytes are borrowed until the plane is flushed. */
@@ -77,6 +92,7 @@ export function resume(plane: Plane, p: Packet, entry: number): void {
     arp.sendForPod(plane, p, entry);
     return;
   }
+  forgetWays(plane);
   if (p.bridgedDnat) {
     endWait(plane, p);
     run(plane, p, Step.Bridge);
@@ -90,8 +106,14 @@ export function giveUp(plane: Plane, p: Packet): void {
     sendError(plane, p, icmp.Type.DestUnreachable, icmp.Unreachable.Host, 0);
     endWait(plane, p);
     plane.drop(p, DropReason.NeighFailed);
+    forgetWays(plane);
   }
   plane.spend(p);
+}
+
+/** A next hop has failed, or has answered: with `fib_multipath_use_neigh` flows may now take another way. */
+function forgetWays(plane: Plane): void {
+  if (plane.fib.multipath && plane.sysctls.node.fib_multipath_use_neigh !== 0) plane.generation++;
 }
 
 function follow(plane: Plane, p: Packet, from: Step): void {

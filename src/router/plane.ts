@@ -21,6 +21,8 @@ import type { KnownFlows } from './known-flows.ts';
 import type { Neighbours } from './neighbour.ts';
 import { Sysctls } from './sysctl.ts';
 import type { Vxlan } from './vxlan.ts';
+import type { Unfinished } from './vxlan-pieces.ts';
+import type { Train } from './vxlan-train.ts';
 
 /** Where a packet goes next. Each stage returns one; `path.ts` is the only place that knows what follows what. */
 export const Step = {
@@ -97,6 +99,9 @@ export class Plane {
   readonly vxlanPorts: Vxlan[] = [];
   /** Tunnels of IPv4 in IPv4. The first takes what comes to an address that is none of theirs. */
   readonly ipip: Ipip[] = [];
+  /** Pieces of segments on their way into a tunnel, and out of one. */
+  train!: Train;
+  unfinished!: Unfinished;
   neighbours!: Neighbours;
   hooks: Hooks = {
     run: () => Verdict.Accept,
@@ -179,6 +184,9 @@ export class Plane {
    */
   run: (p: Packet, step: Step) => void = (p, step) => this.later(p, step);
 
+  /** What waits for packets behind it is run to its end. Set by `path.ts`. */
+  finish: () => void = () => {};
+
   /** Run `p`, which stands in an arena slot, after the packet that is under way. */
   later(p: Packet, step: Step): void {
     if (this.#pending.length >= PENDING) {
@@ -206,6 +214,7 @@ export class Plane {
 
   /** Hand what was noted to the kernel, and take the slots back. */
   flush(): void {
+    this.finish();
     for (let id = 1; id < this.interfaces.length; id++) {
       const i = this.interfaces[id]!;
       if (i.dirty) {

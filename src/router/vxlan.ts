@@ -5,9 +5,9 @@
  */
 import type { Ipv4 } from '../base/address.ts';
 import { DropReason } from '../base/drop-reason.ts';
-import { Gso, type Packet, PacketType } from '../packet/packet.ts';
+import { Gso, type Packet } from '../packet/packet.ts';
 import { finishChecksum } from '../packet/partial-checksum.ts';
-import { copy, i32, same, u16 } from '../wire/bytes.ts';
+import { copy, i32 } from '../wire/bytes.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as ecn from '../wire/ecn.ts';
 import * as ethernet from '../wire/ethernet.ts';
@@ -19,7 +19,7 @@ import { copyOut, copyToArena } from './copy-out.ts';
 import { type Plane, Step } from './plane.ts';
 import { segment } from './segment.ts';
 import { VxlanFdb } from './vxlan-fdb.ts';
-import { fitsTogether, goesAsTrain, pieceOf, putTogether, train, trainPayload } from './vxlan-train.ts';
+import { goesAsTrain } from './vxlan-train.ts';
 
 const OUTER = ipv4.HEADER_LEN + udp.HEADER_LEN + vxlan.HEADER_LEN;
 /** `net.ipv4.ip_local_port_range`: where the outer source port comes from (`udp_flow_src_port`). */
@@ -55,6 +55,7 @@ export class Vxlan {
 export function encapsulate(plane: Plane, p: Packet, entry: number): Step {
   const tunnel = plane.vxlan[p.oif]!;
   if (p.gsoType !== Gso.None) return encapsulateSegments(plane, p, entry, tunnel);
+  sendTrain(plane);
   if (p.l3 - ethernet.HEADER_LEN - OUTER - ethernet.HEADER_LEN < p.floor) return copyOut(plane, p, Step.Resume);
   if (p.csumStart !== 0) finishChecksum(p);
   const node = writeInner(plane, p, entry, tunnel);
@@ -127,16 +128,27 @@ function encapsulateSegments(plane: Plane, p: Packet, entry: number, tunnel: Vxl
   const tos = ipv4.tos(p.bytes, p.l3);
   const port = sourcePort(plane, p);
   const payload = p.end - p.l4 - tcp.headerLength(p.bytes, p.l4);
-  for (let at = 0; at < payload; at += trainPayload(p)) {
-    const s = train(plane, p, at, tunnel.vni);
-    if (s === null) return plane.drop(p, DropReason.NoMemory);
-    s.mark = p.mark;
-    s.id = p.id;
-    s.socketless = !p.local || p.socketless;
-    writeOuter(plane, s, tunnel, node, tos, port);
-    plane.later(s, Step.Output);
+  const { train } = plane;
+  for (let at = 0; at < payload; ) {
+    if (!train.takes(p, tunnel, node, port, tos)) {
+      sendTrain(plane);
+      if (!train.open(plane, p, tunnel, node, port, tos)) return plane.drop(p, DropReason.NoMemory);
+    }
+    at += train.add(p, at, tunnel.vni);
+    if (train.full) sendTrain(plane);
   }
+  // Who looks on sees each packet for itself.
+  if (plane.tracer !== null) sendTrain(plane);
   return Step.Done;
+}
+
+/** What waits for more pieces goes now: before something else takes the same way, and before the devices are flushed. */
+export function sendTrain(plane: Plane): void {
+  const { train } = plane;
+  if (train.packet === null) return;
+  const s = train.close();
+  writeOuter(plane, s, train.tunnel!, train.node, train.tos, train.port);
+  plane.run(s, Step.Output);
 }
 
 /** Both directions of a flow need not agree, but one flow keeps one port: RSS and ECMP then keep its order. */
@@ -150,84 +162,4 @@ function sourcePort(plane: Plane, p: Packet): number {
   if (hasPorts) h = Math.imul(h ^ (h >>> 13) ^ i32(b, p.l4), 0xc2b2ae35);
   h ^= h >>> 16;
   return PORT_MIN + Math.floor(((h >>> 0) * (PORT_MAX - PORT_MIN)) / 0x1_0000_0000);
-}
-
-/** An outer packet that was accepted by INPUT: the frame inside comes in on the VXLAN device. */
-export function decapsulate(plane: Plane, p: Packet, listener: Vxlan): Step {
-  const b = p.bytes;
-  const bad = udp.check(b, p.l4, p.end);
-  if (bad !== DropReason.None) return plane.drop(p, bad);
-  const end = p.l4 + udp.length(b, p.l4);
-  if (udp.checksum(b, p.l4) !== 0 && p.csumStart === 0 && !p.csumValid) {
-    const sum = checksum.pseudoHeader(ipv4.src(b, p.l3), ipv4.dst(b, p.l3), ipv4.Protocol.Udp, end - p.l4);
-    if (!checksum.holds(sum, b, p.l4, end)) return plane.drop(p, DropReason.UdpCsum);
-  }
-  const header = p.l4 + udp.HEADER_LEN;
-  if (p.gsoType !== Gso.None && end - header > p.gsoSize) {
-    if (p.gsoType !== Gso.UdpL4) return plane.drop(p, DropReason.PktTooBig);
-    if (!fitsTogether(p, header, end)) return onePieceAfterTheOther(plane, p, listener, header, end);
-    putTogether(p, header, end);
-    return strip(plane, p, listener, header, p.end);
-  }
-  p.gsoType = Gso.None;
-  // A kernel at the other end of a veth leaves the sum *inside* to the device (`skb->encapsulation`), and the device to us.
-  if (p.csumStart < header) p.csumStart = 0;
-  return strip(plane, p, listener, header, end);
-}
-
-/** Pieces that are not one segment: each is a datagram of its own. */
-function onePieceAfterTheOther(plane: Plane, p: Packet, listener: Vxlan, header: number, end: number): Step {
-  for (let at = header; at < end; at += p.gsoSize) {
-    const s = pieceOf(plane, p, at, Math.min(at + p.gsoSize, end));
-    if (s === null) return plane.drop(p, DropReason.NoMemory);
-    const step = strip(plane, s, listener, s.l4 + udp.HEADER_LEN, s.end);
-    if (step === Step.Done) plane.spend(s);
-    else plane.later(s, step);
-  }
-  return Step.Done;
-}
-
-/** Away with everything up to the inner frame. Its checksum may be partial, and it may be a segment to be cut. */
-function strip(plane: Plane, p: Packet, listener: Vxlan, header: number, end: number): Step {
-  const b = p.bytes;
-  const wrong = vxlan.check(b, header, end);
-  if (wrong !== DropReason.None) return plane.drop(p, wrong);
-  const tunnel = deviceFor(plane, listener.port, vxlan.vni(b, header));
-  if (tunnel === null) return plane.drop(p, DropReason.VxlanVniNotFound);
-
-  const inner = header + vxlan.HEADER_LEN;
-  if (ethernet.check(inner, end) !== DropReason.None) return plane.drop(p, DropReason.PktTooSmall);
-  // A frame that came from this very device was looped back by the network.
-  if (same(b, ethernet.srcAt(inner), tunnel.mac, 0, 6)) return plane.drop(p, DropReason.TunnelLoop);
-  const from = ipv4.src(b, p.l3);
-  if (!tunnel.fdb.heard(b, ethernet.srcAt(inner), from, plane.clock.nowMs())) return plane.drop(p, DropReason.VxlanEntryExists);
-  if (u16(b, inner + 12) !== ethernet.EtherType.Ipv4) return plane.drop(p, DropReason.UnhandledProto);
-  const outerTos = ipv4.tos(b, p.l3);
-  const { mark, id } = p;
-  p.forget();
-  p.mark = mark;
-  p.id = id;
-  p.csumValid = false;
-  p.iif = tunnel.id;
-  p.floor = header;
-  p.start = inner;
-  p.l3 = inner + ethernet.HEADER_LEN;
-  p.end = end;
-  if (!same(b, ethernet.dstAt(inner), tunnel.mac, 0, 6)) p.type = ethernet.isGroup(b, inner) ? PacketType.Multicast : PacketType.OtherHost;
-  if ((outerTos & 3) !== ecn.Ecn.NotEct && ipv4.check(b, p.l3, end) === DropReason.None) {
-    const was = ipv4.tos(b, p.l3);
-    const tos = ecn.inside(outerTos, was);
-    if (tos < 0) return plane.drop(p, DropReason.IpTunnelEcn);
-    if (tos !== was) ipv4.setTos(b, p.l3, tos);
-  }
-  if (plane.tracer !== null) plane.tracer.arrive(p);
-  return Step.Receive;
-}
-
-function deviceFor(plane: Plane, port: number, vni: number): Vxlan | null {
-  for (let i = 0; i < plane.vxlanPorts.length; i++) {
-    const each = plane.vxlanPorts[i]!;
-    if (each.port === port && each.vni === vni) return each;
-  }
-  return null;
 }
