@@ -65,6 +65,8 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
     const plane = new Plane({ clock, random, arena });
     attachPath(plane);
     addNeighbours(plane, clock, random);
+    // A namespace is born with tunl0: it is the first where an interface without an address looks for one (`inet_select_addr`).
+    for (const each of d.ipip) addIpip(plane, each);
     const ports: Interface[] = [];
     for (const port of d.ports) {
       const device = open(port, opened);
@@ -77,7 +79,6 @@ export function buildNode(d: RouterDescription, { clock, random, open, ...rest }
       ports.push(addPort(plane, port, device));
     }
     for (const v of d.vxlan) addVxlan(plane, v);
-    for (const each of d.ipip) addIpip(plane, each);
     setNetwork(plane, d, d);
     const onFull = rest.onFull === undefined ? {} : { onFull: rest.onFull };
     const conntrack = new Conntrack({

@@ -18,7 +18,8 @@ interface Holder {
   readonly name: string;
   readonly addresses: readonly string[];
 }
-const holders = (d: RouterDescription): Holder[] => [...d.ports, ...d.vxlan, ...d.ipip];
+/** In the order in which the router has them. */
+const holders = (d: RouterDescription): Holder[] => [...d.ipip, ...d.ports, ...d.vxlan];
 
 /** The node's addresses, for the TUN: the kernel takes what the router writes for them. */
 export function socketAddresses(d: RouterDescription): string[] {
