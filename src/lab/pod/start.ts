@@ -7,7 +7,7 @@ import { inNetns } from '../shell.ts';
 import type { Pod } from '../topology/model.ts';
 
 const ECHO_SERVER = fileURLToPath(new URL('echo-server.ts', import.meta.url));
-const READY_WITHIN_MS = 10_000;
+const READY_WITHIN_MS = 1000 * Number(process.env.KUBEHOP_READY_SECONDS ?? 10);
 
 export interface RunningPod {
   readonly name: string;
