@@ -1,6 +1,6 @@
 /**
  * A shell in a userspace node: `iptables`, `iptables-save`, `iptables-restore`, `conntrack` and `sysctl` there speak to the router, by a
- * directory in front of PATH; `ip route` says the router's routes, and `tcpdump` looks at interfaces that are in it. On a kernel node the tools of the
+ * directory in front of PATH; `ip` and `bridge fdb` say the router's routes, addresses and neighbours, and `tcpdump` looks at interfaces that are in it. On a kernel node the tools of the
  * system do what they always do.
  */
 import { accessSync, constants, mkdirSync, renameSync, writeFileSync } from 'node:fs';
@@ -27,6 +27,9 @@ export const toolDirectory = (place: string): string => join(SHELL_DIRECTORY, pl
 export const nodePath = (place: string, path = process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin'): string =>
   `${toolDirectory(place)}:${path}`;
 
+/** Objects of `ip` as it takes them, shortened too. */
+const ROUTE = 'r|ro|rou|rout|route';
+const LINKS = 'a|ad|add|addr|addre*|l|li|lin|link|n|ne|nei|neig|neigh*';
 /** Interfaces that no device carries. */
 const INSIDE = [VXLAN.device, IPIP.device, 'cni0'];
 
@@ -44,7 +47,13 @@ export function writeNodeTools(node: string): void {
   // As a document prints it: the real one would take the system's own PATH, and these tools would be out of it.
   write('sudo', ['while case $1 in -*) ;; *) false ;; esac; do shift; done', 'exec "$@"']);
   const ip = realPath('ip');
-  if (ip !== undefined) write('ip', unless('r|ro|rou|rout|route', ip, [programPath('ip'), join(directory, DESCRIPTION), ip]));
+  if (ip !== undefined)
+    write('ip', [
+      ...whenAsked(ROUTE, [programPath('ip'), join(directory, DESCRIPTION), ip]),
+      ...unless(LINKS, ip, [programPath('links'), node, ip]),
+    ]);
+  const bridge = realPath('bridge');
+  if (bridge !== undefined) write('bridge', unless('f|fd|fdb', bridge, [programPath('links'), node, bridge]));
   const tcpdump = realPath('tcpdump');
   if (tcpdump !== undefined)
     write('tcpdump', unless(INSIDE.map(name => `*${name}*`).join('|'), tcpdump, [programPath('tcpdump'), node, INSIDE.join(), tcpdump]));
@@ -59,9 +68,14 @@ export function describeNode(node: string, description: RouterDescription): void
 }
 
 /** Words like these are looked at more closely; with others the real program is there at once. */
-function unless(pattern: string, real: string, program: readonly string[]): string[] {
+const unless = (pattern: string, real: string, program: readonly string[]): string[] => [
+  ...whenAsked(pattern, program),
+  `exec ${quoted(real)} "$@"`,
+];
+
+function whenAsked(pattern: string, program: readonly string[]): string[] {
   const argv = [process.execPath, '--disable-warning=ExperimentalWarning', ...program].map(quoted).join(' ');
-  return ['for word; do', `  case $word in ${pattern}) exec ${argv} "$@" ;; esac`, 'done', `exec ${quoted(real)} "$@"`];
+  return ['for word; do', `  case $word in ${pattern}) exec ${argv} "$@" ;; esac`, 'done'];
 }
 
 function realPath(tool: string): string | undefined {

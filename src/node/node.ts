@@ -9,6 +9,7 @@ import { insideNetns } from '../os/netns.ts';
 import type { RouterDescription } from './description.ts';
 import { type Guardian, guard } from './guardian.ts';
 import { type IptablesTool, runIptables } from './iptables.ts';
+import type { NodeLinks } from './links.ts';
 import type { Network } from './network.ts';
 import type { NodeCounters, NodeMessage, NodeRequest, NodeStart, NodeTrace } from './protocol.ts';
 import type { MirroredRoute } from './route-mirror.ts';
@@ -198,6 +199,9 @@ export class RunningNode {
   }
   counters(): Promise<NodeCounters> {
     return this.#ask({ kind: 'counters', id: 0 }) as Promise<NodeCounters>;
+  }
+  links(): Promise<NodeLinks> {
+    return this.#ask({ kind: 'links', id: 0 }) as Promise<NodeLinks>;
   }
   /** Other routes, VXLAN peers and permanent neighbours in place of all that were there. @throws LabError BAD_INPUT, and those stay */
   async setNetwork(network: Network): Promise<void> {

@@ -33,6 +33,8 @@ export type NodeRequest =
   | { kind: 'follow'; id: number; args: readonly string[] }
   | { kind: 'unfollow'; follower: number }
   | { kind: 'counters'; id: number }
+  /** Interfaces, neighbours and forwarding databases as they are now. */
+  | { kind: 'links'; id: number }
   /** Where packets go next, from now on. */
   | { kind: 'network'; id: number; network: Network }
   | { kind: 'sysctl'; id: number; name: string; value: number | null }

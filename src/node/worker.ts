@@ -17,6 +17,7 @@ import { useVectors, vectorMemory } from '../wire/vector-memory.ts';
 import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, getSysctl, setSysctl } from './build.ts';
 import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
+import { linksOf } from './links.ts';
 import { type LoopParts, runLoop } from './loop.ts';
 import { type Network, setNetwork } from './network.ts';
 import { openPort } from './open-port.ts';
@@ -182,6 +183,8 @@ class Node {
         return this.#followers.add(request.id, request.args);
       case 'counters':
         return this.#counters();
+      case 'links':
+        return linksOf(plane);
       case 'advance':
         this.#clock.advance(request.ms);
         conntrack.sweepAll();

@@ -66,6 +66,16 @@ export class VxlanFdb {
     return true;
   }
 
+  /** For eyes: `bridge fdb` in data. */
+  *entries(): Generator<{ mac: Uint8Array; node: Ipv4; permanent: boolean }> {
+    for (const node of this.remotes) yield { mac: new Uint8Array(6), node, permanent: true };
+    for (let i = 0; i < this.#macs.length; i++) yield { mac: this.#macs[i]!, node: this.#nodes[i]!, permanent: true };
+    for (const [key, { node }] of this.#learned) {
+      const mac = Uint8Array.from({ length: 6 }, (_, i) => Math.floor(key / 2 ** (8 * (5 - i))) & 0xff);
+      yield { mac, node, permanent: false };
+    }
+  }
+
   /** @returns whether an aged entry made room */
   #forget(nowMs: number): boolean {
     const before = this.#learned.size;

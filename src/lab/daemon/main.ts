@@ -77,6 +77,8 @@ async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-
       return null;
     case 'counters':
       return instance.plane(request.node).counters();
+    case 'links':
+      return instance.plane(request.node).links();
     case 'rules':
       return instance.plane(request.node).rulesText(request.counters);
     case 'load-rules':

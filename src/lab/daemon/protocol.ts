@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../../base/errors.ts';
 import type { CaptureReport } from '../../capture/capture.ts';
 import type { RouterDescription } from '../../node/description.ts';
+import type { NodeLinks } from '../../node/links.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
 import type { ChangeReport } from '../proxy/lab-proxies.ts';
@@ -33,6 +34,8 @@ export type Request =
   | { op: 'tool'; node: string; tool: ToolName; args: readonly string[]; input: string }
   /** What a userspace node counts of its own ports; null for a kernel node. */
   | { op: 'counters'; node: string }
+  /** null of a kernel node. */
+  | { op: 'links'; node: string }
   | { op: 'rules'; node: string; counters: boolean }
   | { op: 'load-rules'; node: string; text: string }
   /** Objects come, change and go; the answer comes when every node's kube-proxy has written its rules, or failed to. */
@@ -76,6 +79,7 @@ export interface RequestResult {
   advance: null;
   tool: ToolResult;
   counters: NodeCounters | null;
+  links: NodeLinks | null;
   rules: string;
   'load-rules': null;
   apply: ObjectsChanged;

@@ -1,5 +1,6 @@
 import type { RuleName, TraceLine } from '../../capture/trace-text.ts';
 import type { Counters, RuleSet } from '../../netfilter/ruleset.ts';
+import type { NodeLinks } from '../../node/links.ts';
 import type { Network } from '../../node/network.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
@@ -38,6 +39,8 @@ export interface DataPlane {
   advance(seconds: number): Promise<void>;
   /** What a userspace node counts of its own ports and drops; null: ask the kernel. */
   counters(): Promise<NodeCounters | null>;
+  /** What a router has in place of the kernel's interfaces, neighbours and forwarding databases; null: ask the kernel. */
+  links(): Promise<NodeLinks | null>;
   /** A rule by the number that the node's trace gave it at that time (ns since 1970); the kernel's trace names its rules itself. */
   ruleName(counter: number, timeNs: bigint): RuleName | undefined;
   /** From now on the node tells which rules its packets meet. @returns why it cannot, in words */

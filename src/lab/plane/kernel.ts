@@ -83,6 +83,10 @@ export class KernelPlane implements DataPlane {
     throw new LabError('BAD_INPUT', `${this.#node}: the clock of a kernel node is the machine's and cannot jump`);
   }
 
+  async links(): Promise<null> {
+    return null;
+  }
+
   async counters(): Promise<null> {
     return null;
   }

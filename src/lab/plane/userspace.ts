@@ -5,6 +5,7 @@ import type { ProgramText } from '../../netfilter/execute/program-text.ts';
 import { EMPTY_RULE_SET } from '../../netfilter/ruleset.ts';
 import { printRule } from '../../netfilter/text/rule-printer.ts';
 import type { RouterDescription } from '../../node/description.ts';
+import type { NodeLinks } from '../../node/links.ts';
 import type { Network } from '../../node/network.ts';
 import { type RunningNode, startNode } from '../../node/node.ts';
 import { runTool } from '../../node/node-commands.ts';
@@ -123,6 +124,10 @@ export class UserspacePlane implements DataPlane {
 
   counters(): Promise<NodeCounters> {
     return this.running.counters();
+  }
+
+  links(): Promise<NodeLinks> {
+    return this.running.links();
   }
 
   ruleName(counter: number, timeNs: bigint): RuleName | undefined {
