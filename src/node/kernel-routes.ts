@@ -12,7 +12,7 @@ export type KernelRoute = rtnetlink.Route;
 const RTPROT_BOOT = 3;
 /** RTN_UNICAST, BLACKHOLE, UNREACHABLE, PROHIBIT. */
 const TYPES: readonly number[] = [1, 6, 7, 8];
-export const MAIN_TABLE = 254;
+const RT_TABLE_MAIN = 254;
 
 export class KernelRoutes {
   readonly #monitor = new rtnetlink.RouteMonitor(['route', 'link', 'address']);
@@ -21,8 +21,8 @@ export class KernelRoutes {
   #names = new Map<number, string>();
 
   /** @throws LabError OS */
-  constructor(table: number) {
-    this.#table = table;
+  constructor(table: 'main' | number) {
+    this.#table = table === 'main' ? RT_TABLE_MAIN : table;
     this.#read();
   }
 

@@ -8,8 +8,10 @@ import type { Interface } from '../router/interface.ts';
 import { sourceAddress } from '../router/output.ts';
 import type { Plane } from '../router/plane.ts';
 import { route } from '../router/routes.ts';
-import type { RouterDescription } from './description.ts';
-import { type KernelRoute, KernelRoutes, MAIN_TABLE } from './kernel-routes.ts';
+import type { PortDescription, RouterDescription } from './description.ts';
+import type { KernelRoute } from './kernel-routes.ts';
+
+export type MirrorDescription = NonNullable<RouterDescription['mirror']>;
 
 /** A mirrored route in words, for eyes and for the node's own sockets. */
 export interface MirroredRoute {
@@ -26,24 +28,30 @@ export interface MirroredRoute {
   mtu: number;
 }
 
-type Description = Pick<RouterDescription, 'ports' | 'mirror'>;
+/** Where the routes are: `KernelRoutes`. */
+export interface RouteSource {
+  readonly fd: number;
+  readonly routes: Iterable<KernelRoute>;
+  nameOf(ifindex: number): string;
+  hear(): boolean;
+  close(): void;
+}
 
 export class RouteMirror {
-  readonly #kernel: KernelRoutes;
-  readonly #mirror: NonNullable<RouterDescription['mirror']>;
+  readonly #kernel: RouteSource;
+  readonly #mirror: MirrorDescription;
   /** Interfaces of the namespace and what the router calls them; the TUN is none of them. */
   readonly #ports: ReadonlyMap<string, string>;
   readonly #tun: string | undefined;
   /** As they stand since `over` was asked last. */
   told: MirroredRoute[] = [];
 
-  /** In the namespace of this thread. @throws LabError OS */
-  constructor({ ports }: Description, mirror: NonNullable<RouterDescription['mirror']>) {
+  constructor(ports: readonly PortDescription[], mirror: MirrorDescription, kernel: RouteSource) {
     this.#mirror = mirror;
+    this.#kernel = kernel;
     this.#ports = new Map(ports.filter(p => p.kind !== 'tun').map(p => [p.interface ?? p.name, p.name]));
     const tun = ports.find(p => p.kind === 'tun');
     this.#tun = tun && (tun.interface ?? tun.name);
-    this.#kernel = new KernelRoutes(mirror.table === 'main' ? MAIN_TABLE : mirror.table);
   }
 
   get fd(): number {

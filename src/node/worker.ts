@@ -17,6 +17,7 @@ import { useVectors, vectorMemory } from '../wire/vector-memory.ts';
 import { BatchClock } from './batch-clock.ts';
 import { type BuiltNode, buildNode, getSysctl, setSysctl } from './build.ts';
 import { ConntrackCommands, EventFollowers } from './conntrack-command.ts';
+import { KernelRoutes } from './kernel-routes.ts';
 import { linksOf } from './links.ts';
 import { type LoopParts, runLoop } from './loop.ts';
 import { type Network, setNetwork } from './network.ts';
@@ -32,7 +33,7 @@ setFlagsFromString('--max-inlined-bytecode-size=2000');
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=4000');
 
 /** For what the node makes, and for the segments of eight packet sockets and two TAPs. What is never used is never there. */
-const PACKET_MEMORY = 32 << 20;
+const PACKET_MEMORY = 48 << 20;
 
 /** One memory for the packets that the node makes and those that its devices keep: what goes from one to the other is summed by vectors meanwhile. */
 function packetMemory(): (size: number) => Region {
@@ -74,7 +75,7 @@ class Node {
     });
     const { plane, conntrack } = this.#built;
     const { mirror } = start.description;
-    this.#mirror = mirror ? new RouteMirror(start.description, mirror) : null;
+    this.#mirror = mirror ? new RouteMirror(start.description.ports, mirror, new KernelRoutes(mirror.table)) : null;
     const environment = new RulesEnvironment(plane, conntrack);
     const netfilter = new Netfilter(environment, { indexed: start.description.index ?? true });
     this.#netfilter = netfilter;
