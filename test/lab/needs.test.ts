@@ -26,7 +26,7 @@ describe('what this machine has of what an exercise needs', () => {
   test('a program is looked for on PATH', async () => {
     const here = new NeedsHere(machine(refusing('nothing')));
     expect(await here.look('dig')).toEqual({ state: 'ok' });
-    expect(await here.look('bird')).toEqual({ state: 'missing', mend: 'sudo apt-get install bird2' });
+    expect(await here.look('ping')).toEqual({ state: 'missing', mend: 'sudo apt-get install iputils-ping' });
   });
 
   test('a feature of the kernel is tried', async () => {

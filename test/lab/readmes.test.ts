@@ -114,6 +114,20 @@ describe.each(catalog().map(entry => [entry.number, entry.folder]))('the text of
     expect(section('Clean up')).toContain(`kubehop lab down ${number}\nrm -r ~/kubehop-${number}`);
   });
 
+  test('uses a lab while it is up, from one block to the next', () => {
+    let up = false;
+    const lines = blocks(text)
+      .flatMap(block => block.split('\n'))
+      .map(line => line.trim());
+    for (const line of lines) {
+      const [, word] = /^kubehop (?:lab )?(up|down|check|reset|exec|apply|delete|advance|kubeconfig)\b/.exec(line) ?? [];
+      if (word === undefined) continue;
+      expect({ line, up }).toEqual({ line, up: word !== 'up' });
+      if (word === 'up' || word === 'down') up = word === 'up';
+    }
+    expect(up).toBe(false);
+  });
+
   test('names its sources', () => {
     expect((section('Sources').match(/^- /gm) ?? []).length).toBeGreaterThanOrEqual(2);
   });
