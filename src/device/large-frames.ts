@@ -17,7 +17,8 @@ import { PACKET_COPY_THRESH, SOL_PACKET } from './packet-option.ts';
 const BUFFER = 16 << 20;
 /** IPv4 behind an Ethernet header stands at a multiple of 16. */
 const HEADROOM = 258;
-const TAILROOM = 64;
+/** So much that what comes behind a segment in the next frame can be put there. */
+const TAILROOM = 65_536;
 
 export class LargeFrames {
   readonly memory: Region;

@@ -30,6 +30,8 @@ export interface World {
   clock: VirtualClock;
   /** A frame on the wire of a port. What came out everywhere, told in lines `port: frame`. */
   send(port: string, frame: Uint8Array, segment?: { gsoSize: number; gsoType?: number; csumStart?: number }): string[];
+  /** Frames that wait together when the router looks. */
+  sendTogether(port: string, frames: readonly { bytes: Uint8Array; gsoSize: number; gsoType?: number; csumStart?: number }[]): string[];
   /** A packet that a process on the node sends, without link header. */
   fromSocket(packet: Uint8Array): string[];
   /** Lets time pass; what timers send. */
@@ -99,8 +101,18 @@ export function world(
       text = compiled.text;
       return text;
     },
-    send: (port, frame, segment) => put(wires.get(port)!, frame, segment),
-    fromSocket: packet => put(wires.get(checked.ports.find(p => p.kind === 'tun')!.name)!, packet),
+    send: (port, frame, segment) => {
+      put(wires.get(port)!, frame, segment);
+      return take();
+    },
+    sendTogether: (port, frames) => {
+      for (const each of frames) put(wires.get(port)!, each.bytes, each);
+      return take();
+    },
+    fromSocket: packet => {
+      put(wires.get(checked.ports.find(p => p.kind === 'tun')!.name)!, packet);
+      return take();
+    },
     advance: ms => {
       clock.advance(ms);
       conntrack.sweepAll();
@@ -117,7 +129,7 @@ export function world(
     },
   };
 
-  function put(wire: MemoryDevice, bytes: Uint8Array, segment: Parameters<World['send']>[2] = { gsoSize: 0 }): string[] {
+  function put(wire: MemoryDevice, bytes: Uint8Array, segment: Parameters<World['send']>[2] = { gsoSize: 0 }): void {
     const { gsoSize, gsoType = Gso.Tcp4, csumStart = gsoSize > 0 ? 34 : 0 } = segment;
     const p = new Packet();
     p.borrow({ bytes: Uint8Array.from(bytes), base: 0 }, 0, 0, bytes.length, bytes.length);
@@ -131,6 +143,9 @@ export function world(
     }
     wire.transmit(p);
     wire.flush();
+  }
+
+  function take(): string[] {
     conntrack.sweep();
     for (const port of ports) {
       const n = port.device!.receive(batch);
