@@ -10,12 +10,9 @@ export const stepsFor = (lab: Lab): PodNetwork[] => [ownNetwork(lab), ...(Object
 
 /** Any lab can stand on any network; what it does not know has no steps there. @param network undefined for its own */
 export function overNetwork(lab: Lab, network: PodNetwork | undefined): Lab {
-  const { networks, ...rest } = lab;
   if (network === undefined || network === ownNetwork(lab)) return lab;
-  const other = networks?.[network];
-  if (other !== undefined) return { ...rest, ...other, podNetwork: network };
-  const { directRouting, ipip, topOfRack, ...plain } = rest;
-  return { ...plain, podNetwork: network, steps: [] };
+  const { networks, directRouting, ipip, topOfRack, ...plain } = lab;
+  return { ...plain, steps: [], ...networks?.[network], podNetwork: network };
 }
 
 /** @throws LabError BAD_INPUT when it has no steps for this network */

@@ -7,6 +7,7 @@ import { accessSync, constants, mkdirSync, renameSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RouterDescription } from '../node/description.ts';
+import type { MirroredRoute } from '../node/route-mirror.ts';
 import { toolNames } from '../node/tool.ts';
 import { VXLAN } from './topology/addresses.ts';
 import { IPIP } from './topology/calico.ts';
@@ -59,11 +60,11 @@ export function writeNodeTools(node: string): void {
     write('tcpdump', unless(INSIDE.map(name => `*${name}*`).join('|'), tcpdump, [programPath('tcpdump'), node, INSIDE.join(), tcpdump]));
 }
 
-/** What the router was told, for `ip route`: as a whole, whoever reads it meanwhile. */
-export function describeNode(node: string, description: RouterDescription): void {
+/** What the router was told, and the routes that it follows, for `ip route`: as a whole, whoever reads it meanwhile. */
+export function describeNode(node: string, description: RouterDescription, mirrored: readonly MirroredRoute[]): void {
   const path = join(toolDirectory(node), DESCRIPTION);
   mkdirSync(toolDirectory(node), { recursive: true, mode: 0o700 });
-  writeFileSync(`${path}.new`, JSON.stringify(description), { mode: 0o600 });
+  writeFileSync(`${path}.new`, JSON.stringify({ ...description, mirrored }), { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
 

@@ -12,6 +12,9 @@ export interface SeenRun extends Identified {
   openings: Map<string, Tuple>;
 }
 
+/** Port 179 (RFC 4271): between nodes and routers, beside what an exercise sends. */
+const isBgp = ({ tcp }: Sighting): boolean => tcp !== undefined && (tcp.srcPort === 179 || tcp.dstPort === 179);
+
 /** Dissect the hops of a run, leave out what is background, and find the packets. */
 export function see(run: Run, hops: readonly string[], plane: Plane, findings: Findings): SeenRun {
   const at = new Map<string, Sighting[]>();
@@ -23,6 +26,7 @@ export function see(run: Run, hops: readonly string[], plane: Plane, findings: F
       if (find(s.packet, 'arp')) count('arp', 'when a neighbour is asked for depends on time');
       else if (!s.ipv4) count('not IPv4', 'background of the machine, not of the exercise');
       else if (s.ipv4.protocol === 2) count('igmp', 'background of the machine, not of the exercise');
+      else if (isBgp(s)) count('BGP', 'routing daemons speak when they like');
       else kept.push(s);
     }
     kept.sort((a, b) => (a.frame.timeNs < b.frame.timeNs ? -1 : a.frame.timeNs > b.frame.timeNs ? 1 : 0));

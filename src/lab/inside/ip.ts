@@ -2,18 +2,16 @@
  * `ip route` in the shell of a userspace node: the kernel there knows no routes but the one to the router. Everything else is the real program's.
  * Arguments: the file with the router's description as it is now, the real program, and the words.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { RouterDescription } from '../../node/description.ts';
-import { ROUTER_PROTOCOL } from '../../node/socket-routes.ts';
-import { type Answer, answerRoute, type KernelRoute } from './routes-text.ts';
+import { answerRoute } from './routes-text.ts';
 
 const [file = '', program = '', ...words] = process.argv.slice(2);
 const at = words.findIndex(word => !word.startsWith('-'));
 const [options, object, rest] = [words.slice(0, Math.max(0, at)), words[at] ?? '', words.slice(at + 1)];
 const asked = object !== '' && 'route'.startsWith(object);
-const answer = asked && options.every(word => word === '-4') ? answerOf(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
+const answer = asked && options.every(word => word === '-4') ? answerRoute(JSON.parse(readFileSync(file, 'utf8')), rest) : undefined;
 if (answer !== undefined) {
   process.stdout.write(answer.text);
   if (answer.error !== undefined) {
@@ -30,16 +28,4 @@ if (answer !== undefined) {
   child.once('exit', (code, signal) => {
     process.exitCode = code ?? 128 + constants.signals[signal!];
   });
-}
-
-function answerOf(description: RouterDescription): Answer | undefined {
-  return answerRoute(description, rest, description.mirror === undefined ? [] : followed(description.mirror.table));
-}
-
-/** Those of a routing daemon are in the namespace's kernel, from where the router takes them. */
-function followed(table: string | number): KernelRoute[] {
-  const text = execFileSync(program, ['-j', '-4', 'route', 'show', 'table', String(table)], { encoding: 'utf8' });
-  return (JSON.parse(text || '[]') as KernelRoute[]).filter(
-    ({ protocol = 'boot' }) => !['kernel', 'boot', String(ROUTER_PROTOCOL)].includes(protocol),
-  );
 }

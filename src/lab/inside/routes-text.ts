@@ -1,6 +1,7 @@
 /** What iproute2 says of routes, for a node whose routes are in a router: from its description. Pure. */
-import { type Cidr, formatCidr, formatIpv4, inCidr, parseCidr, parseIpv4, tryParseIpv4 } from '../../base/address.ts';
+import { type Cidr, formatCidr, formatIpv4, inCidr, parseCidr, tryParseIpv4 } from '../../base/address.ts';
 import type { RouterDescription } from '../../node/description.ts';
+import type { MirroredRoute } from '../../node/route-mirror.ts';
 
 interface Route {
   readonly to: Cidr;
@@ -15,20 +16,9 @@ interface Route {
   /** One line for each of several ways; the first is `via` and `dev`. */
   readonly nexthops?: readonly string[];
 }
-/** As `ip -j route` says it. */
-export interface KernelRoute extends KernelWay {
-  readonly dst: string;
-  readonly type?: string;
-  readonly protocol: string;
-  readonly metric?: number;
-  readonly nexthops?: readonly KernelWay[];
-}
-interface KernelWay {
-  readonly gateway?: string;
-  readonly dev?: string;
-  readonly weight?: number;
-  readonly flags?: readonly string[];
-}
+/** What a router was told, and what it follows of a routing daemon besides. */
+export type RoutesOfNode = RouterDescription & { readonly mirrored?: readonly MirroredRoute[] };
+
 /** What is written, and where. */
 export interface Answer {
   readonly text: string;
@@ -40,17 +30,12 @@ const SHOW = ['show', 'list', 'ls', 'sh', 's', 'l', 'lst'];
 /**
  * `ip route` with the words behind it: `show`, `show dev DEV`, `show NETWORK`, `get ADDRESS`.
  *
- * @param followed of a routing daemon, as `ip -j route` tells them of the namespace's kernel
  * @returns undefined for words that this does not know
  */
-export function answerRoute(
-  description: RouterDescription,
-  words: readonly string[],
-  followed: readonly KernelRoute[] = [],
-): Answer | undefined {
+export function answerRoute(node: RoutesOfNode, words: readonly string[]): Answer | undefined {
   const [verb = 'show', ...rest] = words;
-  const routes = routesOf(description, followed);
-  if (verb === 'get' || verb === 'g') return rest.length === 1 ? get(description, routes, rest[0]!) : undefined;
+  const routes = routesOf(node);
+  if (verb === 'get' || verb === 'g') return rest.length === 1 ? get(node, routes, rest[0]!) : undefined;
   const selectors = SHOW.includes(verb) ? rest : undefined;
   return selectors === undefined ? undefined : show(routes, selectors);
 }
@@ -81,7 +66,7 @@ function get(description: RouterDescription, routes: readonly Route[], word: str
 }
 
 /** The default route first, then by network. */
-function routesOf(description: RouterDescription, followed: readonly KernelRoute[]): Route[] {
+function routesOf(description: RoutesOfNode): Route[] {
   const { routes, vxlan } = description;
   const own = devices(description);
   const firstOf = (dev: string): string => own.find(each => each.name === dev)?.addresses[0]?.split('/')[0] ?? '0.0.0.0';
@@ -103,40 +88,39 @@ function routesOf(description: RouterDescription, followed: readonly KernelRoute
       if (prefix < 32)
         all.push({ to: { address: address & mask, prefix, mask }, dev: name, words: ` proto kernel scope link src ${src}`, src });
     }
-  for (const each of followed) all.push(followedRoute(description, each, firstOf));
+  for (const each of description.mirrored ?? []) all.push(mirroredRoute(each, description.mirror?.tunnel));
   return all.sort((a, b) => (a.to.address >>> 0) - (b.to.address >>> 0) || a.to.prefix - b.to.prefix);
 }
 
-/** By the rule of the router's mirror: what goes to the pool goes through the tunnel, unless the next hop is near and need not. */
-function followedRoute(description: RouterDescription, route: KernelRoute, firstOf: (dev: string) => string): Route {
-  const to = parseCidr(route.dst === 'default' ? '0.0.0.0/0' : route.dst.includes('/') ? route.dst : `${route.dst}/32`);
-  const protocol = ` proto ${route.protocol}`;
-  const metric = route.metric === undefined ? '' : ` metric ${route.metric}`;
-  if (route.type !== undefined) return { to, type: route.type, dev: '', words: `${protocol}${metric}`, src: '' };
-  const ways = (route.nexthops ?? [route]).map(way => ({ ...way, ...translated(description, to, way) }));
-  const [first] = ways;
-  const line = ({ gateway, dev, weight, flags }: (typeof ways)[number]) =>
-    `nexthop${gateway === undefined ? '' : ` via ${gateway}`} dev ${dev} weight ${weight ?? 1} ${flags.map(flag => `${flag} `).join('')}`;
+function mirroredRoute({ to, type, nexthops, protocol, metric, source = '0.0.0.0' }: MirroredRoute, tunnel: string | undefined): Route {
+  const network = parseCidr(to === 'default' ? '0.0.0.0/0' : to);
+  const words = ` proto ${protocols[protocol] ?? protocol}${metric === 0 ? '' : ` metric ${metric}`}`;
+  if (type !== 'unicast') return { to: network, type, dev: '', words, src: '' };
+  // The other end of the tunnel is on no network of it.
+  const flag = (dev: string): string => (dev === tunnel ? ' onlink' : '');
+  const [first] = nexthops;
+  const line = ({ via, dev, weight }: (typeof nexthops)[number]) =>
+    `nexthop${via === undefined ? '' : ` via ${via}`} dev ${dev} weight ${weight}${flag(dev)} `;
   return {
-    to,
+    to: network,
     dev: first!.dev,
-    ...(first!.gateway === undefined ? {} : { via: first!.gateway }),
-    words: `${protocol}${metric}${ways.length > 1 ? '' : first!.flags.map(flag => ` ${flag}`).join('')}`,
-    src: firstOf(first!.dev),
-    ...(ways.length > 1 ? { nexthops: ways.map(line) } : {}),
+    ...(first!.via === undefined ? {} : { via: first!.via }),
+    words: nexthops.length > 1 ? words : `${words}${first!.via === undefined ? ' scope link' : ''}${flag(first!.dev)}`,
+    src: source,
+    ...(nexthops.length > 1 ? { nexthops: nexthops.map(line) } : {}),
   };
 }
 
-function translated(
-  { ports, mirror }: RouterDescription,
-  to: Cidr,
-  { gateway, dev = '', flags = [] }: KernelWay,
-): { dev: string; flags: readonly string[] } {
-  const pool = parseCidr(mirror?.pool ?? '0.0.0.0/0');
-  const near = (address: string) => ports.some(port => port.addresses.some(each => inCidr(parseIpv4(address), parseCidr(each))));
-  if (mirror?.tunnel === undefined || gateway === undefined || to.prefix < pool.prefix || !inCidr(to.address, pool)) return { dev, flags };
-  return mirror.mode === 'cross-subnet' && near(gateway) ? { dev, flags } : { dev: mirror.tunnel, flags: ['onlink'] };
-}
+/** Names of iproute2 (`/etc/iproute2/rt_protos`). */
+const protocols: Readonly<Record<number, string>> = {
+  4: 'static',
+  11: 'zebra',
+  12: 'bird',
+  16: 'dhcp',
+  186: 'bgp',
+  187: 'isis',
+  188: 'ospf',
+};
 
 /** What the kernel says of a route that leads nowhere (`fib_props`). */
 const nowhere: Readonly<Record<string, string>> = {

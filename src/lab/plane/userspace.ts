@@ -46,8 +46,8 @@ export class UserspacePlane implements DataPlane {
     this.#node = node;
     this.#traceRing = traceRing;
     this.#description = description;
-    describeNode(node, description);
     this.running = running;
+    this.describe();
     this.ruleHolder = {
       get ruleSet() {
         return running.programText?.ruleSet ?? EMPTY_RULE_SET;
@@ -64,6 +64,7 @@ export class UserspacePlane implements DataPlane {
 
   /** @throws LabError of whatever could not be opened, set or parsed */
   static async start(options: UserspaceOptions): Promise<UserspacePlane> {
+    let plane: UserspacePlane | undefined;
     const running = await startNode({
       netns: netnsPath(options.node),
       description: options.description,
@@ -77,9 +78,11 @@ export class UserspacePlane implements DataPlane {
             },
           }),
       seed: options.seed,
+      onMirrored: () => plane?.describe(),
       onWarning: message => options.warn(`${options.node}: ${message}`),
     });
-    return new UserspacePlane(options, running);
+    plane = new UserspacePlane(options, running);
+    return plane;
   }
 
   async tool(
@@ -115,7 +118,12 @@ export class UserspacePlane implements DataPlane {
   async setNetwork({ vxlan, routes, neighbours }: Network): Promise<void> {
     this.#description = { ...this.#description, vxlan, routes, neighbours };
     await this.running.setNetwork({ vxlan, routes, neighbours });
-    describeNode(this.#node, this.#description);
+    this.describe();
+  }
+
+  /** For `ip route` in its shell. */
+  describe(): void {
+    describeNode(this.#node, this.#description, this.running.mirroredRoutes);
   }
 
   advance(seconds: number): Promise<void> {
