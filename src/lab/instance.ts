@@ -131,7 +131,8 @@ export class Instance {
     const own = (of: Lab): Lab => (of.api === true ? { ...of, pods: {} } : of);
     const before = clusterTopology(own(this.lab), name => this.planes.get(name)!.kind);
     const after = clusterTopology(own(lab), name => this.planes.get(name)?.kind ?? planeOf(name));
-    const { joined, left, otherPeers } = changeOf(before, after);
+    const { joined, left, otherPeers, otherHosts } = changeOf(before, after);
+    await checkIpip(after);
     this.lab = own(lab);
     this.topology = after;
     for (const step of joinSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
@@ -141,6 +142,7 @@ export class Instance {
     else for (const { name, node } of joined) if (node !== undefined) this.cluster.addNode(name, node);
     for (const step of waySteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
     for (const { name, node } of otherPeers) await this.plane(name).setNetwork(routerDescription(node!));
+    for (const { name, node } of otherHosts) await this.plane(name).loadSets(networkRules(node!).sets);
     for (const { name } of left) {
       await this.cluster?.removeNode(name);
       await this.proxies.remove(name);

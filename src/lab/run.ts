@@ -53,8 +53,8 @@ export const isWell = (report: RunReport): boolean =>
 /** @throws LabError; and the signal's reason when it was aborted. Nothing of a lab is left then. */
 export async function runLab(options: RunOptions): Promise<RunReport> {
   const { number } = findLab(options.number);
-  const lab = await loadLab(number);
-  checkSteps(number, lab, options.network);
+  checkSteps(number, await loadLab(number), options.network);
+  const lab = await loadLab(number, options.network);
   const plan = planRuns(options.on, lab.nodes);
   const folder = options.out === undefined ? newRunFolder(number) : outFolder(options.out);
   try {

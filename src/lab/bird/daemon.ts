@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LabError } from '../../base/errors.ts';
 import { toolDirectory, writeTool } from '../node-shell.ts';
 import { endProcess } from '../pod/start.ts';
 import { inNetns, runOrThrow } from '../shell.ts';
@@ -51,7 +52,8 @@ export class BirdDaemon {
     if (config === this.#config) return;
     this.#config = config;
     this.#write();
-    await this.ask('configure');
+    const said = await this.ask('configure');
+    if (!/^Reconfigur/m.test(said)) throw new LabError('DAEMON', `bird of ${this.#place}: ${said.trim()}`);
   }
 
   async stop(): Promise<void> {

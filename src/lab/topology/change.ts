@@ -3,24 +3,28 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Command, Step } from './command.ts';
 import { buildSteps } from './commands.ts';
 import { noWayTo, waysTo } from './flannel.ts';
-import type { Namespace, Peer, Topology, Wire } from './model.ts';
+import type { Namespace, Node, Peer, Topology, Wire } from './model.ts';
 
 export interface Change {
   readonly joined: readonly Namespace[];
   readonly left: readonly Namespace[];
   /** Nodes that were there and stay, but know other nodes now. */
   readonly otherPeers: readonly Namespace[];
+  /** The same where felix's rules ask who is a node. */
+  readonly otherHosts: readonly Namespace[];
 }
 
 export function changeOf(before: Topology, after: Topology): Change {
   const known = new Map(before.namespaces.map(ns => [ns.name, ns]));
   const stays = new Set(after.namespaces.map(ns => ns.name));
+  const staying = after.namespaces.filter(ns => known.has(ns.name) && ns.node !== undefined);
+  const other = (part: (node: Node) => unknown) =>
+    staying.filter(ns => !isDeepStrictEqual(part(known.get(ns.name)!.node!), part(ns.node!)));
   return {
     joined: after.namespaces.filter(ns => !known.has(ns.name)),
     left: before.namespaces.filter(ns => !stays.has(ns.name)),
-    otherPeers: after.namespaces.filter(
-      ns => known.has(ns.name) && ns.node !== undefined && !isDeepStrictEqual(known.get(ns.name)!.node!.peers, ns.node.peers),
-    ),
+    otherPeers: other(node => node.peers),
+    otherHosts: other(node => node.calico?.hosts),
   };
 }
 
