@@ -29,4 +29,10 @@ export function planRuns(on: string, nodes: readonly string[]): PlannedRun[] {
   return [used.size === 1 ? all([...used][0]!) : { label: 'mixed', planes: mixed }];
 }
 
+/** What a node gets that joins, where nobody says it: what all the others have; among both kinds, userspace. @param places null where no node is */
+export function planeOfOthers(places: Readonly<Record<string, Plane | null>>): Plane {
+  const used = new Set(Object.values(places).filter(plane => plane !== null));
+  return used.size === 1 ? [...used][0]! : 'userspace';
+}
+
 const isPlane = (word: string | undefined): word is Plane => planes.includes(word as Plane);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { planRuns } from '../../src/lab/planes.ts';
+import { planeOfOthers, planRuns } from '../../src/lab/planes.ts';
 
 const nodes = ['node1', 'node2'];
 
@@ -23,5 +23,16 @@ describe('--on', () => {
     ['', /write userspace, kernel, both/],
   ])('refuses "%s"', (on, message) => {
     expect(() => planRuns(on, nodes)).toThrow(message);
+  });
+});
+
+describe('a node that joins', () => {
+  test.each([
+    [{ node1: 'kernel', node2: 'kernel', client: null }, 'kernel'],
+    [{ node1: 'userspace', client: null }, 'userspace'],
+    [{ node1: 'kernel', node2: 'userspace' }, 'userspace'],
+    [{ client: null }, 'userspace'],
+  ] as const)('beside %j is on %s', (places, plane) => {
+    expect(planeOfOthers(places)).toBe(plane);
   });
 });

@@ -48,6 +48,10 @@ describe.skipIf(lacking !== '')(title('nodes that join and leave'), () => {
       stderr: expect.stringContaining('there is no node "node3"'),
     });
 
+    // Where nobody says it, it is as the others are.
+    expect(await kubehop.run('lab', 'join', 'node3')).toMatchObject({ code: 0, stdout: `node3 has joined (${on})\n` });
+    expect(await kubehop.run('lab', 'leave', 'node3')).toMatchObject({ code: 0 });
+
     expect((await transfer.done).stdout.split(' ')[0]).toBe(sum.trim());
     expect((await pings.done).stdout).toContain('400 received, 0% packet loss');
     expect(await kubehop.run('lab', 'down', '90')).toMatchObject({ code: 0 });
