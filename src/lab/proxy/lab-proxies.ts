@@ -62,6 +62,7 @@ export class LabProxies {
     const proxy = this.#proxies.get(name);
     this.#nodes.delete(name);
     this.#proxies.delete(name);
+    this.#counters.delete(name); // they were in its namespace
     await proxy?.close();
   }
 
