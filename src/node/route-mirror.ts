@@ -1,5 +1,5 @@
 /**
- * Routes of a routing daemon in the namespace's kernel, as routes of the router (`docs/decisions/0022`). The daemon sees addresses and interfaces as on a
+ * Routes of a routing daemon in the namespace's kernel, as routes of the router (`docs/decisions/0023`). The daemon sees addresses and interfaces as on a
  * node whose kernel forwards. A next hop that it takes to be on a link (`onlink`) and is not is looked for in the router's own routes.
  */
 import { formatCidr, formatIpv4, type Ipv4, inCidr, parseCidr } from '../base/address.ts';

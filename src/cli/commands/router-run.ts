@@ -15,7 +15,9 @@ const FIELDS = `
 Fields of a description (YAML):
   ports:      [{name, kind: packet|tap|tun, interface, mac, mtu, offload, addresses: [a.b.c.d/n], bridge: {nfCall, hairpin}}]
   vxlan:      [{name, vni, port, local, mac, mtu, udpChecksum, addresses, learning, remotes, peers: [{subnet, vtep, mac, node}]}]
-  routes:     [{to, via, dev, src, type, metric}]
+  ipip:       [{name, local, mtu, addresses}]                  IPv4 in IPv4, to the next hop of the route that leads there
+  routes:     [{to, via, dev, src, type, metric}] or [{to, nexthops: [{via, dev, weight}], ...}]
+  mirror:     {table, tunnel, mode: always|cross-subnet, pool}   follow the routes of a routing daemon in this namespace
   neighbours: [{ip, mac, dev}]
   rules:      FILE, iptables-save text, relative to the description
   sets:       FILE, what \`ipset save\` wrote, for rules with -m set
@@ -83,7 +85,7 @@ async function loadAgain(node: RunningNode, started: RouterDescription, file: st
 }
 
 /** What a running router does not take anew. */
-const FIXED = ['ports', 'vxlan', 'sysctl'] as const;
+const FIXED = ['ports', 'vxlan', 'ipip', 'mirror', 'sysctl'] as const;
 
 /** A tunnel's peers may change. */
 const fixed = (d: RouterDescription, field: (typeof FIXED)[number]): unknown =>
