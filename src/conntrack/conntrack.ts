@@ -69,6 +69,13 @@ export class Conntrack {
    */
   track(p: Packet, hook: Hook): Verdict {
     if (p.ct >= 0 || p.untracked) return Verdict.Accept;
+    const verdict = this.#track(p, hook);
+    // What a CT target has chosen is for this once: without an entry it is tracked anew where it comes by again, from the loopback.
+    if (p.ct < 0) p.zone = 0;
+    return verdict;
+  }
+
+  #track(p: Packet, hook: Hook): Verdict {
     const core = this.core;
     core.lastInvalid = Invalid.None;
     if (ipv4.fragmentOffset(p.bytes, p.l3) !== 0) return this.#invalid(p, Invalid.Fragment);

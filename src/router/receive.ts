@@ -24,12 +24,14 @@ export function receive(plane: Plane, p: Packet): Step {
   if (callsRules(plane, p.iif)) return receiveInBridge(plane, p, isForPort);
   if (isForPort) return betweenPorts(plane, p);
 
+  const dst = ipv4.dst(p.bytes, p.l3);
   const { flows } = plane.hooks;
   if (flows?.takes(plane, p)) {
     const step = flows.prerouting(plane, p);
     if (step !== Step.Receive) return step;
   } else if (!plane.passes(Hook.Prerouting, p)) return Step.Done;
-  return routeInput(plane, p);
+  // What the loopback brings has its route from before, unless PREROUTING leads it elsewhere (`skb_dst_drop`).
+  return routeInput(plane, p, p.iif === plane.lo.id && ipv4.dst(p.bytes, p.l3) === dst);
 }
 
 /** The rules are asked while the frame is still in the bridge (`br_nf_pre_routing`): what becomes of it depends on what they have written. */
@@ -41,12 +43,16 @@ function receiveInBridge(plane: Plane, p: Packet, isForPort: boolean): Step {
   if (isForPort && !isTranslated) return betweenPorts(plane, p);
   const staysInBridge = isTranslated && leadsBack(plane, p);
   if (plane.tracer !== null && !staysInBridge) plane.tracer.arrive(p);
-  const next = routeInput(plane, p);
+  const next = routeInput(plane, p, false);
   return next === Step.Forward && staysInBridge ? Step.Bridge : next;
 }
 
-/** Where does it go? Addresses are read again: PREROUTING may have changed them. */
-function routeInput(plane: Plane, p: Packet): Step {
+/**
+ * Where does it go? Addresses are read again: PREROUTING may have changed them.
+ *
+ * @param hasRoute nobody asks whether its source may come in here
+ */
+function routeInput(plane: Plane, p: Packet, hasRoute: boolean): Step {
   const src = ipv4.src(p.bytes, p.l3);
   const dst = ipv4.dst(p.bytes, p.l3);
   const iif = plane.interface(p.iif);
@@ -62,7 +68,7 @@ function routeInput(plane: Plane, p: Packet): Step {
   const type = route === -1 ? RouteType.Unspec : fib.type[route];
   if (type === RouteType.Broadcast) return deliverBroadcast(plane, p, src);
   if (type === RouteType.Local) {
-    const wrong = validateSource(plane, iif, src, 0);
+    const wrong = hasRoute ? DropReason.None : validateSource(plane, iif, src, 0);
     if (wrong !== DropReason.None) return plane.drop(p, wrong);
     p.oif = plane.lo.id;
     if (!optionsHold(plane, p, true)) return Step.Done;
@@ -73,7 +79,7 @@ function routeInput(plane: Plane, p: Packet): Step {
 
   if (fib.multipath && fib.ways[route]! > 0) route = chooseWay(plane, p, route);
   const oif = fib.oif[route]!;
-  const wrong = validateSource(plane, iif, src, oif);
+  const wrong = hasRoute ? DropReason.None : validateSource(plane, iif, src, oif);
   if (wrong !== DropReason.None) return plane.drop(p, wrong);
   p.oif = oif;
   const via = fib.via[route]!;
@@ -109,7 +115,7 @@ function refuse(plane: Plane, p: Packet, type: RouteType, src: number): Step {
 }
 
 function deliverBroadcast(plane: Plane, p: Packet, src: number): Step {
-  if (src !== 0) {
+  if (src !== 0 && p.iif !== plane.lo.id) {
     const wrong = validateSource(plane, plane.interface(p.iif), src, 0);
     if (wrong !== DropReason.None) return plane.drop(p, wrong);
   }

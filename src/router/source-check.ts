@@ -31,7 +31,6 @@ export const routesLocalnet = (plane: Plane, iif: Interface): boolean =>
  * @param oif where it will leave (0 for this node): a packet that leaves as it came may cause a redirect, and is then checked in full
  */
 export function validateSource(plane: Plane, iif: Interface, src: number, oif: number): DropReason {
-  if (iif === plane.lo) return DropReason.None;
   const mode = Math.max(plane.sysctls.all.rp_filter, iif.sysctl.rp_filter);
   const acceptLocal = (plane.sysctls.all.accept_local | iif.sysctl.accept_local) !== 0;
   const fib = plane.fib;
