@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { writeCaptures } from './capture.ts';
 import type { Case } from './case.ts';
 import { coverageLines, type Rate, rarestFirst, tooSeldom } from './coverage/print.ts';
-import { nftCase } from './generate/random-case.ts';
+import { nftCase, untriedByNft } from './generate/random-case.ts';
 import { judge, type Verdict } from './judge.ts';
 import { KernelSide } from './kernel-side.ts';
 import { runMutants } from './mutants.ts';
@@ -65,7 +65,7 @@ async function main(): Promise<number> {
       : await withSides(seed, (kernel, userspace) => runRandom(kernel, userspace, { ...runOptions(seed, 0, 1), packets }));
   const seconds = (performance.now() - started) / 1000;
   const looked = !values.first && !values.services;
-  const rates = looked ? rarestFirst(result.hits, result.sent) : [];
+  const rates = looked ? rarestFirst(result.hits, result.sent, values.nft ? untriedByNft : []) : [];
   if (looked) console.log(coverageLines(rates, result.sent).join('\n'));
   tellResult(seed, result, seconds, looked ? coverageSummary(rates) : '');
   const covered = !values.coverage || tooSeldom(rates).length === 0;

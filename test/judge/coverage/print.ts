@@ -39,10 +39,15 @@ export function coverageLines(rates: readonly Rate[], sent: number): string[] {
   return lines;
 }
 
-/** All that is to be hit, and whatever else was. */
-export function rarestFirst(hits: Hits, sent: number): Rate[] {
+/**
+ * All that is to be hit, and whatever else was.
+ *
+ * @param untried items that the cases of this run have not
+ */
+export function rarestFirst(hits: Hits, sent: number, untried: readonly string[] = []): Rate[] {
   const times = new Map(hits);
   return [...new Set([...expected, ...times.keys()])]
+    .filter(item => !untried.includes(item))
     .map(item => ({ item, times: times.get(item) ?? 0, inMillion: sent === 0 ? 0 : Math.round(((times.get(item) ?? 0) * MILLION) / sent) }))
     .toSorted((a, b) => a.times - b.times);
 }

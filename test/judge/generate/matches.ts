@@ -106,7 +106,7 @@ const connectionMatches = (c: Chooser): Options => [
   ],
   [1, () => `-m conntrack ${not(c)} --ctproto ${c.of(['tcp', 'udp', 'icmp'])}`],
   [1, () => `-m conntrack ${not(c)} --ctexpire ${c.of(['0:20', '100:100000', '50:70'])}`],
-  [3, () => `-m connmark ${not(c)} --mark ${c.of(['0x1', '0x10/0xf0'])}`],
+  [3, () => `-m connmark ${not(c)} --mark ${c.of(['0x1', '0x10/0xf0', '0x1/0xf'])}`],
 ];
 
 /** What is for many goes no further. */
@@ -117,7 +117,7 @@ const fieldMatches = (c: Chooser, hook: string): Options => [
     seesEverybody(hook) ? 4 : 1,
     () => `-m addrtype ${c.of(['--dst-type BROADCAST', '--dst-type MULTICAST', '! --dst-type UNICAST,LOCAL'])}`,
   ],
-  [3, () => `-m mark ${not(c)} --mark ${c.of(['0x1', '0x4000/0x4000', '0x2/0x3', '0x0'])}`],
+  [4, () => `-m mark ${not(c)} --mark ${c.of(['0x1', '0x4000/0x4000', '0x2/0x3', '0x0', '0x0/0x3', '0x0/0x4000'])}`],
   [
     2,
     () =>

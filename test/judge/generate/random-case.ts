@@ -31,6 +31,9 @@ export function nftCase(c: Chooser, name: string): Case {
   };
 }
 
+/** In the words of the coverage. */
+export const untriedByNft = ['packet fault short'] as const;
+
 function withoutFault<T extends { packet: { fault?: unknown } }>(step: T): T {
   const { fault: _, ...packet } = step.packet;
   return { ...step, packet };

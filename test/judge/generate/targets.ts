@@ -72,7 +72,7 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
   const persistent = c.oneIn(6) ? ' --persistent' : '';
   const transport = protocol === 'tcp' || protocol === 'udp';
   // In POSTROUTING Linux draws a port: from so many that two flows hardly get the same.
-  const portRange = c.of(hook === 'POSTROUTING' ? ['30000-40000', '2000-9000'] : ['8000-8010', '600-610', '30000-40000']);
+  const portRange = c.of(hook === 'POSTROUTING' ? ['30000-40000', '2000-9000'] : ['8000-8080', '600-610', '30000-40000']);
   const port = transport ? `:${c.oneIn(2) ? portRange : c.of(ports)}` : '';
   const random = c.oneIn(3) ? c.of([' --random', ' --random-fully']) : '';
   const own = address(c.of(links).net, 1);
