@@ -110,18 +110,20 @@ const started = (child: ChildProcess): Promise<number> =>
     child.once('error', cause => reject(new LabError('TOOL_MISSING', `cannot run unshare: ${cause.message}`, { cause })));
   });
 
-/** The daemon writes one line when it listens. */
-function ready(child: ChildProcess, directory: string): Promise<void> {
+/** The daemon writes one line when it listens. @throws LabError NETNS_EPERM, DAEMON with what its log says when it ends before */
+export function ready(child: ChildProcess, directory: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new LabError('DAEMON', `the lab did not start within ${READY_WITHIN_MS} ms`)), READY_WITHIN_MS);
-    child.stdout!.once('data', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    child.once('exit', (code, signal) => {
+    const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
       clearTimeout(timer);
       reject(startFailure(readFileSync(join(directory, LOG_NAME), 'utf8'), signal ?? `exit ${code}`));
+    };
+    child.stdout!.once('data', () => {
+      clearTimeout(timer);
+      child.off('exit', onExit); // it ends with its directory, and nobody is to look there then
+      resolve();
     });
+    child.once('exit', onExit);
   });
 }
 
