@@ -68,7 +68,7 @@ function natTarget(c: Chooser, hook: string, protocol: string, usable: Weighted)
   const link = c.of(links);
   const host = c.of(hosts);
   const to = address(link.net, host);
-  const range = c.oneIn(3) ? `${to}-${address(link.net, host + c.of([0, 1, 3]))}` : to;
+  const range = c.oneIn(2) ? `${to}-${address(link.net, host + c.of([0, 1, 3]))}` : to;
   const persistent = c.oneIn(6) ? ' --persistent' : '';
   const transport = protocol === 'tcp' || protocol === 'udp';
   // In POSTROUTING Linux draws a port: from so many that two flows hardly get the same.
