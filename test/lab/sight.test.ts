@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { LinkType } from '../../src/capture/pcapng/format.ts';
 import { describeSight, frameOf, mismatches, type Sight, sightOf } from '../../src/lab/sight.ts';
 
 /** SYN from 10.244.1.0:65404 to 10.244.2.2:8080 in VXLAN 1 between two nodes: frame of a capture at lan0, exercise 07 on the kernel. */
@@ -28,6 +29,18 @@ describe('a sight', () => {
 
   test('reads as one line', () => {
     expect(describeSight(sight)).toBe('VXLAN 1 192.168.56.11 > 192.168.56.12 [10.244.1.0:65404 > 10.244.2.2:8080 SYN, TTL 62]');
+  });
+
+  test('of IP in IP has no number, and on tunl0 no frame', () => {
+    const inner = tunnelled.slice(64);
+    // A header of 20 bytes, protocol 4, around the same packet; its checksum is nobody's business here.
+    const header = Uint8Array.from(Buffer.from('4500004000004000' + '3e040000' + 'c0a8380b' + 'c0a8390d', 'hex'));
+    const frame = Uint8Array.from([...tunnelled.slice(0, 14), ...header, ...inner]);
+    expect(describeSight(sightOf(frameOf(frame))!)).toBe(
+      'IPIP 192.168.56.11 > 192.168.57.13 [10.244.1.0:65404 > 10.244.2.2:8080 SYN, TTL 62]',
+    );
+    expect(sightOf(frameOf(frame))!.outer).not.toHaveProperty('vni');
+    expect(sightOf(frameOf(inner, 'out', LinkType.Raw))).toMatchObject({ srcMac: '', dst: '10.244.2.2:8080', flags: 'SYN' });
   });
 
   test('of a frame that is cut off anywhere is nothing, or less', () => {

@@ -128,6 +128,9 @@ export function hostState(): { namespaces: string[]; interfaces: string[]; mount
     'pod-d',
     'cni0',
     'flannel.1',
+    'tor',
+    'tor2',
+    'node3',
     'tap0',
     'tun0',
   ]);

@@ -21,9 +21,9 @@ export class Speakers {
   /** Where routes were written by hand. */
   readonly #written = new Map<string, Speaker>();
 
-  constructor(say: (line: string, detail: boolean) => void, programs = findBird()) {
+  constructor(say: (line: string, detail: boolean) => void, find: () => BirdPrograms | undefined = findBird) {
     this.#say = say;
-    this.#programs = programs;
+    this.#programs = find();
   }
 
   /** @throws LabError BIRD_MISSING where a top-of-rack router is to speak, and nobody can */

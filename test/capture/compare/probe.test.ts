@@ -1,7 +1,7 @@
 // Broken data planes, one fault each: the comparison must find it, at the right hop and with the right field first.
 import { describe, expect, test } from 'vitest';
 import { compareProbe } from '../../../src/capture/compare/probe.ts';
-import { text } from '../support/frames.ts';
+import { captured, frameBytes, text } from '../support/frames.ts';
 import { chosenByKernel, chosenByUserspace, hops, runOf, type Sent, type Spoil } from '../support/node-port-path.ts';
 
 /** Injected: the lab fixes ids and sequence numbers, so they are the same in both runs; what nodes and the server choose is not. */
@@ -27,6 +27,32 @@ describe('the probe comparison', () => {
     expect(c.ignored.map(i => i.what)).toEqual(
       expect.arrayContaining(['time', 'outer.udp.srcPort', 'tcp.seq', 'tcp.ack', 'MAC not pinned']),
     );
+  });
+
+  test('leaves out what routing daemons say meanwhile, and counts it', () => {
+    const run = runOf(probe, userspaceChosen);
+    const described = {
+      srcMac: '02:00:c0:a8:38:0b',
+      dstMac: '02:00:c0:a8:38:02',
+      src: '192.168.56.11',
+      dst: '192.168.56.2',
+      ttl: 64,
+      id: 9,
+    };
+    const bgp = frameBytes({
+      ...described,
+      protocol: 'tcp',
+      srcPort: 40_179,
+      dstPort: 179,
+      seq: 1,
+      ack: 1,
+      flags: 0x18,
+      payload: text('keepalive'),
+    });
+    const seen = captured('lan0', undefined, 1_700_000_000_000_000_001n, bgp);
+    const c = compareProbe({ ...run, hops: new Map(run.hops).set('lan0', [...run.hops.get('lan0')!, seen]) }, kernel(), options);
+    expect(c.same).toBe(true);
+    expect(c.ignored.find(i => i.what === 'BGP')).toMatchObject({ userspace: 1, kernel: 0 });
   });
 
   test('finds a TTL that a node did not take from', () => {
