@@ -28,7 +28,7 @@ export const define: Define = (command, io) => {
     io.print();
     io.print(
       (await here.anyLab())
-        ? `Every lab needs namespaces and /dev/net/tun: they are here${machine.uid === 0 ? '' : ', without root'}. API: labs that kubectl speaks to.`
+        ? `Every lab needs namespaces and /dev/net/tun: they are here${machine.uid === 0 ? ' (you are root)' : ', without root'}. API: labs that kubectl speaks to.`
         : 'No lab can run here: `kubehop doctor` says what is missing, and how to mend it.',
     );
     for (const line of lacking(labs)) io.print(line);
