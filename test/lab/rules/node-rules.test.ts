@@ -77,3 +77,29 @@ describe('the rules of a node', () => {
     expect(rulesOf(await loadLab('02'), 'node1')).toBe('');
   });
 });
+
+describe('the rules of a node of Calico', () => {
+  const calico: Lab = { ...web, podNetwork: 'calico-ipip' };
+  const chain = (text: string, table: string, name: string) =>
+    text
+      .split(`*${table}\n`)[1]!
+      .split('COMMIT')[0]!
+      .split('\n')
+      .filter(line => line.startsWith(`-A ${name} `))
+      .map(line => / -j (\S+)/.exec(line)![1]);
+
+  test("have felix's above kube-proxy's, and its masquerading below", () => {
+    const text = rulesOf(calico, 'node1');
+    expect(chain(text, 'filter', 'FORWARD')[0]).toBe('cali-FORWARD');
+    expect(chain(text, 'filter', 'FORWARD').slice(-2)).toEqual(['ACCEPT', 'MARK']);
+    expect(chain(text, 'nat', 'PREROUTING')).toEqual(['cali-PREROUTING', 'KUBE-SERVICES']);
+    expect(chain(text, 'nat', 'POSTROUTING')).toEqual(['KUBE-POSTROUTING', 'cali-POSTROUTING']);
+    expect(text).not.toContain('FLANNEL');
+  });
+
+  test('are there without a Service too', () => {
+    const text = rulesOf({ ...calico, services: {} }, 'node1');
+    expect(chain(text, 'nat', 'POSTROUTING')).toEqual(['cali-POSTROUTING']);
+    expect(text).not.toContain('KUBE-');
+  });
+});
