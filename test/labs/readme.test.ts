@@ -40,8 +40,8 @@ class Reader {
   type(command: string, typed: readonly string[] = []): { command: string; status: number | null; stdout: string; stderr: string } {
     const [, name, value] = /^export (\w+)=(.*)$/.exec(command) ?? [];
     const line = name === undefined ? command : `printf %s "${value}"`;
-    const [program, ...words] = [...typed, 'sh', '-c', line] as [string, ...string[]];
-    const { status, stdout, stderr } = spawnSync(program, words, { env: this.#env, cwd: this.#cwd, encoding: 'utf8' });
+    const [program, ...words] = [...typed, 'sh', '-c', line];
+    const { status, stdout, stderr } = spawnSync(program!, words, { env: this.#env, cwd: this.#cwd, encoding: 'utf8' });
     if (name !== undefined) this.#env[name] = stdout;
     return { command, status, stdout, stderr };
   }
@@ -102,7 +102,7 @@ describe.skipIf(!able)(title('the texts around them'), { timeout: 120_000 }, () 
         ? command.split(/(?<=;) (?=kubectl)/)
         : [undefined, command];
       if (onNode !== undefined) expectWell(reader.type(onNode.replace(/^sudo /, ''), ['kubehop', 'exec', '--lab', '10', 'node1', '--']));
-      for (const line of then) expectWell(reader.type(line));
+      for (const line of then) expectWell(reader.type(line!));
     }
   });
 });

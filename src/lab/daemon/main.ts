@@ -52,7 +52,9 @@ const built = (): Promise<Instance> => {
 
 const captures = new LiveCaptures();
 
-async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-capture' | 'hops' | 'addresses' }>): Promise<unknown> {
+async function answer(
+  request: Exclude<Request, { op: 'tool' | 'capture' | 'end-capture' | 'hops' | 'addresses' | 'links' }>,
+): Promise<unknown> {
   const instance = await built();
   switch (request.op) {
     case 'build':
@@ -77,8 +79,6 @@ async function answer(request: Exclude<Request, { op: 'tool' | 'capture' | 'end-
       return null;
     case 'counters':
       return instance.plane(request.node).counters();
-    case 'links':
-      return instance.plane(request.node).links();
     case 'rules':
       return instance.plane(request.node).rulesText(request.counters);
     case 'load-rules':
@@ -124,6 +124,10 @@ function serve(socket: Socket): void {
     }
     if (request.op === 'end-capture') {
       void reply(send, async () => captures.end(request.pipe));
+      return;
+    }
+    if (request.op === 'links') {
+      void reply(send, async () => (await built()).plane(request.node).links());
       return;
     }
     if (request.op === 'addresses') {

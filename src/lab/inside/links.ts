@@ -24,7 +24,10 @@ const real = (argv: readonly string[]): string => spawnSync(program, argv, { enc
 function question(): { what: string; answer(links: NodeLinks): Answer | undefined } | undefined {
   if (basename(program) === 'bridge') {
     if (!is('fdb') || options.length > 0 || !shows) return undefined;
-    return { what: 'show, show dev DEV and show br BRIDGE', answer: links => answerFdb(links, real(realWords(rest)), rest) };
+    return {
+      what: 'show, show dev DEV and show br BRIDGE, with dynamic or not',
+      answer: links => answerFdb(links, real(realWords(rest)), rest),
+    };
   }
   const show = (form: 'addresses' | 'links') => ({
     what: 'show and show dev DEV',

@@ -31,7 +31,7 @@ export function answerNeighbours(links: NodeLinks, words: readonly string[]): An
 }
 
 /**
- * `bridge fdb` with the words behind it: `show`, `show dev DEV`, `show br BRIDGE`.
+ * `bridge fdb` with the words behind it: `show`, `show dev DEV`, `show br BRIDGE`, each with `dynamic` behind it or not.
  *
  * @param real what the real program prints for the words that `realWords` gives
  * @returns undefined for words that this does not know
@@ -39,8 +39,8 @@ export function answerNeighbours(links: NodeLinks, words: readonly string[]): An
 export function answerFdb(links: NodeLinks, real: string, words: readonly string[]): Answer | undefined {
   const asked = selection(words);
   if (asked === undefined) return undefined;
-  const { dev, bridge } = asked;
-  const tunnels = bridge === undefined ? links.fdb.filter(each => (dev ?? each.dev) === each.dev) : [];
+  const { dev, bridge, dynamic } = asked;
+  const tunnels = bridge === undefined ? links.fdb.filter(each => (dev ?? each.dev) === each.dev && !(dynamic && each.permanent)) : [];
   const ports = real.split('\n').filter(line => line !== '' && (dev === undefined || line.includes(` dev ${dev} `)));
   const own = ports.filter(line => !links.devices.some(device => line.includes(` dev ${device} `))).map(line => ownMac(line, links));
   const lines = [...own, ...tunnels.map(each => `${each.mac} dev ${each.dev} dst ${each.node} self ${each.permanent ? 'permanent' : ''}`)];
@@ -51,18 +51,19 @@ export function answerFdb(links: NodeLinks, real: string, words: readonly string
 
 /** What the real program is asked: a device that it does not know is no error here. */
 export function realWords(words: readonly string[]): string[] {
-  const bridge = selection(words)?.bridge;
-  return ['fdb', 'show', ...(bridge === undefined ? [] : ['br', bridge])];
+  const { bridge, dynamic = false } = selection(words) ?? {};
+  return ['fdb', 'show', ...(bridge === undefined ? [] : ['br', bridge]), ...(dynamic ? ['dynamic'] : [])];
 }
 
-function selection(words: readonly string[]): { dev?: string; bridge?: string } | undefined {
+function selection(words: readonly string[]): { dev?: string; bridge?: string; dynamic: boolean } | undefined {
   const [verb = 'show', ...rest] = words;
   if (!SHOW.includes(verb)) return undefined;
-  const [kind, name, ...more] = rest;
-  if (kind === undefined) return {};
+  const dynamic = rest.at(-1) === 'dynamic';
+  const [kind, name, ...more] = dynamic ? rest.slice(0, -1) : rest;
+  if (kind === undefined) return { dynamic };
   if (name === undefined || more.length > 0) return undefined;
-  if (kind === 'dev') return { dev: name };
-  return kind === 'br' || kind === 'bridge' ? { bridge: name } : undefined;
+  if (kind === 'dev') return { dev: name, dynamic };
+  return kind === 'br' || kind === 'bridge' ? { bridge: name, dynamic } : undefined;
 }
 
 /** The bridge's own entry bears the MAC that the router gives it. */

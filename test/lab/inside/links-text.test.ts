@@ -101,6 +101,9 @@ describe('bridge fdb of a router', () => {
 0a:58:0a:f4:01:02 dev veth-pod-a master cni0 static
 0a:58:0a:f4:01:01 dev tap0 master cni0 static
 `;
+  test('dynamic leaves out what was written down', () => {
+    expect(answerFdb(links, '', ['show', 'dev', 'flannel.1', 'dynamic'])?.text).toBe('0e:00:0a:f4:03:00 dst 192.168.56.13 self \n');
+  });
   const fdb = (words: string) => answerFdb(links, ports, words.split(' ').filter(Boolean));
   const own = '0a:58:0a:f4:01:01 dev cni0 master cni0 permanent\n0a:58:0a:f4:01:02 dev veth-pod-a master cni0 static\n';
 
@@ -114,7 +117,8 @@ describe('bridge fdb of a router', () => {
   test('asks the real program for its bridges, and never for a device that it may not know', () => {
     expect(realWords(['show', 'dev', 'flannel.1'])).toEqual(['fdb', 'show']);
     expect(realWords(['show', 'br', 'cni0'])).toEqual(['fdb', 'show', 'br', 'cni0']);
+    expect(realWords(['show', 'br', 'cni0', 'dynamic'])).toEqual(['fdb', 'show', 'br', 'cni0', 'dynamic']);
     expect(fdb('show dev nosuch')).toEqual({ text: '', error: 'Cannot find device "nosuch"\n' });
-    expect(fdb('show br cni0 dynamic')).toBe(undefined);
+    expect(fdb('show br cni0 state learned')).toBe(undefined);
   });
 });
