@@ -1,11 +1,11 @@
 /** What an exercise needs of a machine beyond what every lab needs, and whether this machine has it. */
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { findBird } from './bird/program.ts';
 import { bridgeNetfilter } from './doctor/bridge-netfilter.ts';
 import { type Check, type Finding, type Machine, missing, ok, SETUP, sandboxCheck } from './doctor/check.ts';
 import { vxlan } from './doctor/links.ts';
 import { namespaces } from './doctor/namespaces.ts';
+import { bird } from './doctor/tools.ts';
 import { tun } from './doctor/tun.ts';
 
 /** On PATH: asked without namespaces. */
@@ -21,13 +21,6 @@ const program = (name: string, use: string, mend: string): Check => ({
 const apt = (name: string): string => `sudo apt-get install ${name}`;
 const match = (name: string, rule: string): Check =>
   sandboxCheck(`xt_${name}`, `rules of a kernel node with -m ${name}`, false, `iptables -t nat -A PREROUTING -m ${rule} -j ACCEPT`);
-
-const bird: Check = {
-  name: 'bird',
-  use: 'BGP between the nodes',
-  required: false,
-  run: ({ env }) => (findBird(env) === undefined ? missing('no BIRD 2', apt('bird2')) : ok('BGP between the nodes')),
-};
 
 /** By the word that an exercise's `needs` and `kubehop lab list` say. Each is tried, as the doctor does. */
 export const needs = {

@@ -13,7 +13,7 @@ import { nodeVersion } from './node-version.ts';
 import { ruleTrace } from './rule-trace.ts';
 import { makeSandbox } from './sandbox.ts';
 import { stateDirectory } from './state-directory.ts';
-import { curl, tshark } from './tools.ts';
+import { bird, curl, tshark } from './tools.ts';
 import { tun } from './tun.ts';
 
 /** In the order in which one thing rests on the other. */
@@ -38,6 +38,7 @@ export const checks: readonly Check[] = [
   ruleTrace,
   curl,
   tshark,
+  bird,
 ];
 
 export interface Diagnosis {
