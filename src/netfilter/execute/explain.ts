@@ -35,6 +35,7 @@ import {
 } from './program.ts';
 import { acts } from './targets/table.ts';
 import { drop, Walker } from './walk.ts';
+import { NOWHERE, nextRule } from './way.ts';
 
 /** `counter` is the rule's; `depth` counts the chains that were called; `at` is where in the rule, in words from its start, a test stands. */
 export interface Onlooker {
@@ -91,37 +92,17 @@ export class ExplainingWalker extends Walker {
       if (op === Action.End) onlooker.ended(x, p, counter, stack.length);
       else if (op === Action.Policy) onlooker.policy(x, p, counter, code[at + 1] as Verdict);
       else onlooker.matched(x, p, counter, stack.length);
-      switch (op) {
-        case Action.Continue:
-          break;
-        case Action.Accept:
-          return Verdict.Accept;
-        case Action.Drop:
-          return drop(p);
-        case Action.Return:
-        case Action.End:
-          if (stack.length === 0) {
-            rule = policy;
-            continue;
-          }
-          rule = stack.pop()!;
-          break;
-        case Action.Jump:
-          stack.push(rule);
-          rule = code[at + 1]!;
-          continue;
-        case Action.Goto:
-          rule = code[at + 1]!;
-          continue;
-        case Action.Policy:
-          return code[at + 1] === Verdict.Accept ? Verdict.Accept : drop(p);
-        default: {
-          const verdict = acts[op - FIRST_TARGET]!(x, p, code, at);
-          onlooker.acted(x, p, counter, verdict);
-          if (verdict === Verdict.Drop) return drop(p);
-          if (verdict !== CONTINUE) return verdict as Verdict;
-        }
+      const next = nextRule(op, code, rule, at, stack, policy);
+      if (next !== NOWHERE) {
+        rule = next;
+        continue;
       }
+      if (op === Action.Accept || (op === Action.Policy && code[at + 1] === Verdict.Accept)) return Verdict.Accept;
+      if (op === Action.Drop || op === Action.Policy) return drop(p);
+      const verdict = acts[op - FIRST_TARGET]!(x, p, code, at);
+      onlooker.acted(x, p, counter, verdict);
+      if (verdict === Verdict.Drop) return drop(p);
+      if (verdict !== CONTINUE) return verdict as Verdict;
       rule += code[rule + RULE_SIZE]!;
     }
   }

@@ -15,8 +15,9 @@ import { multiportTest } from './matches/multiport.ts';
 import { testOps, tests } from './matches/table.ts';
 import { tcpDstPort, tcpPorts, tcpWhole } from './matches/tcp.ts';
 import { udpDstPort, udpPorts, udpWhole } from './matches/udp.ts';
-import { Action, FIRST_ACTION, LENGTH_SHIFT, OP_MASK, RULE_COUNTER, RULE_HEAD, RULE_PACKETS, RULE_SEGMENT, RULE_SIZE } from './program.ts';
+import { Action, FIRST_ACTION, LENGTH_SHIFT, OP_MASK, RULE_HEAD, RULE_PACKETS, RULE_SEGMENT, RULE_SIZE } from './program.ts';
 import { Walker } from './walk.ts';
+import { NOWHERE, nextRule } from './way.ts';
 
 /**
  * Tests whose outcome is the same for all packets of one direction of a connection that came in, and leave, by the same interfaces, in the same
@@ -70,36 +71,10 @@ export class Trail {
         continue;
       }
       if (op !== Action.End && op !== Action.Moved) this.#note((rule + RULE_PACKETS) >> 1);
-      switch (op) {
-        case Action.Accept:
-          return;
-        case Action.Continue:
-          break;
-        case Action.Return:
-        case Action.End:
-          if (stack.length === 0) {
-            rule = policy;
-            continue;
-          }
-          rule = stack.pop()!;
-          break;
-        case Action.Jump:
-          stack.push(rule);
-          rule = code[at + 1]!;
-          continue;
-        case Action.Goto:
-          rule = code[at + 1]!;
-          continue;
-        case Action.Policy:
-          return;
-        case Action.Moved:
-          rule = code[rule + RULE_COUNTER]!;
-          continue;
-        default:
-          this.broken = true;
-          return;
-      }
-      rule += code[rule + RULE_SIZE]!;
+      rule = nextRule(op, code, rule, at, stack, policy);
+      if (rule !== NOWHERE) continue;
+      this.broken ||= op !== Action.Accept && op !== Action.Policy;
+      return;
     }
   }
 
