@@ -36,13 +36,23 @@ export function travelsOf(runs: readonly ReportRun[]): Travel[] {
         const flow = first.flow === undefined ? OTHER : run.header.connections[first.flow - 1]!;
         const ways = runs.map((_, i) => (i === r ? way : []));
         const title = titleOf(first);
-        travels.set(key, { flow, title, reply: first.way === 'reply', ways, order: (first.flow ?? 1e6) * 2 + (r === 0 ? 0 : 1) });
+        travels.set(key, {
+          flow,
+          title,
+          reply: first.way === 'reply',
+          ways,
+          order: (first.flow ?? LAST) * 2 + (r === 0 ? 0 : 1) + (isBgp(flow) ? LAST : 0),
+        });
       }
     }
   }
   const list = [...travels.values()].sort((a, b) => a.order - b.order);
   return list.map(({ order: _, ...travel }) => travel);
 }
+
+/** What routing daemons say (RFC 4271) comes behind what the exercise sends, whenever they say it. */
+const isBgp = (flow: string): boolean => /^tcp \S+:179 > |:179$/.test(flow);
+const LAST = 1e6;
 
 /** Counts what is asked for: the first `a`, the second `a`. */
 function nth(seen: Map<string, number>, word: string): string {

@@ -34,6 +34,15 @@ describe('packets of two runs', () => {
     expect(stepsOf(travelsOf([kernel])[0]!).map(step => step.at)).toEqual(Array.from({ length: 10 }, (_, i) => [i]));
   });
 
+  test('of routing daemons stand behind those of the exercise, though they came first', () => {
+    const connections = ['tcp 192.168.56.2:40179 > 192.168.56.11:179', ...kernel.header.connections];
+    const [syn] = kernel.records;
+    const bgp = { ...syn!, packet: 0, flow: 1, at: -1 };
+    const later = kernel.records.map(record => (record.flow === undefined ? record : { ...record, flow: record.flow + 1 }));
+    const both = travelsOf([{ ...kernel, header: { ...kernel.header, connections }, records: [bgp, ...later] }]);
+    expect(both.map(t => t.flow === connections[0])).toEqual([false, false, false, false, false, true]);
+  });
+
   test('stand side by side at hops that both have, hooks of one between them', () => {
     const [syn] = travels;
     const hook = { ...syn!.ways[0]![2]!, hop: 'node1/prerouting' };
