@@ -46,6 +46,7 @@ export function openSocketsPath(d: RouterDescription, netns: string | undefined)
     return saved;
   });
   let last = Promise.resolve();
+  let isOpen = true;
   const kept = before.filter(([name]) => !name.includes(`/${dev}/`));
   return {
     undo: [...undo.map(line => `ip ${line}`), ...kept.map(([name, value]) => `echo ${value} > ${name}`)],
@@ -53,10 +54,20 @@ export function openSocketsPath(d: RouterDescription, netns: string | undefined)
       const wanted = routeCommands(description, mirrored);
       const lines = changes(inForce, wanted, dev);
       inForce = wanted;
-      if (lines.length > 0) last = last.then(() => batchLater(lines, inside));
+      if (lines.length === 0) return last;
+      const change = async (): Promise<void> => {
+        try {
+          await batchLater(lines, inside);
+        } catch (error) {
+          if (isOpen) throw error; // the TUN goes with the router, and its routes with the TUN
+        }
+      };
+      // One that failed has been told, and those behind it go on.
+      last = last.then(change, change);
       return last;
     },
     close: () => {
+      isOpen = false;
       // The TUN is gone by now, and with it its routes; rules and sysctls are what is left to put back.
       inside(() => {
         batch(undo, true);
