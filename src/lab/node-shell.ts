@@ -1,6 +1,6 @@
 /**
  * A shell in a userspace node: `iptables`, `iptables-save`, `iptables-restore`, `conntrack` and `sysctl` there speak to the router, by a
- * directory in front of PATH; `ip` and `bridge fdb` say the router's routes, addresses and neighbours, and `tcpdump` looks at interfaces that are in it. On a kernel node the tools of the
+ * directory in front of PATH; `ip` and `bridge` are about the router's routes, addresses, neighbours and ports, and `tcpdump` looks at interfaces that are in it. On a kernel node the tools of the
  * system do what they always do.
  */
 import { accessSync, constants, mkdirSync, renameSync, writeFileSync } from 'node:fs';
@@ -50,11 +50,16 @@ export function writeNodeTools(node: string): void {
   const ip = realPath('ip');
   if (ip !== undefined)
     write('ip', [
-      ...whenAsked(ROUTE, [programPath('ip'), join(directory, DESCRIPTION), ip]),
+      ...whenAsked('hairpin', [programPath('ports'), node, ip]),
+      ...whenAsked(ROUTE, [programPath('ip'), node, join(directory, DESCRIPTION), ip]),
       ...unless(LINKS, ip, [programPath('links'), node, ip]),
     ]);
   const bridge = realPath('bridge');
-  if (bridge !== undefined) write('bridge', unless('f|fd|fdb', bridge, [programPath('links'), node, bridge]));
+  if (bridge !== undefined)
+    write('bridge', [
+      ...whenAsked('hairpin', [programPath('ports'), node, bridge]),
+      ...unless('f|fd|fdb', bridge, [programPath('links'), node, bridge]),
+    ]);
   const tcpdump = realPath('tcpdump');
   if (tcpdump !== undefined)
     write('tcpdump', unless(INSIDE.map(name => `*${name}*`).join('|'), tcpdump, [programPath('tcpdump'), node, INSIDE.join(), tcpdump]));

@@ -210,6 +210,10 @@ export class RunningNode {
     this.#description = { ...this.#description, vxlan, routes, neighbours };
     await this.#sockets?.follow(this.#description, this.#mirroredRoutes);
   }
+  /** Ports of its bridge that are in hairpin mode, by the MACs behind them; the others are not. */
+  async setHairpin(macs: readonly string[]): Promise<void> {
+    await this.#ask({ kind: 'hairpin', id: 0, macs });
+  }
   /** Reads, or with `value` writes, a sysctl by the kernel's name. */
   sysctl(name: string, value: number | null = null): Promise<number> {
     return this.#ask({ kind: 'sysctl', id: 0, name, value }) as Promise<number>;

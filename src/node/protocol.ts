@@ -38,6 +38,8 @@ export type NodeRequest =
   /** Where packets go next, from now on. */
   | { kind: 'network'; id: number; network: Network }
   | { kind: 'sysctl'; id: number; name: string; value: number | null }
+  /** Hairpin mode of the ports of its bridge, by the MACs behind them. */
+  | { kind: 'hairpin'; id: number; macs: readonly string[] }
   /** The node's clock jumps; the answer comes when what is due has expired. */
   | { kind: 'advance'; id: number; ms: number };
 

@@ -1,6 +1,7 @@
 /** Entry of a node's thread: enters the namespace, opens the devices, runs the loop until it is told to stop, gives everything back. */
 import { setFlagsFromString } from 'node:v8';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { parseMac } from '../base/address.ts';
 import { monotonicClock } from '../base/clock.ts';
 import { LabError } from '../base/errors.ts';
 import { SeededRandom } from '../base/random.ts';
@@ -10,6 +11,7 @@ import { arenaOver, type Region, region, regionsOf } from '../os/memory.ts';
 import { enterNetns } from '../os/netns.ts';
 import { TeeTracer } from '../packet/tee-tracer.ts';
 import { PacketNumbers, RingTracer } from '../packet/tracer.ts';
+import { setHairpin } from '../router/bridge.ts';
 import { fragmentSweep } from '../router/expired-fragments.ts';
 import { RulesEnvironment } from '../router/rules-environment.ts';
 import { RulesHooks } from '../router/rules-hooks.ts';
@@ -193,6 +195,9 @@ class Node {
         return null;
       case 'network':
         this.#setNetwork(request.network);
+        return null;
+      case 'hairpin':
+        setHairpin(plane, request.macs.map(parseMac));
         return null;
       case 'sysctl': {
         if (request.value !== null) setSysctl(plane, conntrack, request.name, request.value);

@@ -92,6 +92,11 @@ const goesToItsSender = (p: Packet): boolean => ipv4.src(p.bytes, p.l3) === ipv4
 const turnsBack = (port: BridgePort, p: Packet, mac: Uint8Array, macAt: number): boolean =>
   same(p.bytes, ethernet.srcAt(p.l3 - ethernet.HEADER_LEN), mac, macAt, 6) && !hairpins(port, p);
 
+/** Every bridge of the node: ports behind which these MACs are, and no others. */
+export function setHairpin(plane: Plane, macs: readonly Uint8Array[]): void {
+  for (const port of plane.bridge) if (port) port.hairpin = macs;
+}
+
 /** Is the port by which the frame came in hairpin mode? */
 function hairpins(port: BridgePort, p: Packet): boolean {
   if (typeof port.hairpin === 'boolean') return port.hairpin;

@@ -35,6 +35,10 @@ export interface DataPlane {
   readonly ruleHolder?: RuleHolder;
   /** Other ways to other nodes. A kernel node's are set by `ip` and `bridge`, so there is nothing left to do. */
   setNetwork(network: Network): Promise<void>;
+  /** Ports of its bridge came, went, or were set otherwise: a kernel knows that by itself. */
+  lookAtPorts(): Promise<void>;
+  /** `ip route` with these words. @returns what it says on stderr; a kernel node has the real one */
+  changeRoutes(words: readonly string[]): Promise<string>;
   /** The node's clock jumps. @throws LabError BAD_INPUT on a kernel node: its clock is the machine's */
   advance(seconds: number): Promise<void>;
   /** What a userspace node counts of its own ports and drops; null: ask the kernel. */

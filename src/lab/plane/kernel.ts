@@ -79,6 +79,14 @@ export class KernelPlane implements DataPlane {
     // `ip` and `bridge` have told it
   }
 
+  async lookAtPorts(): Promise<void> {
+    // the bridge is the kernel's own
+  }
+
+  async changeRoutes(): Promise<never> {
+    throw new LabError('BAD_INPUT', `${this.#node}: the routes of a kernel node are changed by the real program`);
+  }
+
   async advance(): Promise<never> {
     throw new LabError('BAD_INPUT', `${this.#node}: the clock of a kernel node is the machine's and cannot jump`);
   }

@@ -11,8 +11,10 @@ import { type RunningNode, startNode } from '../../node/node.ts';
 import { runTool } from '../../node/node-commands.ts';
 import type { NodeCounters } from '../../node/protocol.ts';
 import type { ToolName, ToolResult } from '../../node/tool.ts';
+import { changeRoutes, NO_CHANGES, type RouteChanges, withChanges } from '../inside/route-change.ts';
 import { describeNode } from '../node-shell.ts';
 import { netnsPath } from '../shell.ts';
+import { hairpinMacs } from './bridge-ports.ts';
 import type { DataPlane, RuleHolder } from './data-plane.ts';
 
 /** Sets of rules whose words are kept: far more than the steps of an exercise load. */
@@ -38,6 +40,9 @@ export class UserspacePlane implements DataPlane {
   readonly #node: string;
   readonly #traceRing: SharedArrayBuffer;
   #description: RouterDescription;
+  /** Of the lab, and what was changed by hand. */
+  #routes: RouterDescription['routes'];
+  #changes: RouteChanges = NO_CHANGES;
   #endTrace: (() => void) | undefined;
   /** What was in force since when (ns since 1970): the trace numbers rules by the program of its time. */
   readonly #programs: { sinceNs: bigint; text: ProgramText | undefined }[];
@@ -46,6 +51,7 @@ export class UserspacePlane implements DataPlane {
     this.#node = node;
     this.#traceRing = traceRing;
     this.#description = description;
+    this.#routes = description.routes;
     this.running = running;
     this.describe();
     this.ruleHolder = {
@@ -116,14 +122,32 @@ export class UserspacePlane implements DataPlane {
   }
 
   async setNetwork({ vxlan, routes, neighbours }: Network): Promise<void> {
-    this.#description = { ...this.#description, vxlan, routes, neighbours };
-    await this.running.setNetwork({ vxlan, routes, neighbours });
+    this.#routes = routes;
+    await this.#setNetwork({ vxlan, routes: withChanges(routes, this.#changes), neighbours });
+  }
+
+  async #setNetwork(network: Network): Promise<void> {
+    await this.running.setNetwork(network);
+    this.#description = { ...this.#description, ...network };
     this.describe();
   }
 
   /** For `ip route` in its shell. */
   describe(): void {
     describeNode(this.#node, this.#description, this.running.mirroredRoutes);
+  }
+
+  async changeRoutes(words: readonly string[]): Promise<string> {
+    const { vxlan, neighbours } = this.#description;
+    const changes = changeRoutes(words, this.#description, this.#changes);
+    if ('error' in changes) return changes.error;
+    await this.#setNetwork({ vxlan, routes: withChanges(this.#routes, changes), neighbours });
+    this.#changes = changes;
+    return '';
+  }
+
+  async lookAtPorts(): Promise<void> {
+    await this.running.setHairpin(await hairpinMacs(this.#node));
   }
 
   advance(seconds: number): Promise<void> {
