@@ -12,6 +12,8 @@ import type { Store } from '../../cluster/store/store.ts';
 
 const WITHIN_MS = 30_000;
 
+export type Change = 'created' | 'configured' | 'unchanged';
+
 export class ClusterObjects {
   readonly #store: Store;
 
@@ -41,15 +43,26 @@ export class ClusterObjects {
    * @param ready waits for the manifest's pods
    * @throws ApiError with every cause; LabError BAD_INPUT for what is no YAML, DAEMON for a pod that takes too long
    */
-  async apply(path: string, { ready = false } = {}): Promise<void> {
+  apply(path: string, { ready = false } = {}): Promise<void> {
+    return this.applyText(readFileSync(path, 'utf8'), path, { ready, told: () => undefined });
+  }
+
+  /** The same with the text of a manifest. @param path named in errors @param told what became of each object, `Service default/web` */
+  async applyText(
+    text: string,
+    path: string,
+    { ready = false, told }: { ready?: boolean; told: (name: string, change: Change) => void },
+  ): Promise<void> {
     const pods: ApiObject[] = [];
-    for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
+    for (const document of parseAllDocuments(text)) {
       if (document.errors[0] !== undefined) throw new LabError('BAD_INPUT', `${path}: ${document.errors[0].message}`);
       const read = document.toJS() as ApiObject | null;
       if (read === null) continue;
-      const object = { ...read, metadata: { namespace: 'default', ...read.metadata } };
+      const inNamespace = this.#typeOf(read).scope === 'namespaced';
+      const object = inNamespace ? { ...read, metadata: { namespace: 'default', ...read.metadata } } : read;
       if (object.kind === 'Pod') pods.push(object);
-      await this.#applyOne(object);
+      const { namespace, name } = object.metadata;
+      told(`${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`, await this.#applyOne(object));
     }
     if (!ready) return;
     const isUp = ({ namespace = '', name = '' }: ApiObject['metadata']): boolean => {
@@ -66,18 +79,30 @@ export class ClusterObjects {
     this.#store.delete(type, 'default', name);
   }
 
-  async #applyOne(object: ApiObject): Promise<void> {
+  /** @param name `Service default/web`, `Node node1` @returns was it there? */
+  remove(name: string): boolean {
+    const [kind = '', path = ''] = name.split(' ');
+    const [object = '', namespace = ''] = path.split('/').reverse();
+    const type = this.#store.types.find(each => each.kind === kind);
+    if (type === undefined || this.#store.find(type, namespace, object) === undefined) return false;
+    this.#store.delete(type, namespace, object);
+    return true;
+  }
+
+  async #applyOne(object: ApiObject): Promise<Change> {
     const type = this.#typeOf(object);
     const { namespace = '', name = '' } = object.metadata;
     const there = () => this.#store.find(type, namespace, name);
     if (there()?.metadata.deletionTimestamp !== undefined)
       await this.#until(`${object.kind} ${name} is gone`, type, () => there() === undefined);
-    if (there() !== undefined) {
-      this.#store.update(type, mergePatch(there(), object) as ApiObject);
-      return;
+    const before = there();
+    if (before !== undefined) {
+      this.#store.update(type, mergePatch(before, object) as ApiObject);
+      return there()?.metadata.resourceVersion === before.metadata.resourceVersion ? 'unchanged' : 'configured';
     }
     if (object.kind === 'Pod') await this.#addressed((object as Pod).spec?.nodeName);
     this.create(object);
+    return 'created';
   }
 
   /** Every pod of the node has its address. */

@@ -36,9 +36,11 @@ import { ClusterObjects } from './cluster-objects.ts';
 import { type Flannel, startFlannel } from './flanneld.ts';
 import { labImages, REPOSITORY } from './images.ts';
 import { KUBECONFIG } from './kubeconfig.ts';
+import { giveLoadBalancerIps } from './load-balancer.ts';
 import { registerNode } from './node-objects.ts';
 import { podRequests } from './pod-requests.ts';
 import { podStreams } from './pod-streams.ts';
+import { readProxyConfiguration } from './proxy-configuration.ts';
 import { feedProxies } from './store-feed.ts';
 import { DNS_ADDRESS, SERVICE_RANGE, systemObjects } from './system-objects.ts';
 
@@ -62,6 +64,12 @@ export interface LabClusterOptions {
   readonly random: Random;
   readonly proxies: LabProxies;
   readonly directRouting: boolean;
+  /** `hairpinMode` of flannel's CNI configuration. */
+  readonly hairpin: boolean;
+  /** Are Services given the addresses that they ask of a load balancer? */
+  readonly givesLoadBalancerIps: boolean;
+  /** A node's bridge has another port. */
+  readonly lookAtPorts: (node: string) => Promise<void>;
   /** A node's way to the pods of the others. */
   readonly setPeers: (node: string, peers: readonly Peer[]) => Promise<void>;
   readonly sysctls: Readonly<Record<string, number>>;
@@ -119,6 +127,7 @@ export class LabCluster {
       report: (controller, key, error) => this.#report(`${controller} ${key}: ${String(error)}`),
     });
     feedProxies(this.store, proxies, this.#report);
+    if (this.#options.givesLoadBalancerIps) giveLoadBalancerIps(this.store);
     const kubelets = (name: string) => this.#nodes.get(name)?.kubelet;
     const pods = podRequests(kubelets, podStreams(kubelets));
     const server = { store: this.store, token: this.#token, tls, pods, report: this.#report };
@@ -131,7 +140,7 @@ export class LabCluster {
   }
 
   addNode(name: string, node: Node): void {
-    const { sysctls } = this.#options;
+    const { sysctls, hairpin, lookAtPorts } = this.#options;
     const directory = `${RUN}/${name}`;
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     mkdirSync(NAMES_DIR, { recursive: true, mode: 0o755 });
@@ -153,6 +162,8 @@ export class LabCluster {
         mtu: node.podMtu,
         taken: node.pods.map(pod => pod.address),
         sysctls,
+        hairpin,
+        ...(hairpin ? { attached: () => lookAtPorts(name) } : {}),
       }),
       pod => placeName(pod, this.#isFree),
     );
@@ -227,7 +238,8 @@ export class LabCluster {
     const { proxies } = this.#options;
     const { promise, resolve } = Promise.withResolvers<number>();
     say(`Using iptables Proxier on ${node}`);
-    const begun = proxies.begin(node, say).catch(error => {
+    const readAndBegin = async (): Promise<void> => proxies.begin(node, say, readProxyConfiguration(this.store));
+    const begun = readAndBegin().catch(error => {
       say(String(error));
       resolve(1);
     });

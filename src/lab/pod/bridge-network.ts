@@ -21,6 +21,10 @@ export interface BridgeNetworkOptions {
   readonly taken?: Iterable<string>;
   /** Ports of a userspace node's bridge reach nothing but its router: with bridge-nf-call-iptables. */
   readonly isolated: boolean;
+  /** `hairpinMode` of the CNI's configuration. */
+  readonly hairpin?: boolean;
+  /** A pod's port is there. */
+  readonly attached?: () => Promise<void>;
   readonly sysctls: Readonly<Record<string, number>>;
 }
 
@@ -66,7 +70,7 @@ export class BridgeNetwork implements PodNetwork {
   }
 
   async #wire(netns: string, address: string, port: string): Promise<void> {
-    const { node, bridge, isolated, sysctls, mtu = POD_MTU } = this.#options;
+    const { node, bridge, isolated, sysctls, attached, mtu = POD_MTU } = this.#options;
     const namespace = netns.slice(netns.lastIndexOf('/') + 1);
     const { prefix, gateway } = this.#range;
     await runCommand({
@@ -82,6 +86,7 @@ export class BridgeNetwork implements PodNetwork {
     });
     await Promise.all([this.#podSide(namespace, `${address}/${prefix}`, gateway), this.#nodeSide(node, bridge, port, isolated)]);
     if (isolated) for (const command of portsToTap(node, [{ name: port, mac: macFor('pod', address) }])) await runCommand(command);
+    await attached?.();
   }
 
   async #podSide(namespace: string, address: string, gateway: string): Promise<void> {
@@ -93,6 +98,7 @@ export class BridgeNetwork implements PodNetwork {
     const lines = [
       `link set ${port} master ${bridge}`,
       ...(isolated ? [`link set ${port} type bridge_slave isolated on`] : []),
+      ...(this.#options.hairpin === true ? [`link set ${port} type bridge_slave hairpin on`] : []),
       `link set ${port} up`,
     ];
     await Promise.all([runCommand({ tool: 'ip', namespace, lines }), runCommand(offloadOff(namespace, port))]);

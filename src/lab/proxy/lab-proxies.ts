@@ -1,10 +1,11 @@
 /** The kube-proxies of a lab, one for each node, and the objects that all of them look at. */
 import { type ClusterObject, objectName, SERVICE_NAME_LABEL } from '../../cluster/objects/types.ts';
+import type { ProxyConfig } from '../../proxy/iptables/config.ts';
 import type { DataPlane } from '../plane/data-plane.ts';
 import { nodeRules, proxyConfig } from '../rules/node-rules.ts';
 import type { Node } from '../topology/model.ts';
 import { type Applied, LabObjects } from './lab-objects.ts';
-import { NodeProxy, type TimedSync } from './node-proxy.ts';
+import { NodeProxy } from './node-proxy.ts';
 
 export interface ProxiedNode {
   readonly name: string;
@@ -73,14 +74,14 @@ export class LabProxies {
   async start(): Promise<NodeReport[]> {
     if (this.#single || !this.#objects.list().some(o => o.kind === 'Service')) return [];
     const without = [...this.#nodes.values()].filter(node => !this.#proxies.has(node.name));
-    return Promise.all(without.map(node => this.#startOne(node)));
+    return (await Promise.all(without.map(node => this.#startOne(node)))).flat();
   }
 
-  /** The proxy of one node, by itself: one that runs in a pod. @param say its log */
-  async begin(name: string, say: (line: string) => void): Promise<void> {
+  /** The proxy of one node, by itself: one that runs in a pod. @param say its log @param configuration what it was told other than kubeadm would */
+  async begin(name: string, say: (line: string) => void, configuration: Partial<ProxyConfig> = {}): Promise<void> {
     this.#single = true;
     const node = this.#nodes.get(name);
-    if (node !== undefined && !this.#proxies.has(name)) await this.#startOne(node, say);
+    if (node !== undefined && !this.#proxies.has(name)) await this.#startOne(node, say, configuration);
   }
   /** It ends, and its rules stay: that is what it looks like when kube-proxy is gone. */
   async end(name: string): Promise<void> {
@@ -126,8 +127,12 @@ export class LabProxies {
     if (this.#versions.length > MOST_VERSIONS) this.#versions.shift();
   }
 
-  async #startOne({ name, node, plane }: ProxiedNode, say = (line: string): void => this.#log(`${name}: ${line}`)): Promise<NodeReport> {
-    const proxy = new NodeProxy({ node: name, config: proxyConfig(node), plane: plane(), log: say });
+  async #startOne(
+    { name, node, plane }: ProxiedNode,
+    say = (line: string): void => this.#log(`${name}: ${line}`),
+    configuration: Partial<ProxyConfig> = {},
+  ): Promise<NodeReport[]> {
+    const proxy = new NodeProxy({ node: name, config: { ...proxyConfig(node), ...configuration }, plane: plane(), log: say });
     this.#proxies.set(name, proxy);
     for (const current of this.#objects.list()) proxy.change({ previous: undefined, current });
     try {
@@ -136,13 +141,13 @@ export class LabProxies {
       this.#proxies.delete(name); // to be tried again with the next change
       throw error;
     }
-    const synced = await proxy.sync();
+    const reports = await reportOf(name, proxy);
     this.#counters.set(name, proxy.counters);
-    return reportOf(name, synced);
+    return reports;
   }
 
-  #syncAll(): Promise<NodeReport[]> {
-    return Promise.all([...this.#proxies].map(async ([node, proxy]) => reportOf(node, await proxy.sync())));
+  async #syncAll(): Promise<NodeReport[]> {
+    return (await Promise.all([...this.#proxies].map(([node, proxy]) => reportOf(node, proxy)))).flat();
   }
 
   /** An EndpointSlice may come before its Service; as long as that is missing, nothing is made of it. */
@@ -162,10 +167,10 @@ export class LabProxies {
   }
 }
 
-const reportOf = (node: string, { ok, full, ms, retryAfterMs }: TimedSync): NodeReport => ({
-  node,
-  ok,
-  full,
-  ms,
-  ...(retryAfterMs !== undefined && { retryAfterMs }),
-});
+/** @returns nothing of a proxy that ends meanwhile */
+async function reportOf(node: string, proxy: NodeProxy): Promise<NodeReport[]> {
+  const synced = await proxy.sync();
+  if (synced === undefined) return [];
+  const { ok, full, ms, retryAfterMs } = synced;
+  return [{ node, ok, full, ms, ...(retryAfterMs !== undefined && { retryAfterMs }) }];
+}

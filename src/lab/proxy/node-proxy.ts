@@ -57,6 +57,7 @@ export class NodeProxy {
   readonly #after: After;
   #forgetMonitor = (): void => {};
   #closed = false;
+  readonly #ended = Promise.withResolvers<undefined>();
 
   constructor(options: NodeProxyOptions) {
     this.#options = options;
@@ -116,15 +117,16 @@ export class NodeProxy {
     return this.#proxier.counters;
   }
 
-  /** @returns of the sync that takes all changes until now */
-  sync(): Promise<TimedSync> {
-    return this.#runner.run();
+  /** @returns of the sync that takes all changes until now; undefined when it was closed before */
+  sync(): Promise<TimedSync | undefined> {
+    return Promise.race([this.#runner.run(), this.#ended.promise]);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#forgetMonitor();
     this.#runner.stop();
+    this.#ended.resolve(undefined);
     await Promise.all([this.#server.close(), this.#serviceHealth.close()]);
   }
 
