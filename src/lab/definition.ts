@@ -4,6 +4,7 @@ import type { Need } from './needs.ts';
 import type { Expectation } from './sight.ts';
 import type { ClusterDeclaration } from './topology/declaration.ts';
 import type { Plane, PodNetwork } from './topology/model.ts';
+import type { Trouble } from './trouble/trouble.ts';
 
 export interface ServiceDeclaration {
   /** In the namespace `default`. */
@@ -27,9 +28,15 @@ export interface Lab extends ClusterDeclaration {
   objects?: readonly ClusterObject[];
   /** Services said in short: the same as manifests. */
   services?: Readonly<Record<string, ServiceDeclaration>>;
+  /** Ports of pods of an API are in hairpin mode, as flannel's CNI configuration has it. */
+  hairpin?: boolean;
+  /** Services of an API get the address that they ask of a load balancer (`loadBalancerIP`), without one that does anything. */
+  givesLoadBalancerIps?: boolean;
   steps: readonly LabStep[];
   /** The same exercise over other pod networks (`--network`): what is different there. */
   networks?: Readonly<Partial<Record<PodNetwork, Partial<Omit<Lab, 'networks' | 'podNetwork'>>>>>;
+  /** Faults that the reader is to find, in an exercise of that kind: its steps then hold in a lab that is well. */
+  troubles?: readonly Trouble[];
 }
 
 export const lab = (definition: Lab): Lab => definition;
@@ -75,6 +82,7 @@ type Action =
   | { do: 'advance'; node: string; seconds: number }
   | { do: 'follow'; node: string; filter: string }
   | { do: 'on plane'; node: string; plane: Plane; steps: readonly LabStep[] }
+  | { do: 'claim'; what: string; steps: readonly LabStep[] }
   | { do: 'expect hop'; hop: string; expected: Expectation }
   | { do: 'expect nothing'; hop: string; expected: Expectation }
   | { do: 'expect conntrack'; node: string; entry: RegExp }
@@ -194,6 +202,9 @@ export const advance = (node: string, seconds: number): LabStep => ({ do: 'advan
 
 /** Steps for one data plane only: where the other cannot do it. No probes and no conversations, or the runs cannot be compared. */
 export const onPlane = (node: string, plane: Plane, ...steps: LabStep[]): LabStep => ({ do: 'on plane', node, plane, steps });
+
+/** All checks of these steps are one. @param what it says, in words */
+export const claim = (what: string, ...steps: LabStep[]): LabStep => ({ do: 'claim', what, steps });
 
 /** The node's `conntrack -E` runs from here on. @param filter `-p tcp --orig-port-src 40001` */
 export const follow = (node: string, filter: string): LabStep => ({ do: 'follow', node, filter });

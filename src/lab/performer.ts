@@ -14,6 +14,7 @@ import { applyManifest, applyWritten, deleteObject, withdrawWritten } from './st
 import { sendBurst } from './steps/burst.ts';
 import { checkWords, programWords } from './steps/check-words.ts';
 import { isBurstCheck, isLoyaltyCheck, judgeLoyalty, judgeShares, type LoyaltyCheck, type SharesCheck } from './steps/choices.ts';
+import { type Claim, gatherClaims } from './steps/claims.ts';
 import { EventLog } from './steps/event-log.ts';
 import { inject } from './steps/inject.ts';
 import { judgeWire, type WireCheck } from './steps/judge.ts';
@@ -43,6 +44,7 @@ export class Performer {
   readonly #checks: AnyCheck[] = [];
   /** Of checks that judge what the reader has written. */
   readonly #hints = new Map<object, string>();
+  readonly #claims: Claim[] = [];
   readonly #phases: Phase[] = [];
   /** What `start` has started. */
   #program: { from: string; command: string; ended: Promise<Output> } | undefined;
@@ -104,7 +106,7 @@ export class Performer {
       const hint = this.#hints.get(check);
       return result.ok || hint === undefined ? result : { ...result, hint };
     });
-    return { checks, shares: all };
+    return { checks: gatherClaims(checks, this.#claims), shares: all };
   }
 
   async #step(step: LabStep): Promise<void> {
@@ -163,6 +165,8 @@ export class Performer {
       case 'on plane':
         if (this.#instance.plane(step.node).kind === step.plane) await this.steps(step.steps);
         return;
+      case 'claim':
+        return this.#claim(step);
       case 'expect hop':
         this.#checks.push({ step, phase: this.#phases.at(-1) });
         return this.#patience.hop(step.hop, step.expected);
@@ -182,6 +186,12 @@ export class Performer {
       case 'expect output':
         return this.#look(step, () => this.#output(step.where, step.command), step.output);
     }
+  }
+
+  async #claim({ what, steps }: Extract<LabStep, { do: 'claim' }>): Promise<void> {
+    const from = this.#checks.length;
+    await this.steps(steps);
+    this.#claims.push({ what, from, end: this.#checks.length });
   }
 
   async #conntrack(): Promise<Map<string, string>> {

@@ -1,5 +1,5 @@
 /** What earlier runs left in the user's state directory: `$XDG_STATE_HOME/kubehop/NN/last`, and whether an exercise was passed. */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTimeOf, stateRoot } from './daemon/directories.ts';
 
@@ -30,6 +30,18 @@ export function becomeLast(number: string, folder: string): string {
   }
   rmSync(folder, { recursive: true });
   return last;
+}
+
+const repairedFile = (number: string): string => join(stateRoot(), number, 'repaired');
+/** Faults of an exercise that its reader has repaired, by name. */
+export function repaired(number: string): ReadonlySet<string> {
+  const file = repairedFile(number.padStart(2, '0'));
+  return new Set(existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []);
+}
+export function markRepaired(number: string, name: string): void {
+  const all = new Set([...repaired(number), name]);
+  mkdirSync(join(stateRoot(), number), { recursive: true, mode: 0o700 });
+  writeFileSync(repairedFile(number), `${[...all].join('\n')}\n`);
 }
 
 const passedFile = (number: string): string => join(stateRoot(), number, 'passed');

@@ -137,9 +137,10 @@ describe.each(catalog().map(entry => [entry.number, entry.folder]))('the text of
     expect(text).not.toMatch(/\p{Extended_Pictographic}/u);
   });
 
-  test('where the reader writes, foretells how the untouched start fails, and leads to a solution', () => {
+  test('where the reader writes, foretells how the untouched start fails, and leads to a solution', async () => {
     const written = existsSync(join(folder, 'start'));
-    expect(existsSync(join(folder, 'solution'))).toBe(written);
+    const { troubles = [] } = await loadLab(number); // what their reader repairs stands in the lab
+    expect(existsSync(join(folder, 'solution'))).toBe(written || troubles.length > 0);
     expect(/^Untouched, \d+ of \d+ checks hold on each data plane/m.test(section('Run'))).toBe(written);
     expect(text.includes(`kubehop lab run ${number} --solution`)).toBe(written);
   });

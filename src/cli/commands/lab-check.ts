@@ -5,6 +5,7 @@ import { reportLines } from '../../lab/report.ts';
 import { checkLab, isWell } from '../../lab/run.ts';
 import { markPassed } from '../../lab/state.ts';
 import type { Define } from '../commands.ts';
+import { hasFaults, repair, standingFault, tellFault } from '../faults.ts';
 import { Exit } from '../io.ts';
 import { addWorkOptions, labProgress, printLines, type WorkOptions, workOf } from './lab-options.ts';
 
@@ -15,12 +16,20 @@ export const define: Define = (command, io) => {
     .option('--json', 'the result as data')
     .action(async (number: string, options: WorkOptions & { out?: string; json?: boolean }) => {
       const work = workOf(number, options);
-      const client = await DaemonClient.connect(runningLab(number).directory);
+      const instance = runningLab(number);
+      const client = await DaemonClient.connect(instance.directory);
       io.interrupted.addEventListener('abort', () => client.close());
-      const report = await checkLab(runningLab(number), client, options.out, work, labProgress(io)).finally(() => client.close());
-      if (options.json) io.printJson(report);
-      else printLines(io, reportLines(report));
-      if (!isWell(report)) io.exitCode = Exit.Different;
-      else if (!options.solution) markPassed(report.lab);
+      const check = async (): Promise<void> => {
+        const fault = await standingFault(instance.lab, client);
+        if (fault !== undefined && options.solution) repair(instance.lab, fault);
+        const report = await checkLab(instance, client, options.out, work, labProgress(io));
+        const well = isWell(report);
+        if (options.json) io.printJson(report);
+        else printLines(io, reportLines(report));
+        if (!well) io.exitCode = Exit.Different;
+        if (fault !== undefined) tellFault(io, instance.lab, fault, well, { own: !options.solution, quiet: options.json === true });
+        else if (well && !options.solution && !(await hasFaults(instance.lab))) markPassed(report.lab);
+      };
+      await check().finally(() => client.close());
     });
 };

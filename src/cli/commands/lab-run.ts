@@ -6,6 +6,7 @@ import { isWell, runLab } from '../../lab/run.ts';
 import { markPassed } from '../../lab/state.ts';
 import type { PodNetwork } from '../../lab/topology/model.ts';
 import type { Define } from '../commands.ts';
+import { hasFaults } from '../faults.ts';
 import { Exit } from '../io.ts';
 import { addWorkOptions, labProgress, networkOption, onOption, printLines, seedOption, type WorkOptions, workOf } from './lab-options.ts';
 
@@ -48,6 +49,6 @@ export const define: Define = (command: Command, io) => {
       if (options.json) io.printJson(report);
       else printLines(io, reportLines(report));
       if (!isWell(report)) io.exitCode = Exit.Different;
-      else if (!options.solution) markPassed(report.lab);
+      else if (!options.solution && !(await hasFaults(report.lab))) markPassed(report.lab);
     });
 };

@@ -12,6 +12,7 @@ import type { ClusterObject } from '../../cluster/objects/types.ts';
 import { leavingOut } from '../../node/slow-reader.ts';
 import { follows, type ToolResult } from '../../node/tool.ts';
 import { loadLab } from '../catalog.ts';
+import { applyToApi, deleteFromApi } from '../cluster/apply-text.ts';
 import { Instance } from '../instance.ts';
 import { hopsToCapture, LiveCaptures } from '../live-capture.ts';
 import { withNodes, withoutNodes } from '../membership.ts';
@@ -19,6 +20,7 @@ import { SHELL_DIRECTORY } from '../node-shell.ts';
 import { perform } from '../perform.ts';
 import type { ChangeReport } from '../proxy/lab-proxies.ts';
 import { namesOf, readManifest } from '../proxy/manifest.ts';
+import { Troubles } from '../trouble/troubles.ts';
 import { type DaemonOptions, type ManifestText, type ObjectsChanged, type Reply, type Request, SOCKET_NAME } from './protocol.ts';
 
 /** Nobody came: whoever started us was killed before it could connect. */
@@ -51,9 +53,10 @@ const built = (): Promise<Instance> => {
 };
 
 const captures = new LiveCaptures();
+const troubles = new Troubles();
 
 async function answer(
-  request: Exclude<Request, { op: 'tool' | 'capture' | 'end-capture' | 'hops' | 'addresses' | 'links' }>,
+  request: Exclude<Request, { op: 'ports' | 'route' | 'tool' | 'capture' | 'end-capture' | 'hops' | 'addresses' | 'links' }>,
 ): Promise<unknown> {
   const instance = await built();
   switch (request.op) {
@@ -72,6 +75,12 @@ async function answer(
     case 'leave':
       await instance.change(withoutNodes(instance.lab, request.nodes), () => 'kernel');
       return null;
+    case 'break':
+      return troubles.bring(instance, request.fault, line => say(line, false));
+    case 'standing':
+      return troubles.standing ?? null;
+    case 'hint':
+      return troubles.hint();
     case 'conntrack':
       return instance.plane(request.node).conntrack(request.args);
     case 'advance':
@@ -85,8 +94,14 @@ async function answer(
       await instance.plane(request.node).loadRules(request.text);
       return null;
     case 'apply':
+      if (instance.cluster !== undefined) return applyToApi(instance, request.files);
       return changeObjects(request.files, objects => instance.proxies.apply(objects));
     case 'delete':
+      if (instance.cluster !== undefined)
+        return deleteFromApi(instance, [
+          ...request.names,
+          ...request.files.flatMap(file => namesOf(readManifest(file.text, file.name).objects)),
+        ]);
       return changeObjects(request.files, objects => instance.proxies.delete([...request.names, ...namesOf(objects)]));
   }
 }
@@ -138,6 +153,10 @@ function serve(socket: Socket): void {
       void reply(send, async () => hopsToCapture(await built()));
       return;
     }
+    if (request.op === 'ports' || request.op === 'route') {
+      void reply(send, async () => fromShell(request));
+      return;
+    }
     // One at a time: two runs would see each other's packets.
     queue = queue.then(async () => {
       say = (text, detail) => send({ kind: 'progress', line: text, detail });
@@ -154,6 +173,14 @@ async function reply(send: (reply: Reply) => void, work: () => Promise<unknown>)
     const code = error instanceof LabError ? error.code : 'DAEMON';
     send({ kind: 'error', code, message: error instanceof LabError ? error.message : String((error as Error).stack ?? error) });
   }
+}
+
+/** By a command of the node's own shell, which may be part of a run. */
+async function fromShell(request: Extract<Request, { op: 'ports' | 'route' }>): Promise<string | null> {
+  const plane = (await built()).plane(request.node);
+  if (request.op === 'route') return plane.changeRoutes(request.words);
+  await plane.lookAtPorts();
+  return null;
 }
 
 /** Somebody looks at a node, or changes its rules, while the lab runs. */

@@ -8,6 +8,7 @@ import type { ToolName, ToolResult } from '../../node/tool.ts';
 import type { ChangeReport } from '../proxy/lab-proxies.ts';
 import type { RunResult } from '../result.ts';
 import type { Plane, PodNetwork } from '../topology/model.ts';
+import type { Standing } from '../trouble/trouble.ts';
 import type { HopWords } from '../wireshark/extcap.ts';
 
 export const SOCKET_NAME = 'control.sock';
@@ -27,6 +28,14 @@ export type Request =
   /** Nodes join, each on its data plane, or leave; the others go on. */
   | { op: 'join'; planes: Record<string, Plane> }
   | { op: 'leave'; nodes: string[] }
+  /** A fault of the exercise comes into a lab that is well. @param fault from 1 */
+  | { op: 'break'; fault: number }
+  /** Which stands; and the same when its next hint is asked for. */
+  | { op: 'standing' }
+  | { op: 'hint' }
+  /** Ports of the node's bridge were set otherwise, and `ip route` with these words: from its shell. They do not wait for their turn. */
+  | { op: 'ports'; node: string }
+  | { op: 'route'; node: string; words: readonly string[] }
   | { op: 'conntrack'; node: string; args: string[] }
   /** The clock of a userspace node jumps. */
   | { op: 'advance'; node: string; seconds: number }
@@ -75,6 +84,11 @@ export interface RequestResult {
   addresses: Record<string, string>;
   join: null;
   leave: null;
+  break: null;
+  standing: Standing | null;
+  hint: Standing | null;
+  ports: null;
+  route: string;
   conntrack: string;
   advance: null;
   tool: ToolResult;

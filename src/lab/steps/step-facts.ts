@@ -14,7 +14,7 @@ export const waitedFor = (steps: readonly LabStep[]): Set<string> =>
   new Set(
     steps.flatMap(step => {
       if (step.do === 'expect hop') return [step.hop];
-      if (step.do === 'on plane') return [...waitedFor(step.steps)];
+      if (step.do === 'on plane' || step.do === 'claim') return [...waitedFor(step.steps)];
       return step.do === 'converse' || step.do === 'start' || step.do === 'burst' ? [`${step.from}/eth0`] : [];
     }),
   );
