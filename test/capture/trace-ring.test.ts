@@ -75,11 +75,13 @@ describe('the trace ring', () => {
 
   test('gives real time, as the kernel does for frames', () => {
     const shared = createTraceRing(4096);
-    const before = BigInt(Date.now() - 1) * 1_000_000n;
+    // The machine's clock may be set meanwhile, which a process that runs does not take over.
+    const second = 1_000_000_000n;
+    const now = BigInt(Date.now()) * 1_000_000n;
     new RingTracer(shared).arrive(packet());
     const record = drain(new TraceReader(shared))[0]!;
-    expect(record.timeNs).toBeGreaterThanOrEqual(before);
-    expect(record.timeNs).toBeLessThanOrEqual(BigInt(Date.now() + 2) * 1_000_000n);
+    expect(record.timeNs).toBeGreaterThanOrEqual(now - 10n * second);
+    expect(record.timeNs).toBeLessThanOrEqual(now + 60n * second);
   });
 
   test('keeps a packet its id inside the node, and gives the next one another', () => {
