@@ -62,7 +62,7 @@ test.each(catalog().map(entry => [entry.number]))(
   async number => {
     const { minutes, needs = [], api, nodes, podNetwork } = await loadLab(number);
     expect(minutes).toBeGreaterThanOrEqual(5);
-    expect(minutes).toBeLessThanOrEqual(30);
+    expect(minutes).toBeLessThanOrEqual(120);
     expect(needs.includes('kubectl')).toBe(api === true);
     expect(needs.includes('vxlan')).toBe(nodes.length > 1 && (podNetwork ?? 'flannel-vxlan') === 'flannel-vxlan');
   },
