@@ -103,13 +103,21 @@ describe.skipIf(missing !== undefined)(`the life of a router${missing ? ` (skipp
   test('loads rules again while connections go on; a text that does not parse changes nothing and says where it is wrong', async () => {
     writeFileSync(join(folder, 'rules.v4'), filter('-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT'));
     expect(reload()).toMatchObject({ status: 0, stdout: 'routes and rules loaded\n' });
-    const flow = ['ping', '-q', '-i', '0.2', '-W', '1', '-c'];
-    const running = spawn('ip', ['netns', 'exec', name('a'), ...flow, '15', '10.244.1.2'], { stdio: 'ignore' });
-    await new Promise(later => setTimeout(later, 600));
+    const flow = ['ping', '-i', '0.2', '-W', '1', '-c'];
+    const running = spawn('ip', ['netns', 'exec', name('a'), ...flow, '15', '10.244.1.2'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let answers = '';
+    const ended = new Promise(resolve => running.once('close', resolve));
+    await new Promise<void>(first =>
+      running.stdout!.setEncoding('utf8').on('data', text => {
+        answers += text;
+        if (answers.includes('bytes from')) first();
+      }),
+    );
     writeFileSync(join(folder, 'rules.v4'), NEW_ONLY);
     process.kill(pid, 'SIGHUP');
     await said(/routes and rules loaded/);
-    expect(await new Promise(ended => running.once('exit', ended))).toBe(0);
+    await ended;
+    expect(answers).toContain(' 15 received');
     expect(ping('a', '10.244.1.2')).toBe(false);
 
     writeFileSync(join(folder, 'rules.v4'), filter('-A FORWARD -p tcp --dport 99999 -j ACCEPT'));
