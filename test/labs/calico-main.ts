@@ -11,7 +11,8 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     ipip: { type: 'boolean', default: false },
-    on: { type: 'string' },
+    on: { type: 'string', multiple: true },
+    lab: { type: 'string', multiple: true },
     mebibytes: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
@@ -34,10 +35,10 @@ let bad = 0;
 async function main(): Promise<void> {
   if (lacking !== '') throw new Error(lacking);
   const begun = performance.now();
-  for (const lab of calicoLabs.filter(each => each.ipip || !values.ipip)) {
+  for (const lab of calicoLabs.filter(each => (each.ipip || !values.ipip) && (values.lab?.includes(each.look.lab) ?? true))) {
     say(`\n${lab.name}`);
     const runs: { on: string; seen: Map<string, Seen>; wrong: string[] }[] = [];
-    for (const on of values.on === undefined ? placements(lab.look.nodes) : [values.on]) {
+    for (const on of values.on ?? placements(lab.look.nodes)) {
       const why = cannot(lab, on, hasIpip);
       if (why !== '') {
         say(`  ${short(on)}: not tried: ${why}`);
