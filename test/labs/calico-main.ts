@@ -32,6 +32,7 @@ const short = (on: string): string =>
 
 const kubehop = new Kubehop();
 let bad = 0;
+let tried = 0;
 async function main(): Promise<void> {
   if (lacking !== '') throw new Error(lacking);
   const begun = performance.now();
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
       const from = performance.now();
       try {
         const seen = await lookAt(kubehop, lab, on, how);
+        tried++;
         runs.push({ on, seen, wrong: wrong(lab, seen) });
         say(`  ${short(on)}: ${seen.size} things looked at in ${seconds(performance.now() - from)}`);
       } catch (error) {
@@ -56,6 +58,7 @@ async function main(): Promise<void> {
     }
     report(runs);
   }
+  if (tried + bad === 0) throw new Error('nothing could be tried');
   say(`\n${bad === 0 ? 'all equal, and as it should be' : `${bad} not as they should be`}, in ${seconds(performance.now() - begun)}`);
 }
 
