@@ -1,5 +1,6 @@
 /** What went into a side and came out of it in a case, as pcapng: one file for each side, one interface block for each link. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { PcapngWriter } from '../../src/capture/pcapng/writer.ts';
 import type { Case } from './case.ts';
 import type { Played } from './play.ts';
@@ -31,6 +32,7 @@ export function captureOf(c: Case, played: Played, side: string): Uint8Array {
 
 /** `FILE.json`, and beside it `FILE.kernel.pcapng` and `FILE.router.pcapng`. @param path without an ending */
 export function writeCase(path: string, c: Case, kernel: Played, userspace: Played): void {
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.json`, `${JSON.stringify(c, null, 1)}\n`);
   writeCaptures(path, c, kernel, userspace);
 }
