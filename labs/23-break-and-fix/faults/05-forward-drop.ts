@@ -17,7 +17,7 @@ export const forwardDrop: Trouble = {
     'The policy is DROP, and the rules of flannel that accept the network of pods are gone. Whoever is accepted is so by KUBE-FORWARD, for what kube-proxy has marked. `iptables -P FORWARD ACCEPT`, or a rule for 10.244.0.0/16.',
   ],
   happened: [
-    'Docker makes a machine forward, and sets the policy of FORWARD to DROP, so that it does not become a router for everybody. flannel, since 0.9, accepts',
+    'Docker makes a machine forward, and sets the policy of FORWARD to DROP, so that it does not become a router for everybody. flannel accepts',
     'what comes from the network of pods or goes there (FLANNEL-FWD); here that jump was lost as well. What still passes is what KUBE-FORWARD accepts:',
     'connections that stand, and packets with the mark 0x4000. A request by the node port of node2 has it, since it will be masqueraded, and so has what a',
     'pod asks of itself. That is why a test from outside said that all is well. The policy counts what it drops: `iptables -nvL FORWARD`.',

@@ -19,8 +19,8 @@ export const rpFilter: Trouble = {
   ],
   happened: [
     'The request leaves node1 past the tunnel and comes to node2 by eth0, with the source 10.244.1.2. For node2 the way to that address is flannel.1. With',
-    'rp_filter=1 a packet has to come in where its answer would go out (RFC 3704, strict); this one is dropped before routing, behind PREROUTING, without a',
-    'counter in any rule. `nstat -az TcpExtIPReversePathFilter` counts it on a kernel node. What node1 itself sends is masqueraded to 192.168.56.11, and for',
+    'rp_filter=1 a packet has to come in where its answer would go out (RFC 3704, strict); this one is dropped when it is routed, behind PREROUTING, and',
+    'no rule tells. `nstat -az TcpExtIPReversePathFilter` counts it on a kernel node. What node1 itself sends is masqueraded to 192.168.56.11, and for',
     'that eth0 is the right way: so the test from the node was well. The larger of `all` and that of the interface counts.',
   ],
   source: 'net/ipv4/fib_frontend.c (fib_validate_source); Documentation/networking/ip-sysctl.rst (rp_filter); RFC 3704',

@@ -13,7 +13,7 @@ export const sourceRanges: Trouble = {
   hints: [
     'Which other ways lead to `admin`? `kubectl get service admin` names them all.',
     'It has a node port. Follow both ways in `iptables-save -t nat`: from 192.168.56.200 and from port 30081. Which of them asks for the source?',
-    'Only the chain KUBE-FW of the load balancer does. A Service made with `allocateLoadBalancerNodePorts: false` gets no node port (made: one that it has, it keeps); or a rule of your own on each node, before DNAT: `-t raw` or `-t mangle`, PREROUTING.',
+    'Only the chain KUBE-FW of the load balancer does. A Service that is made with `allocateLoadBalancerNodePorts: false` gets no node port; one that it has, it keeps. Or a rule of your own on each node, before DNAT: `-t raw` or `-t mangle`, PREROUTING.',
   ],
   happened: [
     'A Service of type LoadBalancer gets a node port as well, unless it says `allocateLoadBalancerNodePorts: false`: many load balancers send there. Its source ranges',

@@ -34,7 +34,7 @@ export const define: Define = (command, io) => {
       io.print(`Fault ${fault}: ${symptom}`);
       io.print(story);
       io.print('');
-      io.print('Look around: kubehop exec node1 -- tcpdump, ip, bridge, sysctl, iptables-save, conntrack; kubectl. Repair it there.');
+      io.print('look around: kubehop exec node1   (a shell: tcpdump, ip, bridge, sysctl, iptables-save, conntrack), and kubectl');
       io.print(`check:       kubehop lab check ${lab}`);
       io.print(`hint:        kubehop lab hint ${lab}`);
     });
