@@ -39,7 +39,8 @@ class Reader {
   /** @param typed in front of the command, where it is for another machine */
   type(command: string, typed: readonly string[] = []): { command: string; status: number | null; stdout: string; stderr: string } {
     const [, name, value] = /^export (\w+)=(.*)$/.exec(command) ?? [];
-    const line = name === undefined ? command : `printf %s "${value}"`;
+    const here = typed.length === 0 ? '' : `cd '${this.#cwd}' && `;
+    const line = here + (name === undefined ? command : `printf %s "${value}"`);
     const [program, ...words] = [...typed, 'sh', '-c', line];
     const { status, stdout, stderr } = spawnSync(program!, words, { env: this.#env, cwd: this.#cwd, encoding: 'utf8' });
     if (name !== undefined) this.#env[name] = stdout;
