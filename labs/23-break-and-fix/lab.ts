@@ -13,8 +13,8 @@ const asksCompared = (from: string, url: string, answer: RegExp): LabStep => con
 const onNode1 = '(10\\.244\\.1\\.0|192\\.168\\.56\\.11)';
 const onNode2 = '10\\.244\\.2\\.1';
 
-/** Each of them has to be answered: one line for each that was. */
-const again = (times: number, url: string) => `for i in $(seq ${times}); do ${curl(url, 4)} || break; done`;
+/** Each of them has to be answered, and its first SYN: a second one comes after a second. One line for each that was. */
+const again = (times: number, url: string) => `for i in $(seq ${times}); do ${curl(url, 5)} --connect-timeout 0.9 || break; done`;
 const linesOf = (times: number, each: RegExp): RegExp => new RegExp(`^(?:.*${each.source}.*\\n){${times}}$`);
 
 /** What one end sends comes back from the other: as many bytes in both directions. */

@@ -11,7 +11,7 @@ const cleared = 'kube-proxy of node1 takes its mark away before it masquerades';
 
 export const mark: Trouble = {
   name: '10-mark',
-  symptom: 'From outside, by the node port of node1, about every second connection to `far` hangs.',
+  symptom: 'From outside, by the node port of node1, about every second connection to `far` hangs, some for a second or three.',
   story:
     'By node2 each one works, and pod-a has no trouble at all. node2 has a firewall since Monday, which stays; on node1 somebody has tidied up iptables.',
   inject: [
@@ -34,7 +34,7 @@ export const mark: Trouble = {
   happened: [
     'kube-proxy marks what is to be masqueraded with 0x4000. VXLAN wraps the packet in the same buffer, with its mark, and the envelope comes through POSTROUTING of',
     'node1 in turn. The rule that is missing takes the mark away in between. Without it the envelope is masqueraded too, fully at random: any source port from 1024 to',
-    '65535, where the tunnel had chosen one from 32768 to 60999. The firewall takes 28,232 of those 64,512: 44 of 100 connections. Each has one port for its whole life.',
+    '65535, where the tunnel had chosen one from 32768 to 60999. The firewall takes 28,232 of those 64,512: 44 of 100 connections. A SYN that is sent again may draw another one.',
     'In 2020 the same mistake met network cards that compute checksums: every connection of that kind took 63 seconds, and kube-proxy got the rule for it.',
     'kube-proxy writes this chain with each of its syncs: a Service that changes would have mended it.',
   ],
