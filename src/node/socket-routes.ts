@@ -17,6 +17,7 @@ export const ROUTER_PROTOCOL = 107;
 interface Holder {
   readonly name: string;
   readonly addresses: readonly string[];
+  readonly mtu?: number | undefined;
 }
 /** In the order in which the router has them. */
 const holders = (d: RouterDescription): Holder[] => [...d.ipip, ...d.ports, ...d.vxlan];
@@ -92,11 +93,12 @@ function socketRoutes(d: RouterDescription, mirrored: readonly MirroredRoute[]):
       add(to, r.src ?? sourceOf(d, r.nexthops?.[0] ?? r), tunnel === undefined ? '' : ` mtu ${tunnel.mtu}`);
     }
   }
-  for (const v of d.vxlan) for (const peer of v.peers) add(peer.subnet, firstAddress(d, v.name));
-  for (const { addresses } of holders(d))
-    for (const text of addresses) {
+  for (const v of d.vxlan) for (const peer of v.peers) add(peer.subnet, firstAddress(d, v.name), mtuWords(v));
+  for (const holder of holders(d))
+    for (const text of holder.addresses) {
       const a = parseCidr(text);
-      if (a.prefix < 32) add(formatCidr({ address: a.address & maskOf(a.prefix), prefix: a.prefix }), formatIpv4(a.address));
+      if (a.prefix < 32)
+        add(formatCidr({ address: a.address & maskOf(a.prefix), prefix: a.prefix }), formatIpv4(a.address), mtuWords(holder));
     }
   for (const { addresses } of holders(d))
     for (const text of addresses) {
@@ -106,6 +108,9 @@ function socketRoutes(d: RouterDescription, mirrored: readonly MirroredRoute[]):
   add('127.0.0.0/8', '127.0.0.1', ` advmss ${LOOPBACK_MSS}`);
   return routes;
 }
+
+/** That of the interface by which the router sends: a socket offers the MSS that follows from it. */
+const mtuWords = ({ mtu }: Holder): string => (mtu === undefined ? '' : ` mtu ${mtu}`);
 
 const isTunnel = (d: RouterDescription, dev: string | undefined): boolean => d.ipip.some(each => each.name === dev);
 

@@ -65,3 +65,25 @@ test('several next hops, and one that is on no network of its port', () => {
     'default nexthop via 192.168.56.1 dev eth0 weight 1 nexthop via 192.168.57.1 dev eth0 onlink weight 3',
   ]);
 });
+
+test('the way to pods has the MTU of the interface that the router sends them by: from it follows the MSS that a socket offers', () => {
+  const node: RouterDescriptionInput = {
+    ports: [
+      { name: 'eth0', kind: 'packet', mtu: 1500, addresses: ['192.168.56.11/24'] },
+      { name: 'cni0', kind: 'tap', mtu: 1450, addresses: ['10.244.1.1/24'] },
+      { name: 'tun0', kind: 'tun' },
+    ],
+    vxlan: [
+      {
+        name: 'flannel.1',
+        local: '192.168.56.11',
+        addresses: ['10.244.1.0/32'],
+        peers: [{ subnet: '10.244.2.0/24', vtep: '10.244.2.0', mac: '02:00:00:00:00:02', node: '192.168.56.12' }],
+      },
+    ],
+  };
+  const lines = inTable(node, 10);
+  expect(lines).toContain('10.244.1.0/24 dev DEV src 10.244.1.1 mtu 1450');
+  expect(lines).toContain('10.244.2.0/24 dev DEV src 10.244.1.0 mtu 1450');
+  expect(lines).toContain('192.168.56.0/24 dev DEV src 192.168.56.11 mtu 1500');
+});
