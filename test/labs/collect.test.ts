@@ -14,7 +14,7 @@ const MANIFEST = fileURLToPath(new URL('../../labs/07-nodeport/web.yaml', import
 const PACKET = 'tcp 203.0.113.9:40123 > 192.168.56.11:30080';
 const hasStrace = spawnSync('strace', ['-V']).error === undefined;
 const MARKING = `table ip look {
-  chain in { type filter hook prerouting priority -350; tcp sport 40123 meta nftrace set 1; }
+  chain in { type filter hook prerouting priority -350; tcp sport 40123-40199 meta nftrace set 1; }
 }`;
 
 describe.skipIf(lacking !== '')(title('walk on the files of a node'), () => {
@@ -42,11 +42,11 @@ describe.skipIf(lacking !== '')(title('walk on the files of a node'), () => {
     expect(collected).toMatchObject({ code: 0 });
     const file = join(folder, 'trace');
     writeFileSync(join(folder, 'mark'), MARKING);
-    const monitor = kubehop.start(...command, 'sh', '-c', `nft -f ${folder}/mark; exec timeout 6 xtables-monitor --trace > ${file}`);
-    // The monitor says nothing when it listens: asked until it has told of a packet.
+    const monitor = kubehop.start(...command, 'sh', '-c', `nft -f ${folder}/mark; exec timeout 12 xtables-monitor --trace > ${file}`);
+    // The monitor says nothing when it listens: asked until it has told of a packet, each time from another port.
     const deadline = performance.now() + 15_000;
     while (!trace.includes('KUBE-SEP-') && performance.now() < deadline) {
-      const ask = ['curl', '-s', '--max-time', '1', '--local-port', '40123', 'http://192.168.56.11:30080/'];
+      const ask = ['curl', '-s', '--max-time', '1', '--local-port', '40123-40199', 'http://192.168.56.11:30080/'];
       await kubehop.run('exec', 'client', '--', ...ask);
       trace = existsSync(file) ? readFileSync(file, 'utf8') : '';
     }
@@ -66,7 +66,7 @@ describe.skipIf(lacking !== '')(title('walk on the files of a node'), () => {
     const story = JSON.parse(stdout) as Story;
     const reader = new TraceTextReader('node1', 'look');
     reader.take(trace, 0n);
-    const first = reader.lines.find(line => line.kind === 'packet' && line.header!.flags === 'SYN' && line.header!.srcPort === 40123)!;
+    const first = reader.lines.find(line => line.kind === 'packet' && line.header!.flags === 'SYN' && line.header!.srcPort >= 40_123)!;
     const told = reader.lines.flatMap(line =>
       line.packet === first.packet && line.kind === 'rule' && line.event === 'matched'
         ? [`${line.rule!.table} -A ${line.rule!.chain} ${line.rule!.text}`]

@@ -103,7 +103,9 @@ describe("a daemon's route", () => {
 
   test('to what is on a link itself', () => {
     const [w] = mirrored([{ to: '10.244.1.3/32', dev: CALI1 }]);
-    expect(fromPod(w, '10.244.1.3').find(line => line.includes(' arp '))).toMatch(/^cali1: .* arp who-has 10\.244\.1\.3 tell 10\.244\.1\.0$/);
+    expect(fromPod(w, '10.244.1.3').find(line => line.includes(' arp '))).toMatch(
+      /^cali1: .* arp who-has 10\.244\.1\.3 tell 10\.244\.1\.0$/,
+    );
   });
 
   test('that leads nowhere', () => {
