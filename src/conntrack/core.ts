@@ -71,6 +71,8 @@ export class Core {
   #dying = -1;
   /** Entries that packets hold which wait for something, with how many: their words stay, deleted or not (`nf_conntrack_get`). */
   readonly #held = new Map<number, number>();
+  /** Of these, never confirmed ones whose first packet has ended: whoever holds them may confirm them yet. */
+  readonly #ownerless = new Set<number>();
   /** When a packet was last dropped because the table was full. */
   #fullAt = Number.NEGATIVE_INFINITY;
   #sweepAt = 0;
@@ -279,20 +281,28 @@ export class Core {
     const at = i * ENTRY + STATUS;
     const status = this.table.words[at]!;
     if ((status & (Ips.Confirmed | Ips.Dying)) !== 0) return;
+    if (this.#held.size > 0 && this.#held.has(i)) {
+      this.#ownerless.add(i);
+      return;
+    }
     if ((status & Ips.SrcNatDone) !== 0) this.bySource.remove(i);
     this.table.words[at] = status | Ips.Dying;
     this.table.words[i * ENTRY + LINK] = this.#dying;
     this.#dying = i;
   }
 
-  /** A packet waits, longer than a batch, and will ask for its entry again. Until `letGo` nobody else gets its place. */
+  /** A packet waits, and will ask for its entry again. Until `letGo` it stays, and nobody else gets its place. */
   hold(i: number): void {
     this.#held.set(i, (this.#held.get(i) ?? 0) + 1);
   }
   letGo(i: number): void {
     const left = this.#held.get(i)! - 1;
-    if (left > 0) this.#held.set(i, left);
-    else this.#held.delete(i);
+    if (left > 0) {
+      this.#held.set(i, left);
+      return;
+    }
+    this.#held.delete(i);
+    if (this.#ownerless.delete(i)) this.release(i);
   }
 
   /** The same for an entry that no packet knows. */

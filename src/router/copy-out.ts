@@ -26,7 +26,7 @@ export function waitFor(plane: Plane, kept: Packet, entry: number): void {
 export function endWait(plane: Plane, p: Packet): void {
   if (!p.bridgedDnat) return;
   p.bridgedDnat = false;
-  plane.hooks.letGo(p);
+  plane.hooks.letGo(p.ct);
 }
 
 /** @returns null when no slot is free. */

@@ -29,8 +29,8 @@ export function sendOut(plane: Plane, p: Packet): Step {
   if (oif === plane.lo) {
     p.iif = plane.lo.id;
     if (p.slot < 0) return Step.Receive;
-    // `loopback_xmit` leaves it for later: whatever made it goes on first.
-    plane.later(p, Step.Receive);
+    // `loopback_xmit` leaves it for later: whatever made it goes on first, and may end the connection that both have.
+    if (plane.later(p, Step.Receive)) plane.hooks.hold(p);
     return Step.Kept;
   }
   if (tooBig(p, oif.mtu) || p.fragMaxSize !== 0) {

@@ -82,7 +82,10 @@ export function runWaiting(plane: Plane): void {
   for (let i = 0; plane.waiting > 0 && i < MOST_CAUSED; i++) {
     const nextStep = plane.takeWaitingStep();
     const next = plane.takeWaiting();
+    // What waited in the loopback has held its connection (`egress.ts`).
+    const held = nextStep === Step.Receive && next.iif === plane.lo.id ? next.ct : -1;
     follow(plane, next, nextStep);
+    if (held >= 0) plane.hooks.letGo(held);
   }
 }
 

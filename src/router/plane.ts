@@ -55,7 +55,7 @@ export interface Hooks {
   end(p: Packet): void;
   /** `p` will wait, longer than a batch, and then go on with its connection; `letGo` when the wait is over, whatever became of it. */
   hold(p: Packet): void;
-  letGo(p: Packet): void;
+  letGo(ct: number): void;
   /** `answer` is an error about `about`: it belongs to the same connection (`nf_ct_attach`), confirmed or not. */
   attach(answer: Packet, about: Packet): void;
   /** A reset has been made for `p`: its connection ends (`nf_ct_set_closing`). */
@@ -187,14 +187,15 @@ export class Plane {
   /** What waits for packets behind it is run to its end. Set by `path.ts`. */
   finish: () => void = () => {};
 
-  /** Run `p`, which stands in an arena slot, after the packet that is under way. */
-  later(p: Packet, step: Step): void {
+  /** Run `p`, which stands in an arena slot, after the packet that is under way. @returns false when too many wait already */
+  later(p: Packet, step: Step): boolean {
     if (this.#pending.length >= PENDING) {
       this.arena.give(p);
-      return;
+      return false;
     }
     this.#pending.push(p);
     this.#pendingStep.push(step);
+    return true;
   }
   get waiting(): number {
     return this.#pending.length;

@@ -39,8 +39,8 @@ export class RulesHooks implements Hooks {
   hold(p: Packet): void {
     if (p.ct >= 0) this.#conntrack.core.hold(p.ct);
   }
-  letGo(p: Packet): void {
-    if (p.ct >= 0) this.#conntrack.core.letGo(p.ct);
+  letGo(ct: number): void {
+    if (ct >= 0) this.#conntrack.core.letGo(ct);
   }
 
   attach(answer: Packet, about: Packet): void {

@@ -10,6 +10,7 @@ import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
 import { echoOptions, putOptions } from './option-echo.ts';
+import { routeOutput } from './output.ts';
 import { type Plane, Step } from './plane.ts';
 
 /** A closed port (`tcp_v4_send_reset`): with the segment's `tos` and its options, tracked like any other packet. */
@@ -31,9 +32,16 @@ export function rejectSegment(plane: Plane, about: Packet): void {
   p.csumStart = p.l4;
   p.csumOffset = tcp.CHECKSUM_OFFSET;
   p.socketless = true;
+  // A reset that has no way ends nothing.
+  const failed = routeOutput(plane, p);
+  if (failed !== DropReason.None) {
+    plane.drop(p, failed);
+    plane.spend(p);
+    return;
+  }
   plane.hooks.attach(p, about);
   plane.hooks.setClosing(about);
-  plane.run(p, Step.Output);
+  plane.run(p, Step.LocalOut);
 }
 
 /**

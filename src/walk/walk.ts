@@ -228,7 +228,7 @@ class Walk {
       },
       end: p => inner.end(p),
       hold: p => inner.hold(p),
-      letGo: p => inner.letGo(p),
+      letGo: ct => inner.letGo(ct),
       attach: (answer, about) => inner.attach(answer, about),
       setClosing: p => inner.setClosing(p),
     };

@@ -66,7 +66,7 @@ describe.skipIf(lacking !== '')(title('walk on the files of a node'), () => {
     const story = JSON.parse(stdout) as Story;
     const reader = new TraceTextReader('node1', 'look');
     reader.take(trace, 0n);
-    const first = reader.lines.find(line => line.kind === 'packet' && line.header!.flags === 'SYN' && line.header!.srcPort >= 40_123)!;
+    const first = reader.lines.find(line => line.kind === 'packet' && line.header!.flags === 'SYN' && line.header!.srcPort! >= 40_123)!;
     const told = reader.lines.flatMap(line =>
       line.packet === first.packet && line.kind === 'rule' && line.event === 'matched'
         ? [`${line.rule!.table} -A ${line.rule!.chain} ${line.rule!.text}`]

@@ -59,7 +59,7 @@ function asking(w: World): World {
     run: (hook, p) => hooks.run(hook, p),
     end: p => hooks.end(p),
     hold: p => hooks.hold(p),
-    letGo: p => hooks.letGo(p),
+    letGo: ct => hooks.letGo(ct),
     attach: (answer, about) => hooks.attach(answer, about),
     setClosing: p => hooks.setClosing(p),
   };

@@ -160,7 +160,7 @@ export class RouterHost implements RuledHost {
       },
       end: p => hooks.end(p),
       hold: p => hooks.hold(p),
-      letGo: p => hooks.letGo(p),
+      letGo: ct => hooks.letGo(ct),
       attach: (answer, about) => hooks.attach(answer, about),
       setClosing: p => hooks.setClosing(p),
     };
