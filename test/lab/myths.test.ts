@@ -59,7 +59,7 @@ describe.each(myths.map(myth => [myth.number, myth] as const))('myth %i', (_, { 
 
 describe('the table for readers', () => {
   const text = readFileSync(fileURLToPath(new URL('../../labs/README.md', import.meta.url)), 'utf8');
-  const rows = [...text.matchAll(/^\| (\d+) +\| (.+?) +\| (.+?) +\| (.+?) +\| (.+?) +\|$/gm)];
+  const rows = [...text.matchAll(/^\| +(\d+) +\| (.+?) +\| (.+?) +\| (.+?) +\| (.+?) +\|$/gm)];
 
   test('has all twenty-one, in order', () => {
     expect(rows.map(row => Number(row[1]))).toEqual(Array.from({ length: 21 }, (_, i) => i + 1));
@@ -84,7 +84,7 @@ describe('the way through the exercises', () => {
       expect(text).toContain(`[${number}](${number}-${name}/README.md)`);
       const row = text.split('\n').find(line => line.startsWith(`| [${number}]`));
       expect(row).toContain(`| ${title}`);
-      expect(row).toMatch(new RegExp(`\\| ${minutes} +\\|`));
+      expect(row).toMatch(new RegExp(`\\| +${minutes} +\\|`));
     },
   );
 });
