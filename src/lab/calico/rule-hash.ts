@@ -13,7 +13,7 @@ export interface FelixRule {
 
 const HASH_LENGTH = 16;
 
-/** @param words stand behind the chain's name: the comment that carries the hash, or a placeholder where the hash itself is made */
+/** @param words stand behind the chain's name: the comment that carries the hash, or what felix hashes in its place */
 const write = (chain: string, words: string, { comment, match, action }: FelixRule): string =>
   [`-A ${chain}`, words, comment === undefined ? undefined : `-m comment --comment "${comment}"`, match, action]
     .filter(part => part !== undefined)

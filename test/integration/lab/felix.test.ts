@@ -3,6 +3,9 @@
  * Needs: the right to make network namespaces with iptables; the kernel's ip_set.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FelixConfig, felixText } from '../../../src/lab/calico/felix.ts';
 import { felixSets } from '../../../src/lab/calico/felix-sets.ts';
@@ -65,13 +68,14 @@ describe('sets', () => {
 
 test.each(['iptables', 'iptables-legacy'])('%s takes the rules, and gives them back as they are written here', tool => {
   const script = `mount -t tmpfs tmpfs /run && ${tool}-restore --test <"$0" && ${tool}-restore <"$0" && ${tool}-save; s=$?; ${tool}-restore --test <"$0" && exit $s`;
-  const made = spawnSync('mktemp', ['-p', '/tmp', 'felix-rules.XXXXXX'], { encoding: 'utf8' }).stdout.trim();
+  const folder = mkdtempSync(join(tmpdir(), 'felix-'));
+  const made = join(folder, 'rules');
   try {
-    execFileSync('sh', ['-c', 'cat >"$0"', made], { input: felixText(config) });
+    writeFileSync(made, felixText(config));
     const r = spawnSync('ip', ['netns', 'exec', node, 'unshare', '--mount', 'sh', '-c', script, made], { encoding: 'utf8' });
     expect(r.stderr).toBe('');
     expect(tables(r.stdout).map(t => t.replaceAll(/\[\d+:\d+\]/g, '[0:0]'))).toEqual(tables(felixText(config)));
   } finally {
-    execFileSync('rm', [made]);
+    rmSync(folder, { recursive: true });
   }
 });

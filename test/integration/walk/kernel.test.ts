@@ -30,6 +30,8 @@ describe.skipIf(missing !== undefined)(`walk and the kernel${missing ? ` (skippe
     for (const n of [1, 3]) ip(`-n ${node} route add 10.244.${n}.0/24 via 10.244.${n}.0 dev flannel.1 onlink`);
     inNode(['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
     expect(inNode(['iptables-restore'], rules)).toMatchObject({ status: 0, stderr: '' });
+    // What the node itself says at such a moment would be counted by the rules of nat too; the SYN from outside never sees OUTPUT.
+    expect(inNode(['iptables', '-t', 'raw', '-A', 'OUTPUT', '-j', 'NOTRACK'])).toMatchObject({ status: 0 });
   });
   afterAll(() => {
     for (const name of [node, client]) ip(`netns del ${name}`);
@@ -67,9 +69,7 @@ describe.skipIf(missing !== undefined)(`walk and the kernel${missing ? ` (skippe
   });
 
   test('each rule that walk names has counted one packet more, and no other rule of nat has', () => {
-    // What the node has to say of its own accord meanwhile is counted as well: then once more.
-    let [told, counted] = oneMore();
-    for (let again = 0; again < 3 && `${counted}` !== `${told}`; again++) [told, counted] = oneMore();
+    const [told, counted] = oneMore();
     expect(counted).toEqual(told);
   });
 
