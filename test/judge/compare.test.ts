@@ -22,6 +22,8 @@ describe('ports that were drawn', () => {
     expect(renamed.explains('off by 500', `off by ${500 - 1281 + 65_535}`)).toBe(true);
     expect(renamed.explains('off by 45887', 'off by 44607')).toBe(false);
     expect(renamed.explains('none', 'off by 1281')).toBe(false);
+    expect(renamed.explains('off by 0', 'off by 1281')).toBe(false);
+    expect(renamed.explains('off by 1281', 'off by 0')).toBe(false);
     expect(new Renaming().explains('off by 45887', 'off by 44606')).toBe(false);
   });
 });

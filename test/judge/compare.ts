@@ -44,6 +44,8 @@ export class Renaming {
    */
   explains(kernel: string, userspace: string): boolean {
     const off = (value: string): number => Number(/^off by (\d+)$/.exec(value)?.[1]);
+    // A sum that is right on one side is finished there.
+    if (off(kernel) === 0 || off(userspace) === 0) return false;
     const by = off(kernel) - off(userspace);
     return [...this.#toKernel].some(([key, port]) => {
       const drawn = Number(port.split(' ')[1]) - Number(key.split(' ').at(-1));
