@@ -27,6 +27,8 @@ export interface Seen {
 
 /** A V8 that falls over itself when it is emulated (nodejs/node 64500) says nothing about what carries the packets. */
 const FALLEN = /^# Check failed: /m;
+/** Seconds for one download: an emulated processor carries a few hundred KiB in each. */
+const PATIENCE = 900;
 const UDP_PORT = 9000;
 const CLIENT = '203.0.113.9';
 /** Answers each datagram with itself, and ends with one that says so. */
@@ -122,8 +124,8 @@ function fromOutside({ nodePort, mebibytes }: LookOptions): Trial[] {
 const download = (name: string, url: string, mebibytes: number): Trial[] => [
   [
     `TCP ${mebibytes} MiB ${name}`,
-    `want=$(curl -sf --max-time 60 ${url}/${mebibytes}MiB.sha256)
-    got=$(curl -sf --max-time 300 ${url}/${mebibytes}MiB | sha256sum | cut -c 1-64)
+    `want=$(curl -sf --max-time ${PATIENCE} ${url}/${mebibytes}MiB.sha256)
+    got=$(curl -sf --max-time ${PATIENCE} ${url}/${mebibytes}MiB | sha256sum | cut -c 1-64)
     if [ -n "$want" ] && [ "$got" = "$want" ]; then echo 'equal checksum'; else echo "$got and not $want"; fi`,
   ],
   [`who asks ${name}`, `curl -sf --max-time 60 ${url}/ | sed 's/.*"client":"\\([0-9.]*\\)".*/\\1/'`],
