@@ -27,7 +27,7 @@ import { netnsPath, runCommand, runStep } from './shell.ts';
 import { podCidr } from './topology/addresses.ts';
 import { changeOf, changeWays, joinSteps, leaveSteps, waySteps } from './topology/change.ts';
 import { clusterTopology, QUIET } from './topology/cluster.ts';
-import { commandLines } from './topology/command.ts';
+import { commandLines, lineByLine, type Step } from './topology/command.ts';
 import { buildSteps } from './topology/commands.ts';
 import { LINKS } from './topology/links.ts';
 import type { Namespace, Node, Peer, Plane, Topology } from './topology/model.ts';
@@ -128,31 +128,51 @@ export class Instance {
    * Nodes and pods join and leave while the others go on. Who joins is reached last, and who leaves is not reached before it ends.
    *
    * @param planeOf of a node that joins
+   * @throws LabError of what failed: who was to join is not there then, and who was to leave has left as far as it can
    */
   async change(lab: Lab, planeOf: (node: string) => Plane): Promise<void> {
     // Pods of an API come and go with their kubelets.
     const own = (of: Lab): Lab => (of.api === true ? { ...of, pods: {} } : of);
-    const before = clusterTopology(own(this.lab), name => this.planes.get(name)!.kind);
+    const stood = this.lab;
+    const before = clusterTopology(own(stood), name => this.planes.get(name)!.kind);
     const after = clusterTopology(own(lab), name => this.planes.get(name)?.kind ?? planeOf(name));
-    const { joined, left, otherPeers, otherHosts } = changeOf(before, after);
     await checkIpip(after);
     this.lab = own(lab);
-    this.topology = after;
-    for (const step of joinSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
-    for (const ns of joined) if (ns.node !== undefined) this.#addProxy(ns);
-    await Promise.all(joined.map(ns => this.#start(ns)));
-    if (this.cluster === undefined) await this.proxies.start();
-    else for (const { name, node } of joined) if (node !== undefined) this.cluster.addNode(name, node);
-    for (const step of waySteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
-    for (const { name, node } of otherPeers) await this.plane(name).setNetwork(routerDescription(node!));
-    for (const { name, node } of otherHosts) await this.plane(name).loadSets(networkRules(node!).sets);
-    for (const { name } of left) {
-      await this.cluster?.removeNode(name);
-      await this.proxies.remove(name);
+    try {
+      await this.#turn(before, after);
+    } catch (error) {
+      const joins = changeOf(before, after).joined.length > 0;
+      if (joins) this.lab = stood;
+      await (joins ? this.#turn(after, before, true) : this.#turn(before, after, true));
+      throw error;
     }
-    await this.#speakers.follow(after);
-    for (const { name } of left) await this.#stop(name);
-    for (const step of leaveSteps(before, after)) await this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true)));
+  }
+
+  /** @param anyway what fails is told and the rest is done: of what is taken down, some may never have stood */
+  async #turn(before: Topology, after: Topology, anyway = false): Promise<void> {
+    const { joined, left, otherPeers, otherHosts } = changeOf(before, after);
+    const tell = (error: Error): void => this.#options.say(error.message, true);
+    const attempt = (work: Promise<unknown> | undefined): Promise<unknown> | undefined => (anyway ? work?.catch(tell) : work);
+    const steps = async (list: readonly Step[]): Promise<void> => {
+      for (const step of anyway ? list.flatMap(lineByLine) : list)
+        await attempt(this.#timed(step.name, () => runStep(step, line => this.#options.say(line, true))));
+    };
+    this.topology = after;
+    await steps(joinSteps(before, after));
+    for (const ns of joined) if (ns.node !== undefined) this.#addProxy(ns);
+    await allOf(joined.map(ns => this.#start(ns)));
+    if (this.cluster === undefined) await attempt(this.proxies.start());
+    else for (const { name, node } of joined) if (node !== undefined) this.cluster.addNode(name, node);
+    await steps(waySteps(before, after));
+    for (const { name, node } of otherPeers) await attempt(this.plane(name).setNetwork(routerDescription(node!)));
+    for (const { name, node } of otherHosts) await attempt(this.plane(name).loadSets(networkRules(node!).sets));
+    for (const { name } of left) {
+      await attempt(this.cluster?.removeNode(name));
+      await attempt(this.proxies.remove(name));
+    }
+    await attempt(this.#speakers.follow(after));
+    for (const { name } of left) await attempt(this.#stop(name));
+    await steps(leaveSteps(before, after));
   }
 
   async #startRelays(): Promise<void> {
@@ -287,4 +307,10 @@ export class Instance {
     await work();
     this.#options.say(`${name}: ${Math.round(performance.now() - start)} ms`, true);
   }
+}
+
+/** Resolves when each has ended, so that nothing goes on behind a failure. @throws what the first that failed threw */
+async function allOf(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }

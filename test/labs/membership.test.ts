@@ -59,6 +59,38 @@ describe.skipIf(lacking !== '')(title('nodes that join and leave'), () => {
   });
 });
 
+describe.skipIf(lacking !== '')(title('a node that cannot join'), () => {
+  const own = new Kubehop();
+  afterAll(async () => {
+    await own.run('lab', 'down', '--all');
+    own.close();
+  });
+
+  // What stands in its way: the others' tunnel is down, so that it fails late; or a namespace of its name, and it fails at once.
+  test.each([
+    ['kernel', 'node1', 'not up', ['ip', 'link', 'set', 'flannel.1', 'down'], ['ip', 'link', 'set', 'flannel.1', 'up']],
+    ['userspace', 'node1', 'File exists', ['ip', 'netns', 'add', 'node3'], []],
+  ])(
+    'is not there afterwards, on %s, and joins when nothing is in its way',
+    { timeout: 60_000 },
+    async (on, where, said, obstruct, clear) => {
+      expect(await own.run('lab', 'up', '90', '--on', on)).toMatchObject({ code: 0 });
+      expect(await own.run('exec', where, '--', ...obstruct)).toMatchObject({ code: 0 });
+      expect(await own.run('lab', 'join', 'node3')).toMatchObject({ code: 2, stderr: expect.stringContaining(said) });
+      expect(await own.run('lab', 'leave', 'node3')).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('there is no node "node3"'),
+      });
+      if (clear.length > 0) expect(await own.run('exec', where, '--', ...clear)).toMatchObject({ code: 0 });
+      expect(await own.run('lab', 'join', 'node3')).toMatchObject({ code: 0, stdout: `node3 has joined (${on})\n` });
+      const { stdout } = await own.run('exec', 'pod-a', '--', 'ping', '-c', '1', '-W', '2', '10.244.3.0');
+      expect(stdout).toContain(' 0% packet loss');
+      expect(await own.run('lab', 'leave', 'node3')).toMatchObject({ code: 0 });
+      expect(await own.run('lab', 'down', '90')).toMatchObject({ code: 0 });
+    },
+  );
+});
+
 describe.skipIf(lacking !== '')(title('a link that loses 5 % and takes 20 ms'), () => {
   const bad = new Kubehop();
   afterAll(async () => {

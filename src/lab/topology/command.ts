@@ -11,6 +11,13 @@ export interface Step {
   readonly parallel: readonly (readonly Command[])[];
 }
 
+/** A step for each line of it, for when one may fail and the others are to run all the same. */
+export function lineByLine(step: Step): Step[] {
+  const single = (command: Command): Command[] =>
+    command.tool === 'exec' ? [command] : command.lines.map(line => ({ ...command, lines: [line] }));
+  return step.parallel.flatMap(commands => commands.flatMap(single).map(command => ({ name: step.name, parallel: [[command]] })));
+}
+
 /** Offload leaves partial checksums and segments larger than the MTU on a veth: a capture would show what no wire carries. */
 export const offloadOff = (namespace: string, name: string): Command => ({
   tool: 'exec',
