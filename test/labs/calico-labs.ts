@@ -1,4 +1,4 @@
-/** The labs of pure routing, with what is tried in them; `scripts/calico` and `calico.test.ts` look at them. */
+/** The labs of pure routing, with what is tried in them; `scripts/calico` and `pure-routing.test.ts` and `calico-matrix.test.ts` look at them. */
 import { execFileSync } from 'node:child_process';
 import { type LookOptions, look, type Seen } from './look.ts';
 import type { Kubehop } from './support.ts';
@@ -57,6 +57,9 @@ export const lookAt = (
   on: string,
   how: Pick<LookOptions, 'mebibytes' | 'quick'>,
 ): Promise<Map<string, Seen>> => look(kubehop, { ...lab.look, on, ...how });
+
+export const texts = (seen: ReadonlyMap<string, Seen>): Record<string, string> =>
+  Object.fromEntries([...seen].map(([name, { text }]) => [name, text]));
 
 /** What has to be so whatever carries the packets, and is not so by being equal. @returns what is wrong */
 export function wrong(lab: CalicoLab, seen: ReadonlyMap<string, Seen>): string[] {
