@@ -1,6 +1,6 @@
 /**
  * A packet socket that only listens, in both directions: a hop of a capture. TPACKET_V3 (Documentation/networking/packet_mmap.rst):
- * the kernel packs frames of any length into blocks and hands over a block when it is full or `RETIRE_MS` old, so a segment of
+ * the kernel packs frames of any length into blocks and hands over a block when it is full or `retireMs` old, so a segment of
  * 64 KiB takes no more room than it has bytes and the listener wakes once for many frames.
  *
  * What another socket sends past the queueing discipline (PACKET_QDISC_BYPASS) passes by here unseen, tried on 6.18: a router that is to
@@ -23,15 +23,14 @@ const STATUS_VLAN_VALID = 0x10;
 const STATUS_VLAN_TPID_VALID = 0x40;
 const TPID_8021Q = 0x8100;
 const SLL_PKTTYPE = 48 + 10;
-/** A frame of 64 KiB fits. A block is handed over after `RETIRE_MS`, however little is in it: 8 MiB of these last for half a second of few frames. */
+/** A frame of 64 KiB fits. A block is handed over after `retireMs`, however little is in it: 8 MiB of these last for half a second of few frames. */
 const BLOCK = 1 << 17;
-
-/** A frame waits for so long at most until it can be read. */
-export const RETIRE_MS = 8;
 
 export interface CaptureSocketOptions {
   /** Room for frames that wait to be read, in bytes; rounded up to 128 KiB. Default 8 MiB. */
   ringBytes?: number;
+  /** A frame waits for so long at most until it can be read. The longer, the longer nobody has to read before the ring is full. Default 8. */
+  retireMs?: number;
   /** Also what is for others: a bridge then shows every frame that crosses it. A veth shows everything as it is. Default false. */
   promiscuous?: boolean;
 }
@@ -92,7 +91,7 @@ export class CaptureSocket {
       fd = openSocket(AF_PACKET, SOCK_RAW, 0, `AF_PACKET for "${name}"`);
       setIntOption(fd, option.SOL_PACKET, option.PACKET_VERSION, TPACKET_V3, 'PACKET_VERSION', name);
       const request = arena(28); // struct tpacket_req3
-      new Uint32Array(request.bytes.buffer).set([BLOCK, this.#blocks, 2048, (BLOCK / 2048) * this.#blocks, RETIRE_MS, 0, 0]);
+      new Uint32Array(request.bytes.buffer).set([BLOCK, this.#blocks, 2048, (BLOCK / 2048) * this.#blocks, options.retireMs ?? 8, 0, 0]);
       setOption(fd, option.SOL_PACKET, PACKET_RX_RING, request, `PACKET_RX_RING of ${(BLOCK * this.#blocks) >> 10} KiB`, name);
       memory = mapShared(fd, BLOCK * this.#blocks, `capture ring of "${name}"`);
       if (options.promiscuous) joinPromiscuous(fd, name, this.ifindex);

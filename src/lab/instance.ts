@@ -33,6 +33,12 @@ import { LINKS } from './topology/links.ts';
 import type { Namespace, Node, Peer, Plane, Topology } from './topology/model.ts';
 import { routerDescription } from './topology/router-description.ts';
 
+/**
+ * Room for what a node tells while its reader gets nothing of the processor. A download of a mebibyte through a tunnel is 9 MiB: each
+ * frame stands in it at every hook and interface. Pages that were never written cost nothing.
+ */
+export const TRACE_BYTES = 32 << 20;
+
 export interface InstanceOptions {
   /** Of the exercise. */
   number: string;
@@ -255,7 +261,7 @@ export class Instance {
 
   async #userspace(name: string, node: Node, rules: string, sets: string): Promise<DataPlane> {
     const { UserspacePlane } = await import('./plane/userspace.ts'); // a kernel run does without the router
-    const traceRing = createTraceRing();
+    const traceRing = createTraceRing(TRACE_BYTES);
     const { seed, faults, say } = this.#options;
     say(`router of ${name}: the description and rules that \`kubehop router run\` takes`, true);
     const plane = await UserspacePlane.start({
