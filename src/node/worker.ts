@@ -9,6 +9,7 @@ import { Netfilter } from '../netfilter/netfilter.ts';
 import { EventFd } from '../os/event-fd.ts';
 import { arenaOver, type Region, region, regionsOf } from '../os/memory.ts';
 import { enterNetns } from '../os/netns.ts';
+import { shortSlice } from '../os/thread.ts';
 import { TeeTracer } from '../packet/tee-tracer.ts';
 import { PacketNumbers, RingTracer } from '../packet/tracer.ts';
 import { setHairpin } from '../router/bridge.ts';
@@ -33,6 +34,9 @@ import { RouteMirror } from './route-mirror.ts';
  */
 setFlagsFromString('--max-inlined-bytecode-size=2000');
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=4000');
+
+/** A packet that comes in while another thread has the processor waits for no more than its next wake-up. */
+const SLICE_US = 100;
 
 /** For what the node makes, and for the segments of eight packet sockets and two TAPs. What is never used is never there. */
 const PACKET_MEMORY = 48 << 20;
@@ -234,6 +238,7 @@ class Node {
 
 try {
   if (start.netns !== null) enterNetns(start.netns);
+  shortSlice(SLICE_US);
   new Node().run();
   say({ kind: 'stopped' });
 } catch (error) {

@@ -114,6 +114,16 @@ export const munmap: (address: number, length: number) => number = bind('munmap'
 export const poll: (fds: number, count: number, timeoutMs: number) => number = bind('poll', INT, ADDRESS, 'unsigned long', INT);
 export const eventfd: (initial: number, flags: number) => number = bind('eventfd', INT, 'unsigned int', INT);
 
+/** A system call without a function of its own in every C library that Node runs on, by its number: of `threadAttributes` in `thread.ts`. */
+export const syscallOnThread: (number: number, thread: number, attributes: number, a: number, b: number) => number = bind(
+  'syscall',
+  SIGNED,
+  SIGNED,
+  SIGNED,
+  ADDRESS,
+  SIGNED,
+  SIGNED,
+);
 /** setpriority(2): `which` 0 is a process, or with a thread's id that thread; 0 is the one that calls. */
 export const setpriority: (which: number, who: number, nice: number) => number = bind('setpriority', INT, INT, INT, INT);
 export const setns: (fd: number, kind: number) => number = bind('setns', INT, INT, INT);
