@@ -5,7 +5,9 @@ import { tcpStateNames } from '../../src/conntrack/tcp/states.ts';
 import { CtInfo, type Packet } from '../../src/packet/packet.ts';
 import { Hook } from '../../src/packet/verdict.ts';
 import { BACKEND, POD, tcpPacket, udpPacket, world } from './packets.ts';
-import { type Given, type Outcome, ReferenceTcp, ReferenceUdp } from './reference.ts';
+import type { Given, Outcome } from './reference-packet.ts';
+import { ReferenceTcp } from './reference-tcp.ts';
+import { ReferenceUdp } from './reference-udp.ts';
 
 const info = (p: Packet): Outcome['info'] => {
   if (p.ctinfo === CtInfo.None) return 'invalid';
