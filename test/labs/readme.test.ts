@@ -50,7 +50,10 @@ class Reader {
 
 /** `# exit 1` behind a command foretells that. */
 function expectWell(done: ReturnType<Reader['type']>): void {
-  expect(done, `${done.command}\n${done.stderr}${done.stdout}`).toEqual({ ...done, status: Number(/# exit (\d+)/.exec(done.command)?.[1] ?? 0) });
+  expect(done, `${done.command}\n${done.stderr}${done.stdout}`).toEqual({
+    ...done,
+    status: Number(/# exit (\d+)/.exec(done.command)?.[1] ?? 0),
+  });
   if (/^(tshark|grep|cat)/.test(done.command)) expect(done).not.toMatchObject({ stdout: '' });
 }
 
