@@ -35,7 +35,8 @@ export default defineConfig({
           exclude: long,
         },
       },
-      { test: { ...real, name: 'long', include: long.map(each => each.replace(/\*\*$/, '**/*.test.ts')) } },
+      // One test is a whole exercise on both data planes, and tshark over each of its captures: minutes beside other work.
+      { test: { ...real, name: 'long', testTimeout: 300_000, include: long.map(each => each.replace(/\*\*$/, '**/*.test.ts')) } },
     ],
   },
 });
