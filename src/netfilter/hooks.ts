@@ -1,10 +1,7 @@
 /** The order in which netfilter's parts see a packet. It is written here and nowhere else. */
-import type { Packet } from '../packet/packet.ts';
-import { Hook, type Verdict } from '../packet/verdict.ts';
+import { Hook } from '../packet/verdict.ts';
 
-export type Stage = (p: Packet) => Verdict;
-
-/** What a hook is made of; each name is a method of `Netfilter` that makes the stage for a hook. */
+/** What a hook is made of; `Netfilter` knows what each of them does. */
 export type StageName = 'raw' | 'conntrack' | 'mangle' | 'natDst' | 'filter' | 'natSrc' | 'confirm';
 
 /**

@@ -11,7 +11,7 @@ import { Installed, type MakeWalker } from './execute/installed.ts';
 import { HOOKS, type Patch, type Program } from './execute/program.ts';
 import type { Tracer } from './execute/tracer.ts';
 import { Trail, TrailWalker } from './execute/trail.ts';
-import { hooks, type Stage, type StageName } from './hooks.ts';
+import { hooks, type StageName } from './hooks.ts';
 import type { TableName } from './ruleset.ts';
 
 const Table = { raw: 0, mangle: 1, nat: 2, filter: 3 } as const satisfies Record<TableName, number>;
@@ -30,13 +30,12 @@ function walkerMaker({ indexed = true, onlooker }: NetfilterOptions, trail: Trai
   return (x, { code, counters, depth, index }) => new TrailWalker(x, code, counters, depth, indexed ? index : null, trail);
 }
 
-function through(stages: readonly Stage[], p: Packet): Verdict {
-  for (let i = 0; i < stages.length; i++) {
-    const verdict = stages[i]!(p);
-    if (verdict !== Verdict.Accept) return verdict;
-  }
-  return Verdict.Accept;
-}
+/** Stages by number: a `switch` calls each by name, which V8 can put into the path; it cannot for a list of functions. */
+const stageNumbers = { raw: 0, conntrack: 1, mangle: 2, natDst: 3, filter: 4, natSrc: 5, confirm: 6 } as const satisfies Record<
+  StageName,
+  number
+>;
+type StageNumber = (typeof stageNumbers)[StageName];
 
 export class Netfilter {
   readonly #env: Environment;
@@ -51,19 +50,30 @@ export class Netfilter {
   /** Of the program in force. */
   counters: Float64Array = new Float64Array(0);
   #entries: Int32Array = new Int32Array(0);
-  readonly #stages: readonly (readonly Stage[])[];
+  /** Of each hook, those that do something: a table without a chain there is passed over. */
+  #stages: readonly (readonly StageNumber[])[] = [];
   /** Of PREROUTING, behind conntrack. */
-  readonly #afterTracking: readonly Stage[];
+  #afterTracking: readonly StageNumber[] = [];
 
   constructor(env: Environment, options: NetfilterOptions = {}) {
     this.#env = env;
     this.#execution = new Execution(env);
     this.#installed = new Installed(this.#execution, walkerMaker(options, this.trail));
+    this.#takeStages();
+  }
+
+  /** After each change of which chains there are. */
+  #takeStages(): void {
     this.#stages = [Hook.Prerouting, Hook.Input, Hook.Forward, Hook.Output, Hook.Postrouting].map(hook =>
-      hooks[hook].map(name => this.#stage(name, hook)),
+      hooks[hook].filter(name => this.#isBusy(name, hook)).map(name => stageNumbers[name]),
     );
-    const tracking = hooks[Hook.Prerouting].indexOf('conntrack');
-    this.#afterTracking = this.#stages[Hook.Prerouting]!.slice(tracking + 1);
+    const first = this.#stages[Hook.Prerouting]!;
+    this.#afterTracking = first.slice(first.indexOf(stageNumbers.conntrack) + 1);
+  }
+
+  /** NAT has work without a chain: connections are bound to what they are. */
+  #isBusy(name: StageName, hook: Hook): boolean {
+    return name !== 'raw' && name !== 'mangle' && name !== 'filter' ? true : this.#installed.has(Table[name], hook);
   }
 
   /**
@@ -76,6 +86,7 @@ export class Netfilter {
     this.counters = program.counters;
     this.#entries = program.entries;
     this.#installed.replace(program);
+    this.#takeStages();
   }
 
   /** A few chains of the program in force change, between two packets; all else goes on. */
@@ -83,6 +94,7 @@ export class Netfilter {
     this.tracks = tracks;
     this.generation++;
     this.#installed.patch(patch);
+    this.#takeStages();
   }
 
   /** Has the raw table rules at PREROUTING, in front of conntrack? */
@@ -101,12 +113,12 @@ export class Netfilter {
   /** Takes the packet through everything that stands at a hook. */
   hook(hook: Hook, p: Packet): Verdict {
     if (hook === Hook.Output) this.#execution.outputOif = p.oif;
-    return through(this.#stages[hook]!, p);
+    return this.#through(this.#stages[hook]!, hook, p);
   }
 
   /** The rest of PREROUTING for a packet that has been tracked. */
   afterTracking(p: Packet): Verdict {
-    return through(this.#afterTracking, p);
+    return this.#through(this.#afterTracking, Hook.Prerouting, p);
   }
 
   /** One table's chain for a hook. A table that has none there accepts. */
@@ -115,24 +127,30 @@ export class Netfilter {
     return this.#installed.run(Table[table], hook, p);
   }
 
-  #stage(name: StageName, hook: Hook): Stage {
-    const env = this.#env;
-    const rules = this.#installed;
-    switch (name) {
-      case 'raw':
-        return p => rules.run(Table.raw, hook, p);
-      case 'filter':
-        return p => rules.run(Table.filter, hook, p);
-      case 'mangle':
-        return hook === Hook.Output ? p => this.#mangleOutput(p) : p => rules.run(Table.mangle, hook, p);
-      case 'conntrack':
-        return p => (this.tracks ? env.connections.track(p, hook) : Verdict.Accept);
-      case 'confirm':
-        return p => env.connections.confirm(p);
-      case 'natDst':
-        return hook === Hook.Output ? p => this.#natOutput(p) : p => this.#nat(p, hook);
-      case 'natSrc':
-        return p => this.#nat(p, hook);
+  #through(stages: readonly StageNumber[], hook: Hook, p: Packet): Verdict {
+    for (let i = 0; i < stages.length; i++) {
+      const verdict = this.#stage(stages[i]!, hook, p);
+      if (verdict !== Verdict.Accept) return verdict;
+    }
+    return Verdict.Accept;
+  }
+
+  #stage(stage: StageNumber, hook: Hook, p: Packet): Verdict {
+    switch (stage) {
+      case stageNumbers.raw:
+        return this.#installed.run(Table.raw, hook, p);
+      case stageNumbers.conntrack:
+        return this.tracks ? this.#env.connections.track(p, hook) : Verdict.Accept;
+      case stageNumbers.mangle:
+        return hook === Hook.Output ? this.#mangleOutput(p) : this.#installed.run(Table.mangle, hook, p);
+      case stageNumbers.natDst:
+        return hook === Hook.Output ? this.#natOutput(p) : this.#nat(p, hook);
+      case stageNumbers.filter:
+        return this.#installed.run(Table.filter, hook, p);
+      case stageNumbers.natSrc:
+        return this.#nat(p, hook);
+      case stageNumbers.confirm:
+        return this.#env.connections.confirm(p);
     }
   }
 

@@ -62,6 +62,11 @@ export class Installed {
     this.#walker.tracer = t;
   }
 
+  /** Has the table a chain at the hook? */
+  has(table: number, hook: Hook): boolean {
+    return this.#entries[2 * (table * HOOKS + hook)]! >= 0;
+  }
+
   run(table: number, hook: Hook, p: Packet): Verdict {
     const entry = 2 * (table * HOOKS + hook);
     const start = this.#entries[entry]!;

@@ -5,7 +5,7 @@ import { Verdict } from '../../packet/verdict.ts';
 import type { Execution } from './execution.ts';
 import { CONTINUE } from './execution.ts';
 import { findRule } from './index/find.ts';
-import { tests } from './matches/table.ts';
+import { passes } from './matches/table.ts';
 import {
   Action,
   FIRST_ACTION,
@@ -62,7 +62,7 @@ export class Walker {
       let at = rule + RULE_HEAD;
       let word = code[at]!;
       let op = word & OP_MASK;
-      while (op < FIRST_ACTION && tests[op]!(x, p, code, at)) {
+      while (op < FIRST_ACTION && passes(op, x, p, code, at)) {
         at += word >>> LENGTH_SHIFT;
         word = code[at]!;
         op = word & OP_MASK;
@@ -93,10 +93,14 @@ export class Walker {
           }
           rule = stack[--depth]!;
           break;
-        case Action.Jump:
+        case Action.Jump: {
+          const to = code[at + 1]!;
+          // An empty chain, as kube-proxy keeps some: nobody is told, and nothing counted, at its end.
+          if ((code[to + RULE_HEAD]! & OP_MASK) === Action.End && tracer === null) break;
           stack[depth++] = rule;
-          rule = code[at + 1]!;
+          rule = to;
           continue;
+        }
         case Action.Goto:
           rule = code[at + 1]!;
           continue;
