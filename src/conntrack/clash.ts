@@ -12,7 +12,8 @@ import { dirOf, Ips } from './status.ts';
 const CLASH_MS = 1000;
 
 /** Which entry in the table, if any, has the tuple of handle `i << 1 | dir`. */
-function rival(core: Core, i: number, dir: number, hash: number): number {
+function rival(core: Core, i: number, dir: number, hash: number, absent: boolean): number {
+  if (absent) return -1;
   const words = core.table.words;
   const b = i * ENTRY;
   const t = b + dir * REPLY;
@@ -26,14 +27,19 @@ export function confirm(core: Core, p: Packet): Verdict {
   const table = core.table;
   const words = table.words;
   const b = i * ENTRY;
-  const hash = table.hashOf(i << 1);
-  const replyHash = table.hashOf((i << 1) | 1);
+  const key = words[b + KEY]! & KEY_TUPLE;
+  const original = core.absentOriginal;
+  const reply = core.absentReply;
+  const absent = original.is(table, words[b + SRC]!, words[b + DST]!, words[b + PORTS]!, key);
+  const replyAbsent = reply.is(table, words[b + REPLY + SRC]!, words[b + REPLY + DST]!, words[b + REPLY + PORTS]!, key);
+  const hash = absent ? original.hash : table.hashOf(i << 1);
+  const replyHash = replyAbsent ? reply.hash : table.hashOf((i << 1) | 1);
   if ((words[b + STATUS]! & Ips.Dying) !== 0) {
     core.stats.insertFailed++;
     return drop(core, p);
   }
-  let other = rival(core, i, 0, hash);
-  if (other < 0) other = rival(core, i, 1, replyHash);
+  let other = rival(core, i, 0, hash, absent);
+  if (other < 0) other = rival(core, i, 1, replyHash, replyAbsent);
   if (other >= 0) return resolve(core, p, other, replyHash);
   if (!table.insert(i << 1, hash)) return tooLong(core, p);
   if (!table.insert((i << 1) | 1, replyHash)) {
@@ -41,6 +47,7 @@ export function confirm(core: Core, p: Packet): Verdict {
     return tooLong(core, p);
   }
   enter(core, i, words[b + EXPIRES]!);
+  core.newest.note(table, i);
   if (core.events !== null) core.events.note(i, Event.New);
   return Verdict.Accept;
 }
@@ -65,7 +72,7 @@ function resolve(core: Core, p: Packet, other: number, replyHash: number): Verdi
     return drop(core, p);
   }
   if (mergeable(core, i, other >> 1)) return merge(core, p, other >> 1);
-  const replyRival = rival(core, i, 1, replyHash);
+  const replyRival = rival(core, i, 1, replyHash, false);
   if (replyRival >= 0) {
     if (mergeable(core, i, replyRival >> 1)) return merge(core, p, replyRival >> 1);
     core.stats.drop++;

@@ -42,7 +42,7 @@ export class Conntrack {
   constructor(options: ConntrackOptions) {
     this.core = new Core({ capacity: DEFAULT_CAPACITY, ...options });
     this.nat = new Nat(this.core);
-    this.#prefetch = new Prefetch(this.core.table);
+    this.#prefetch = new Prefetch(this.core.table, this.core.newest);
   }
 
   /** Bytes of the columns and the hash. */
@@ -137,6 +137,7 @@ export class Conntrack {
       if (handle >= 0) return handle;
     }
     const i = core.create(tuple, zone, hash);
+    if (zone === 0) core.absentOriginal.note(core.table, tuple.src, tuple.dst, tuple.ports, key, hash);
     return i < 0 ? i : i << 1;
   }
 

@@ -8,6 +8,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Packet } from '../packet/packet.ts';
+import { Absent } from './absent.ts';
 import { Accounting } from './accounting.ts';
 import { Event, type EventRing } from './events.ts';
 import {
@@ -27,6 +28,7 @@ import {
   zoneOf,
 } from './layout.ts';
 import { BySource } from './nat/by-source.ts';
+import { Newest } from './newest.ts';
 import { Invalid, invalidNames, Statistics } from './statistics.ts';
 import { Ips } from './status.ts';
 import { Sysctl } from './sysctl.ts';
@@ -52,6 +54,10 @@ export interface CoreOptions {
 
 export class Core {
   readonly table: Table;
+  /** Of the first packet in hand: its own tuple, and the last answer's tuple that NAT has asked for. */
+  readonly absentOriginal = new Absent();
+  readonly absentReply = new Absent();
+  readonly newest = new Newest();
   readonly bySource: BySource;
   readonly sysctl: Sysctl;
   readonly stats = new Statistics();

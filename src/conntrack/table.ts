@@ -39,6 +39,8 @@ export class Table {
   touched = 0;
   /** Entries in use, unconfirmed ones included (`nf_conntrack_count`). */
   count = 0;
+  /** Handles that were put in so far: as long as it stands, what was not found is not there. */
+  inserted = 0;
   readonly slots: Int32Array;
   readonly #lines: number;
   readonly #seed0: number;
@@ -155,6 +157,7 @@ export class Table {
         while (slots[i] !== 0) i++;
         for (; i > at; i--) slots[i] = slots[i - 1]!;
         slots[at] = (hash << 24) | (handle + 1);
+        this.inserted++;
         for (let l = home; l !== line; l = l + 1 === this.#lines ? 0 : l + 1) slots[(l << LINE) + SLOTS]!++;
         return true;
       }

@@ -24,11 +24,18 @@ function taken(core: Core, t: Tuple, i: number): boolean {
   const words = table.words;
   const b = i * ENTRY;
   const key = words[b + KEY]! & KEY_TUPLE;
+  const absent = core.absentReply;
+  if (absent.is(table, t.src, t.dst, t.ports, key)) return false;
   const hash = core.hash(t, zoneOf(key, 1));
   let handle = -1;
+  let others = false;
   for (;;) {
     handle = table.find(t.src, t.dst, t.ports, key, hash, handle);
-    if (handle < 0) return false;
+    if (handle < 0) {
+      if (!others) absent.note(table, t.src, t.dst, t.ports, key, hash);
+      return false;
+    }
+    others = true;
     const j = handle >> 1;
     if (core.expiresMs(j) <= 0) {
       core.kill(j);
