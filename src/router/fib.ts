@@ -107,6 +107,11 @@ export class Fib {
   #asked = 0;
   #askedOif = -1;
   #told: RouteType = RouteType.Unspec;
+  /** The last answers of `lookup` without a mark and of `addressType`: a first packet asks once for where it goes, and once for where it came from. */
+  #looked = 0;
+  #found = -1;
+  #typed = 0;
+  #typeTold: RouteType = RouteType.Broadcast;
 
   /** Local, broadcast and multicast routes go to the table that is asked first. The whole set is replaced at once. */
   replace(routes: readonly Route[]): void {
@@ -128,6 +133,10 @@ export class Fib {
           mark,
           byLength(kept, r => !isLocalTable(r) && markOf(r) === mark),
         );
+    this.#looked = 0;
+    this.#found = this.#find(0, 0);
+    this.#typed = 0;
+    this.#typeTold = this.#typeOf(0);
   }
 
   #setWays(all: readonly Route[], routes: number): void {
@@ -160,6 +169,15 @@ export class Fib {
 
   /** @returns number of the route for `dst` of a packet with that mark, -1 when there is none. */
   lookup(dst: Ipv4, mark = 0): number {
+    if (mark !== 0) return this.#find(dst, mark);
+    if (dst !== this.#looked) {
+      this.#found = this.#find(dst, 0);
+      this.#looked = dst;
+    }
+    return this.#found;
+  }
+
+  #find(dst: Ipv4, mark: number): number {
     const local = find(this.#local, dst);
     if (local !== -1) return local;
     if (mark !== 0 && this.#marked.size > 0) {
@@ -172,6 +190,14 @@ export class Fib {
 
   /** RTN_* of an address as `inet_addr_type` tells it: an address with any route that is not special is UNICAST. */
   addressType(address: Ipv4): RouteType {
+    if (address !== this.#typed) {
+      this.#typeTold = this.#typeOf(address);
+      this.#typed = address;
+    }
+    return this.#typeTold;
+  }
+
+  #typeOf(address: Ipv4): RouteType {
     if (address === 0 || address === -1) return RouteType.Broadcast;
     if (address >>> 28 === 0xe) return RouteType.Multicast;
     for (let i = 0; i < this.#local.length; i++) {
