@@ -19,7 +19,10 @@ const RUNTIME_LOW = 24 >> 2;
 const RUNTIME_HIGH = 28 >> 2;
 const SCHED_OTHER = 0;
 /** Numbers of sched_setattr and sched_getattr. */
-const calls: Partial<Record<NodeJS.Architecture, { set: number; get: number }>> = { x64: { set: 314, get: 315 }, arm64: { set: 274, get: 275 } };
+const calls: Partial<Record<NodeJS.Architecture, { set: number; get: number }>> = {
+  x64: { set: 314, get: 315 },
+  arm64: { set: 274, get: 275 },
+};
 
 /**
  * The thread is asked to run often and briefly: when it wakes, it takes the processor from a thread of the same weight with a longer slice, in place of
