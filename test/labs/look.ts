@@ -27,8 +27,11 @@ export interface Seen {
 
 /** A V8 that falls over itself when it is emulated (nodejs/node 64500) says nothing about what carries the packets. */
 const FALLEN = /^# Check failed: /m;
-/** Seconds for one download: an emulated processor carries a few hundred KiB in each. */
-const PATIENCE = 900;
+/** Set by `scripts/on-debian`: on an emulated processor an answer may take seconds without being lost. */
+const EMULATED = process.env.KUBEHOP_READY_SECONDS !== undefined;
+/** Seconds for one answer, and for one download. */
+const ANSWER = EMULATED ? 20 : 2;
+const PATIENCE = EMULATED ? 900 : 300;
 const UDP_PORT = 9000;
 const CLIENT = '203.0.113.9';
 /** Answers each datagram with itself, and ends with one that says so. */
@@ -44,7 +47,7 @@ while True:
 const udpAsk = (address: string, sizes: readonly number[]): string => `
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(5)
+s.settimeout(${ANSWER + 3})
 s.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER, IP_PMTUDISC_DONT: what is too long is cut
 s.connect(('${address}', ${UDP_PORT}))
 for size in (${sizes.join(', ')}):
@@ -87,7 +90,7 @@ export async function look(kubehop: Kubehop, options: LookOptions): Promise<Map<
 
 type Trial = readonly [name: string, command: string];
 
-const TRACE = 'traceroute -n -q 1 -w 4 -m 6';
+const TRACE = `traceroute -n -q 1 -w ${ANSWER} -m 6`;
 
 function fromPod({ targets, service, mtu, mebibytes, quick }: LookOptions, addresses: ReadonlyMap<string, string>): Trial[] {
   const pods = targets.map(pod => [pod, addresses.get(pod)!] as const);
@@ -100,7 +103,7 @@ function fromPod({ targets, service, mtu, mebibytes, quick }: LookOptions, addre
     ...pods.flatMap(([pod, address]) =>
       [...new Set(sizes)].flatMap(size =>
         (['do', 'want', 'dont'] as const).map(
-          df => [`ping ${size} ${df} ${pod}`, `ping -n -c 1 -W 2 -s ${size} -M ${df} ${address}`] as const,
+          df => [`ping ${size} ${df} ${pod}`, `ping -n -c 1 -W ${ANSWER} -s ${size} -M ${df} ${address}`] as const,
         ),
       ),
     ),
@@ -118,7 +121,7 @@ function fromOutside({ nodePort, mebibytes }: LookOptions): Trial[] {
   return [
     ...download('from outside to the node port', `http://${nodePort}`, mebibytes),
     ['traceroute to the node port', `${TRACE} -T -p ${port} ${node}`],
-    ['ping from outside', `ping -n -c 1 -W 2 -s 1473 -M do ${node}`],
+    ['ping from outside', `ping -n -c 1 -W ${ANSWER} -s 1473 -M do ${node}`],
   ];
 }
 
