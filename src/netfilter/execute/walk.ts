@@ -53,6 +53,7 @@ export class Walker {
     // A packet without a whole transport header may be dropped by a rule that asks for its ports.
     const index = x.whole ? this.#index : null;
     let depth = 0;
+    let bytes = p.end - p.l3;
     let rule = start;
     for (;;) {
       if (index !== null) {
@@ -72,12 +73,12 @@ export class Walker {
         rule += code[rule + RULE_SIZE]!;
         continue;
       }
-      const counter = code[rule + RULE_COUNTER]!;
       if (op !== Action.End) {
-        counters[(rule + RULE_PACKETS) >> 1]! += 1;
-        counters[(rule + RULE_BYTES) >> 1]! += p.end - p.l3;
+        const packets = (rule + RULE_PACKETS) >> 1;
+        counters[packets]! += 1;
+        counters[packets + ((RULE_BYTES - RULE_PACKETS) >> 1)]! += bytes;
       }
-      if (tracer !== null) trace(tracer, x, p, op, counter, code[at + 1]!);
+      if (tracer !== null) trace(tracer, x, p, op, code[rule + RULE_COUNTER]!, code[at + 1]!);
       switch (op) {
         case Action.Continue:
           break;
@@ -108,12 +109,13 @@ export class Walker {
           return code[at + 1] === Verdict.Accept ? Verdict.Accept : drop(p);
         case Action.Moved:
           // What was counted above counts for nobody.
-          rule = counter;
+          rule = code[rule + RULE_COUNTER]!;
           continue;
         default: {
           const verdict = acts[op - FIRST_TARGET]!(x, p, code, at);
           if (verdict === Verdict.Drop) return drop(p);
           if (verdict !== CONTINUE) return verdict as Verdict;
+          bytes = p.end - p.l3; // a target may have made it longer
         }
       }
       rule += code[rule + RULE_SIZE]!;
