@@ -245,3 +245,23 @@ describe('a change of a few chains', () => {
     expect(made.refused).toBeGreaterThan(50);
   });
 });
+
+test('a chain that comes to a hook, and one that goes from it, are asked from then on and no longer', () => {
+  const patched = new Patched();
+  const { netfilter } = patched.side;
+  netfilter.tracer = null;
+  const marked = (): number => {
+    patched.apply();
+    const p = packet();
+    netfilter.hook(Hook.Forward, p);
+    return p.mark;
+  };
+  patched.load('*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n');
+  expect(marked()).toBe(0);
+  patched.load('*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j MARK --set-xmark 0x5/0xff\nCOMMIT\n');
+  expect(marked()).toBe(5);
+  patched.load('*mangle\n-F FORWARD\nCOMMIT\n');
+  expect(marked()).toBe(0);
+  patched.load('*mangle\n-A FORWARD -j MARK --set-xmark 0x6/0xff\nCOMMIT\n');
+  expect(marked()).toBe(6);
+});

@@ -50,6 +50,21 @@ describe('the walk through a table', () => {
     expect(counted(n.text, 'filter', 'INPUT')).toEqual([1, 1, 0]);
   });
 
+  test('counts the jump to an empty chain, and goes on behind it', () => {
+    const n = node(
+      ruleSet(
+        table(
+          'filter',
+          { INPUT: [rule({ target: jump('A') }), rule({ target: goTo('A') }), rule({ target: ACCEPT })], A: [] },
+          { INPUT: 'DROP' },
+        ),
+      ),
+    );
+    expect(accepted(n)).toBe(false);
+    expect(counted(n.text, 'filter', 'INPUT')).toEqual([1, 1, 0, 1]);
+    expect(counted(n.text, 'filter', 'A')).toEqual([0]);
+  });
+
   test('goes from a goto back to the caller of its caller', () => {
     const n = node(
       ruleSet(
