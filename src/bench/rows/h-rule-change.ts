@@ -30,6 +30,8 @@ const STEADY_PORT = 1024;
 const BEFORE_MS = 300;
 const AFTER_MS = 200;
 const WITHIN_MS = 15_000;
+/** Changes of the warm-up. */
+const UNCOUNTED = 4;
 
 interface Contestant {
   readonly name: PlaneName;
@@ -59,6 +61,7 @@ export async function rowH(context: Context): Promise<RowResult[]> {
       const watcher = await Watcher.start(plane.bed, STEADY_PORT);
       contestants.push({ name: plane.name, plane, generator, watcher, port: SERVER_PORT });
     }
+    for (const contestant of contestants) await warmUp(context, contestant);
     context.progress('h: one endpoint changes');
     const samples = await inTurn(contestants, context.options.rounds, change);
     const quiet = [...samples].map(([{ name }, all]) => `${name} ${median(all.map(s => s.quietMs)).toFixed(2)} ms`);
@@ -82,6 +85,18 @@ export async function rowH(context: Context): Promise<RowResult[]> {
     }
     await dismiss(planes);
   }
+}
+
+/**
+ * As the other rows (`lineup-with-load.ts`), and changes that do not count: a pause is to be the change's, and not that of a compiler which meets packets and
+ * changes for the first time, on processors that sender, watcher and router share.
+ */
+async function warmUp({ times }: Context, contestant: Contestant): Promise<void> {
+  const { generator, plane } = contestant;
+  await generator.send({ flows: 1000, milliseconds: times.warmUp });
+  await generator.send({ freshEvery: 1, milliseconds: Math.min(times.warmUp, times.newFlows) });
+  await plane.forget();
+  for (let n = 0; n < UNCOUNTED; n++) await change(contestant);
 }
 
 async function change(contestant: Contestant): Promise<Change> {
