@@ -16,6 +16,16 @@ fail() {
   exit 2
 }
 
+# help_if_asked "$@": what stands at the top of the script, and that was all.
+help_if_asked() {
+  case ${1-} in
+    -h | --help)
+      sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "$0"
+      exit 0
+      ;;
+  esac
+}
+
 home_of() { getent passwd "$1" | cut -d: -f6; }
 
 # The user whose work this is: who called sudo, if he can work in this checkout; else the owner of the checkout. Without root, oneself.

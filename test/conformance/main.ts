@@ -4,7 +4,7 @@
  * With `--on kernel` Linux is tried in place of the router: a wrong case is told from a wrong router.
  */
 import { existsSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { filesOf, readFile, runSet, type SetReport, toJson, toText } from './run.ts';
 import { sets as routerSets } from './sets/index.ts';
 
@@ -13,14 +13,23 @@ function usage(message: string): never {
   process.exit(2);
 }
 
-const { values, positionals } = parseArgs({
+const config = {
   allowPositionals: true,
   options: {
     set: { type: 'string', multiple: true, default: [] },
     json: { type: 'boolean', default: false },
     on: { type: 'string', default: 'router' },
   },
-});
+} as const satisfies ParseArgsConfig;
+
+function parsed(): ReturnType<typeof parseArgs<typeof config>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    return usage((error as Error).message);
+  }
+}
+const { values, positionals } = parsed();
 const directory = positionals[0] ?? process.env.KUBEHOP_CONFORMANCE ?? usage('no directory: name it or set KUBEHOP_CONFORMANCE');
 if (!existsSync(directory)) usage(`no such directory: ${directory}`);
 if (values.on !== 'router' && values.on !== 'kernel') usage(`--on "${values.on}": there are router and kernel`);

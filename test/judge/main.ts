@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { countOf, parseOptions } from '../support/options.ts';
 import { writeCaptures } from './capture.ts';
 import type { Case } from './case.ts';
 import { coverageLines, type Rate, rarestFirst, tooSeldom } from './coverage/print.ts';
@@ -22,7 +22,7 @@ import type { Side } from './sides.ts';
 import { judgeTrace } from './trace/run.ts';
 import { runWorkers } from './workers.ts';
 
-const { values } = parseArgs({
+const { values } = parseOptions('scripts/judge', {
   options: {
     packets: { type: 'string', default: '10000' },
     seed: { type: 'string' },
@@ -44,24 +44,34 @@ const { values } = parseArgs({
   },
 });
 
+const count = (option: string, text: string, least = 0): number => countOf('scripts/judge', `--${option}`, text, least);
+const seedOr = (draw: () => number): number => (values.seed === undefined ? draw() : count('seed', values.seed));
+
 /** One of a pair waits now and then, for its router's thread or for a tool: then the processor is another pair's. */
 const PAIRS_PER_PROCESSOR = 2;
 /** For fewer packets a pair is not worth its making. */
 const PACKETS_PER_PAIR = 2000;
 
 async function main(): Promise<number> {
-  if (values.mutants) return Math.min(runMutants(Number(values.seed ?? 1), values.only), 1);
-  const seed = values.seed === undefined ? crypto.getRandomValues(new Uint32Array(1))[0]! : Number(values.seed);
+  if (values.mutants)
+    return Math.min(
+      runMutants(
+        seedOr(() => 1),
+        values.only,
+      ),
+      1,
+    );
+  const seed = seedOr(() => crypto.getRandomValues(new Uint32Array(1))[0]!);
   if (values.case) return withSides(seed, (kernel, userspace) => runFiles(kernel, userspace, values.case!));
   if (values.random) return withSides(seed, (kernel, userspace) => runDistributions(kernel, userspace, seed));
-  const packets = Number(values.packets);
+  const packets = count('packets', values.packets, 1);
   if (values.trace) return runTrace(seed, packets);
   if (values.part !== undefined) return runPart(seed, packets, values.part);
   const started = performance.now();
-  const count = workersFor(packets);
+  const workers = workersFor(packets);
   const result =
-    count > 1
-      ? await runWorkers(count, [...process.argv.slice(2), '--seed', String(seed)])
+    workers > 1
+      ? await runWorkers(workers, [...process.argv.slice(2), '--seed', String(seed)])
       : await withSides(seed, (kernel, userspace) => runRandom(kernel, userspace, { ...runOptions(seed, 0, 1), packets }));
   const seconds = (performance.now() - started) / 1000;
   const looked = !values.first && !values.services;
@@ -80,7 +90,7 @@ function coverageSummary(rates: readonly Rate[]): string {
 
 function workersFor(packets: number): number {
   if (values.first) return 1;
-  if (values.workers !== undefined) return Number(values.workers);
+  if (values.workers !== undefined) return count('workers', values.workers, 1);
   return Math.max(1, Math.min(Math.ceil(availableParallelism() * PAIRS_PER_PROCESSOR), Math.floor(packets / PACKETS_PER_PAIR)));
 }
 
@@ -143,7 +153,7 @@ async function runTrace(seed: number, packets: number): Promise<number> {
 }
 
 async function runDistributions(kernel: Side, userspace: Side, seed: number): Promise<number> {
-  const bad = await judgeRandom(kernel, userspace, Number(values.packets), line => console.log(line));
+  const bad = await judgeRandom(kernel, userspace, count('packets', values.packets, 1), line => console.log(line));
   console.log(`seed ${seed}: ${values.packets} draws of each kind, ${bad} different`);
   return Math.min(bad, 1);
 }

@@ -1,13 +1,13 @@
 /** Program of `scripts/calico`: the labs of pure routing on kernel, userspace and mixed nodes, and whether they show the same. */
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { countOf, parseOptions } from '../support/options.ts';
 import { calicoLabs, cannot, kernelHasIpip, lookAt, placements, wrong } from './calico-labs.ts';
 import type { Seen } from './look.ts';
 import { Kubehop, lacking } from './support.ts';
 
 process.env.KUBEHOP_LABS = fileURLToPath(new URL('../fixtures/labs', import.meta.url));
 
-const { values } = parseArgs({
+const { values } = parseOptions('scripts/calico', {
   options: {
     quick: { type: 'boolean', default: false },
     ipip: { type: 'boolean', default: false },
@@ -18,7 +18,10 @@ const { values } = parseArgs({
   },
 });
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const how = { mebibytes: Number(values.mebibytes ?? (values.quick ? 10 : 100)), quick: values.quick };
+const how = {
+  mebibytes: countOf('scripts/calico', '--mebibytes', values.mebibytes ?? (values.quick ? '10' : '100'), 1),
+  quick: values.quick,
+};
 const hasIpip = kernelHasIpip();
 
 /** `userspace:node1,kernel:node2` -> `userspace, kernel`: by node, as a column's head. */

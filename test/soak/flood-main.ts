@@ -1,9 +1,10 @@
 /** `scripts/flood`: prints what a flood did, and what it must not have done. Exit 1 when it did. */
-import { parseArgs } from 'node:util';
+
+import { countOf, parseOptions } from '../support/options.ts';
 import { faults, flood } from './flood.ts';
 import { Wires } from './wires.ts';
 
-const { values } = parseArgs({
+const { values } = parseOptions('scripts/flood', {
   options: {
     rate: { type: 'string', default: '20000' },
     seconds: { type: 'string', default: '10' },
@@ -12,10 +13,10 @@ const { values } = parseArgs({
   },
 });
 const options = {
-  rate: Number(values.rate),
-  seconds: Number(values.seconds),
-  entries: Number(values.entries),
-  idle: Number(values.idle),
+  rate: countOf('scripts/flood', '--rate', values.rate),
+  seconds: countOf('scripts/flood', '--seconds', values.seconds),
+  entries: countOf('scripts/flood', '--entries', values.entries),
+  idle: countOf('scripts/flood', '--idle', values.idle),
   progress: (words: string): void => void process.stderr.write(`${words}\n`),
 };
 

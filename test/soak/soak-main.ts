@@ -1,13 +1,16 @@
 /** `scripts/soak`: memory over time on stderr, a summary on stdout. Exit 1 when something grew or was not given back. */
-import { parseArgs } from 'node:util';
+
+import { countOf, parseOptions } from '../support/options.ts';
 import { faults, soak, tell } from './soak.ts';
 import { Wires } from './wires.ts';
 
-const { values } = parseArgs({
+const { values } = parseOptions('scripts/soak', {
   options: { hours: { type: 'string' }, minutes: { type: 'string' }, seed: { type: 'string', default: '1' } },
 });
-const minutes = values.minutes !== undefined ? Number(values.minutes) : values.hours !== undefined ? Number(values.hours) * 60 : 60;
-const options = { minutes, seed: Number(values.seed), progress: (words: string): void => void process.stderr.write(`${words}\n`) };
+const count = (option: 'hours' | 'minutes' | 'seed', least: number): number =>
+  countOf('scripts/soak', `--${option}`, values[option]!, least);
+const minutes = values.minutes !== undefined ? count('minutes', 1) : values.hours !== undefined ? count('hours', 1) * 60 : 60;
+const options = { minutes, seed: count('seed', 0), progress: (words: string): void => void process.stderr.write(`${words}\n`) };
 
 const wires = new Wires();
 try {
