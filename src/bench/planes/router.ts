@@ -53,7 +53,7 @@ export class RouterPlane implements Plane {
 export function describeRouter(bed: Bed, { sysctl: values, index = true }: RouterPlaneOptions = {}): RouterDescriptionInput {
   const side = (name: 'west' | 'east', { gateway, gatewayMac }: typeof CLIENT): RouterDescriptionInput['ports'][number] =>
     bed.kind === 'veth'
-      ? { name, kind: 'packet', addresses: [`${gateway}/24`] }
+      ? { name, kind: 'packet', qdiscBypass: true, addresses: [`${gateway}/24`] }
       : { name, kind: 'tap', interface: `${name}-tap`, mac: gatewayMac, bridge: { nfCall: false }, addresses: [`${gateway}/24`] };
   return {
     ports: [side('west', CLIENT), side('east', SERVER)],
