@@ -222,7 +222,7 @@ export function refused({ qdiscBypass }: { qdiscBypass: boolean }) {
 }
 
 /** A thousand frames noted, several sends of a full queue each. */
-export function largeBatch({ offload, qdiscBypass }: { offload: boolean; qdiscBypass?: boolean }) {
+export function largeBatch({ offload, qdiscBypass = false }: { offload: boolean; qdiscBypass?: boolean }) {
   wire('far0', 'near0');
   const far = farSocket('far0', { frames: 4096 });
   const near = new PacketSocket('near0', { offload, qdiscBypass, sendBatch: 64 });
@@ -304,7 +304,7 @@ export function deletedUnderLoad({ how, qdiscBypass }: { how: 'delete' | 'down';
 }
 
 /** How much JavaScript memory forwarding takes, garbage included, in bytes per frame. */
-export function allocation({ offload, qdiscBypass }: { offload: boolean; qdiscBypass?: boolean }) {
+export function allocation({ offload, qdiscBypass = false }: { offload: boolean; qdiscBypass?: boolean }) {
   wire('far0', 'near0');
   const far = farSocket('far0', { offload, qdiscBypass });
   const near = new PacketSocket('near0', { offload, qdiscBypass });
