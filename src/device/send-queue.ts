@@ -24,8 +24,7 @@ const RETRIES = 3;
 export class SendQueue {
   readonly capacity: number;
   readonly #fd: number;
-  /** The virtio-net header is spoken. */
-  readonly vnet: boolean;
+  readonly #vnet: boolean;
   readonly #perFrame: number;
   readonly #messages;
   readonly #messageWords: Uint32Array;
@@ -42,7 +41,7 @@ export class SendQueue {
 
   constructor(fd: number, vnet: boolean, capacity: number, counters: DeviceCounters) {
     this.#fd = fd;
-    this.vnet = vnet;
+    this.#vnet = vnet;
     this.capacity = capacity;
     this.#counters = counters;
     this.#perFrame = vnet ? 2 : 1;
@@ -80,7 +79,7 @@ export class SendQueue {
     const w = (i * this.#perFrame + this.#perFrame - 1) * 4;
     this.#kept[i] = p.bytes;
     let { start } = p;
-    if (this.vnet) {
+    if (this.#vnet) {
       const inFront = start - p.floor >= VNET_HDR_LEN ? 1 : 0;
       if (inFront !== this.#inFront[i]) {
         this.#inFront[i] = inFront;
