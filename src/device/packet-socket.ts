@@ -23,6 +23,8 @@ import { findPartialChecksum, kernelCutsUdp, readVnetHeader, VNET_HDR_LEN } from
 import * as option from './packet-option.ts';
 import { RESERVE, RxRing, ringShape, Status } from './rx-ring.ts';
 import { SendQueue } from './send-queue.ts';
+import { TransmitQueue } from './transmit-queue.ts';
+import { XdpQueue } from './xdp-queue.ts';
 
 export interface PacketSocketOptions {
   /** Speak the virtio-net header. Default false. */
@@ -33,7 +35,10 @@ export interface PacketSocketOptions {
   frameSize?: number;
   /** Frames to one `sendmmsg`. Default 256. */
   sendBatch?: number;
-  /** Past the interface's queueing discipline (PACKET_QDISC_BYPASS): faster, and no back-pressure. Default false. */
+  /**
+   * Past the interface's queueing discipline (PACKET_QDISC_BYPASS, and AF_XDP where this user may have it): faster, no back-pressure, and who captures there does not see what is sent.
+   * Default false.
+   */
   qdiscBypass?: boolean;
   /** See frames for other MACs too, as `PacketType.OtherHost`. Default false. */
   promiscuous?: boolean;
@@ -63,7 +68,7 @@ export class PacketSocket implements Device {
   readonly #link: LinkState;
   readonly #ring: RxRing;
   readonly #large: LargeFrames | null;
-  readonly #queue: SendQueue;
+  readonly #queue: TransmitQueue;
   readonly #counters: DeviceCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, rxDropped: 0, txDropped: 0 };
   readonly #statistics = arena(16); // struct tpacket_stats: 0 packets, 4 drops; at 8 the length for getsockopt
   readonly #statisticsWords = new Uint32Array(this.#statistics.bytes.buffer);
@@ -107,7 +112,8 @@ export class PacketSocket implements Device {
     this.#ring = ring;
     this.#large = large;
     this.#link = new LinkState(this.#control, this.ifindex, name);
-    this.#queue = new SendQueue(fd, this.offload, options.sendBatch ?? 256, this.#counters);
+    const xdp = options.qdiscBypass ? XdpQueue.open(this.ifindex, name, this.#counters) : null;
+    this.#queue = new TransmitQueue(new SendQueue(fd, this.offload, options.sendBatch ?? 256, this.#counters), xdp, this.mtu);
   }
 
   get failure(): LabError | undefined {
@@ -123,6 +129,11 @@ export class PacketSocket implements Device {
   /** Slots of the receive ring. */
   get frames(): number {
     return this.#ring.frames;
+  }
+
+  /** Finished frames go by an AF_XDP socket. */
+  get xdp(): boolean {
+    return this.#queue.xdp;
   }
 
   receive(batch: readonly Packet[]): number {
@@ -198,22 +209,21 @@ export class PacketSocket implements Device {
       return false;
     }
     if (!this.offload) finishChecksum(p);
-    if (this.#queue.size === this.#queue.capacity) this.flush();
-    this.#queue.add(p);
+    while (!this.#queue.add(p)) this.flush();
     return true;
   }
 
   flush(): void {
     if (this.#queue.size === 0) return;
     const errno = this.#queue.flush();
-    if (errno !== 0) this.#link.lost('sendmmsg', errno);
+    if (errno !== 0) this.#link.lost('transmit', errno);
   }
 
   close(): void {
     if (!this.#open) return;
     this.#takeStatistics();
     this.#open = false;
-    this.#queue.clear();
+    this.#queue.close();
     this.#ring.close();
     close(this.fd);
     this.#control.close();

@@ -36,6 +36,8 @@ const port = z.strictObject({
   mtu: mtu.optional(),
   /** Segments and unfinished checksums with the virtio-net header. Off where neither end has offloads on: rings are then small. */
   offload: z.boolean().default(true),
+  /** A packet port sends past the interface's queueing discipline: cheaper, and tc and who captures on this side do not see it. Default false. */
+  qdiscBypass: z.boolean().optional(),
   addresses: z.array(cidr).default([]),
   /** A tap that is a port of a bridge and stands for the bridge itself. */
   bridge: z

@@ -20,7 +20,8 @@ export function openPort(port: PortDescription, opened: Closable[], memory: (siz
   switch (port.kind) {
     case 'packet': {
       opened.push(silenceKernel(name));
-      const socket = new PacketSocket(name, { offload: port.offload, promiscuous: port.mac !== undefined, memory });
+      const { offload, qdiscBypass = false } = port;
+      const socket = new PacketSocket(name, { offload, qdiscBypass, promiscuous: port.mac !== undefined, memory });
       if (port.mac !== undefined) socket.mac.set(parseMac(port.mac));
       if (port.mtu !== undefined) socket.mtu = port.mtu;
       return socket;

@@ -1,7 +1,19 @@
 /** Memory with an address: mappings of kernel rings, and arenas for structures and packets that this process makes. */
 import type { LabError } from '../base/errors.ts';
 import { osError } from './errno.ts';
-import { addressOf, lastErrno, MAP_POPULATE, MAP_SHARED, mmap, munmap, PROT_READ, PROT_WRITE, viewOf } from './libc.ts';
+import {
+  addressOf,
+  lastErrno,
+  MAP_ANONYMOUS,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  mmap,
+  munmap,
+  PROT_READ,
+  PROT_WRITE,
+  viewOf,
+} from './libc.ts';
 
 /** `base` is the address of `bytes[0]`. The same shape as `Memory` of the packets' side. */
 export interface Arena {
@@ -49,10 +61,17 @@ export interface Mapping extends Arena {
 /**
  * mmap of `size` bytes of `fd`, shared and writable.
  * @param object what is mapped, for the message
+ * @param offset which of the mappings that `fd` offers
  * @throws LabError OS
  */
-export function mapShared(fd: number, size: number, object: string): Mapping {
-  const base = mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+export const mapShared = (fd: number, size: number, object: string, offset = 0): Mapping =>
+  map(fd, size, MAP_SHARED | MAP_POPULATE, object, offset);
+
+/** Zeroed memory that begins at a page, where the kernel asks for that. @param object as for `mapShared` @throws LabError OS */
+export const mapPages = (size: number, object: string): Mapping => map(-1, size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, object, 0);
+
+function map(fd: number, size: number, flags: number, object: string, offset: number): Mapping {
+  const base = mmap(0, size, PROT_READ | PROT_WRITE, flags, fd, offset);
   if (base === -1) throw mapError(object, size);
   const buffer = viewOf(base, size);
   let open = true;

@@ -1,11 +1,13 @@
 /**
- * The sender's thread: an AF_PACKET socket on the client's interface, frames of an arena to `sendmmsg` in batches, past the queueing
+ * The sender's thread: frames of an arena, in batches to an AF_XDP socket on the client's interface, or to a packet socket where there is none, past the queueing
  * discipline. It exports nothing: `generator.ts` starts it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DeviceCounters } from '../../device/device.ts';
 import { PACKET_QDISC_BYPASS, SOL_PACKET } from '../../device/packet-option.ts';
 import { SendQueue } from '../../device/send-queue.ts';
+import { TransmitQueue } from '../../device/transmit-queue.ts';
+import { XdpQueue } from '../../device/xdp-queue.ts';
 import { pinThread } from '../../os/affinity.ts';
 import { check } from '../../os/errno.ts';
 import { InterfaceControl } from '../../os/interface.ts';
@@ -29,7 +31,7 @@ const stop = new Int32Array(shared.stop);
 if (processor !== null) pinThread(processor);
 enterNetns(netns);
 const counters: DeviceCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, rxDropped: 0, txDropped: 0 };
-const queue = new SendQueue(openSender(), false, BATCH, counters);
+const queue = openQueue();
 const memory = arena(BATCH * SLOT);
 const packets = Array.from({ length: BATCH }, (_, i) => {
   const p = new Packet();
@@ -39,16 +41,22 @@ const packets = Array.from({ length: BATCH }, (_, i) => {
 });
 let fresh = FIRST_FRESH;
 
+function openQueue(): TransmitQueue {
+  const control = new InterfaceControl();
+  const ifindex = control.ifindex(name);
+  const mtu = control.mtu(name);
+  control.close();
+  return new TransmitQueue(new SendQueue(openSocketOn(ifindex), false, BATCH, counters), XdpQueue.open(ifindex, name, counters), mtu);
+}
+
 /** Protocol 0: nothing is received. struct sockaddr_ll: 0 family (16), 2 protocol (16), 4 ifindex (int32). */
-function openSender(): number {
+function openSocketOn(ifindex: number): number {
   const fd = openSocket(AF_PACKET, SOCK_RAW, 0, `AF_PACKET for "${name}"`);
   setIntOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1, 'PACKET_QDISC_BYPASS', name);
-  const control = new InterfaceControl();
   const address = arena(20);
   const view = new DataView(address.bytes.buffer);
   view.setUint16(0, AF_PACKET, true);
-  view.setInt32(4, control.ifindex(name), true);
-  control.close();
+  view.setInt32(4, ifindex, true);
   check(bindSocket(fd, address.base, 20), 'bind AF_PACKET', `"${name}"`, 'DEVICE');
   return fd;
 }
@@ -87,7 +95,7 @@ function send({ flows, freshEvery, rate, milliseconds, most }: Burst): BurstResu
           flow = flow + 1 >= flows ? 0 : flow + 1;
         }
       }
-      queue.add(packets[i]!);
+      while (!queue.add(packets[i]!)) queue.flush();
     }
     queue.flush();
     tried += n;

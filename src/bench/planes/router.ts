@@ -11,6 +11,8 @@ export interface RouterPlaneOptions extends RouterOptions {
   readonly sysctl?: Record<string, number>;
   /** False: the rules are walked one by one. */
   readonly index?: boolean;
+  /** Default true. False: who captures at its interfaces sees what it sends. */
+  readonly qdiscBypass?: boolean;
 }
 
 export class RouterPlane implements Plane {
@@ -50,10 +52,13 @@ export class RouterPlane implements Plane {
   }
 }
 
-export function describeRouter(bed: Bed, { sysctl: values, index = true }: RouterPlaneOptions = {}): RouterDescriptionInput {
+export function describeRouter(
+  bed: Bed,
+  { sysctl: values, index = true, qdiscBypass = true }: RouterPlaneOptions = {},
+): RouterDescriptionInput {
   const side = (name: 'west' | 'east', { gateway, gatewayMac }: typeof CLIENT): RouterDescriptionInput['ports'][number] =>
     bed.kind === 'veth'
-      ? { name, kind: 'packet', addresses: [`${gateway}/24`] }
+      ? { name, kind: 'packet', qdiscBypass, addresses: [`${gateway}/24`] }
       : { name, kind: 'tap', interface: `${name}-tap`, mac: gatewayMac, bridge: { nfCall: false }, addresses: [`${gateway}/24`] };
   return {
     ports: [side('west', CLIENT), side('east', SERVER)],

@@ -38,7 +38,7 @@ export async function rowJ(context: Context): Promise<RowResult[]> {
     sysctl(bed.node, { 'net.ipv4.ip_forward': 0 });
     node = await startNode({
       netns: netnsPath(bed.node),
-      description: checkDescription(describeRouter(bed)),
+      description: checkDescription(describeRouter(bed, { qdiscBypass: false })),
       rules: { text: kubeProxyRules(services(1), 'udp') },
     });
     sinkAt(bed);

@@ -13,7 +13,7 @@ import type { Io } from '../io.ts';
 
 const FIELDS = `
 Fields of a description (YAML):
-  ports:      [{name, kind: packet|tap|tun, interface, mac, mtu, offload, addresses: [a.b.c.d/n], bridge: {nfCall, hairpin}}]
+  ports:      [{name, kind: packet|tap|tun, interface, mac, mtu, offload, qdiscBypass, addresses: [a.b.c.d/n], bridge: {nfCall, hairpin}}]
   vxlan:      [{name, vni, port, local, mac, mtu, udpChecksum, addresses, learning, remotes, peers: [{subnet, vtep, mac, node}]}]
   ipip:       [{name, local, mtu, addresses}]                  IPv4 in IPv4, to the next hop of the route that leads there
   routes:     [{to, via, dev, src, type, metric}] or [{to, nexthops: [{via, dev, weight}], ...}]

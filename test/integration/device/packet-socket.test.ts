@@ -4,9 +4,13 @@ import { noNamespaces, scenario, title } from './sandbox.ts';
 const run = <T>(name: string, argument?: unknown) => scenario<T>('packet-socket', name, argument);
 
 describe.skipIf(noNamespaces)(title('packet socket', noNamespaces), () => {
-  test.each([false, true])('receives a frame in place with headroom and sends it back from there (offload %s)', async offload => {
-    const r = await run<{ headroom: number; near: object }>('thereAndBack', { offload });
-    expect(r).toMatchObject({ received: 1, asSent: true, taken: true, back: [[true, true, 7]] });
+  test.each([
+    { offload: false, qdiscBypass: false },
+    { offload: true, qdiscBypass: false },
+    { offload: true, qdiscBypass: true },
+  ])('receives a frame in place with headroom and sends it back from there (%o)', async options => {
+    const r = await run<{ headroom: number; near: object }>('thereAndBack', options);
+    expect(r).toMatchObject({ xdp: options.qdiscBypass, received: 1, asSent: true, taken: true, back: [[true, true, 7]] });
     expect(r.headroom).toBeGreaterThanOrEqual(128);
     expect(r.near).toEqual({ rxPackets: 1, rxBytes: 106, txPackets: 1, txBytes: 106, rxDropped: 0, txDropped: 0 });
   });
@@ -59,16 +63,20 @@ describe.skipIf(noNamespaces)(title('packet socket', noNamespaces), () => {
     expect(await run('unfinished', o)).toEqual({ marked: [34, 6], out: [{ marked: left, right: !left }] });
   });
 
-  test('drops a frame that the kernel refuses alone', async () => {
-    expect(await run('refused')).toEqual({ arrived: [1, 3], sent: 2, dropped: 1 });
+  test.each([false, true])('drops a frame that the kernel refuses alone (past the queueing discipline: %s)', async qdiscBypass => {
+    expect(await run('refused', { qdiscBypass })).toEqual({ arrived: [1, 3], sent: 2, dropped: 1 });
   });
 
-  test.each([false, true])('sends a thousand frames in order from a queue of 64 (offload %s)', async offload => {
-    expect(await run('largeBatch', { offload })).toMatchObject({ count: 1000, ordered: true, counters: { txPackets: 1000, txDropped: 0 } });
-  });
+  test.each([{ offload: false }, { offload: true }, { offload: true, qdiscBypass: true }])(
+    'sends a thousand frames in order from a queue of 64 (%o)',
+    async options => {
+      expect(await run('largeBatch', options)).toMatchObject({ count: 1000, ordered: true, counters: { txPackets: 1000, txDropped: 0 } });
+    },
+  );
 
-  test('says which interface was deleted under load; the other goes on', async () => {
-    const r = await run<{ message: string }>('deletedUnderLoad', { how: 'delete' });
+  const ways = [{ qdiscBypass: false }, { qdiscBypass: true }];
+  test.each(ways)('says which interface was deleted under load; the other goes on (%o)', async way => {
+    const r = await run<{ message: string }>('deletedUnderLoad', { how: 'delete', ...way });
     expect(r).toMatchObject({
       flowed: true,
       code: 'DEVICE_GONE',
@@ -82,8 +90,8 @@ describe.skipIf(noNamespaces)(title('packet socket', noNamespaces), () => {
     expect(r.message).toMatch(/"near0": E\w+: interface was deleted/);
   });
 
-  test('says that an interface was set down, and comes back when it is up', async () => {
-    const r = await run<{ message: string }>('deletedUnderLoad', { how: 'down' });
+  test.each(ways)('says that an interface was set down, and comes back when it is up (%o)', async way => {
+    const r = await run<{ message: string }>('deletedUnderLoad', { how: 'down', ...way });
     expect(r).toMatchObject({
       code: 'DEVICE_GONE',
       spins: 0,
@@ -95,11 +103,14 @@ describe.skipIf(noNamespaces)(title('packet socket', noNamespaces), () => {
     expect(r.message).toMatch(/"near0": ENETDOWN: interface is down/);
   });
 
-  test.each([false, true])('allocates nothing per frame (offload %s)', async offload => {
-    const r = await run<{ received: number; bytesPerFrame: number }>('allocation', { offload });
-    expect(r.received).toBe(64_000);
-    expect(r.bytesPerFrame).toBeLessThan(4); // per call a number is boxed; one object per frame would be 12 at least
-  });
+  test.each([{ offload: false }, { offload: true }, { offload: true, qdiscBypass: true }])(
+    'allocates nothing per frame (%o)',
+    async options => {
+      const r = await run<{ received: number; bytesPerFrame: number }>('allocation', options);
+      expect(r.received).toBe(64_000);
+      expect(r.bytesPerFrame).toBeLessThan(4); // per call a number is boxed; one object per frame would be 12 at least
+    },
+  );
 
   test('names the call, the interface and the errno', async () => {
     expect(await run('noSuchInterface')).toEqual({ code: 'DEVICE', message: 'ioctl SIOCGIFINDEX "absent0": ENODEV' });

@@ -12,10 +12,10 @@ const MULTICAST = [1, 0, 0x5e, 0, 0, 5];
 const OTHER = [2, 0, 0, 0, 0, 0x99];
 
 /** One frame there, what is seen of it, and the same bytes back. */
-export function thereAndBack({ offload }: { offload: boolean }) {
+export function thereAndBack(options: { offload: boolean; qdiscBypass?: boolean }) {
   wire('far0', 'near0');
   const far = farSocket('far0');
-  const near = new PacketSocket('near0', { offload });
+  const near = new PacketSocket('near0', options);
   const sent = frame({ dst: near.mac, src: far.mac, number: 7 });
   far.transmit(packetOf(sent));
   far.flush();
@@ -38,6 +38,7 @@ export function thereAndBack({ offload }: { offload: boolean }) {
     taken,
     back: back.map(s => [formatMac(s.bytes) === formatMac(far.mac), formatMac(s.bytes, 6) === formatMac(near.mac), numberOf(s.bytes)]),
     near: near.counters,
+    xdp: near.xdp,
   };
 }
 
@@ -205,10 +206,10 @@ export function unfinished({ offloadIn, offloadOut }: { offloadIn: boolean; offl
 }
 
 /** A frame that the kernel refuses is dropped alone. */
-export function refused() {
+export function refused({ qdiscBypass }: { qdiscBypass: boolean }) {
   wire('far0', 'near0');
   const far = farSocket('far0');
-  const near = new PacketSocket('near0');
+  const near = new PacketSocket('near0', { qdiscBypass });
   for (const [number, payload] of [
     [1, 100],
     [2, 5000],
@@ -221,10 +222,10 @@ export function refused() {
 }
 
 /** A thousand frames noted, several sends of a full queue each. */
-export function largeBatch({ offload }: { offload: boolean }) {
+export function largeBatch({ offload, qdiscBypass = false }: { offload: boolean; qdiscBypass?: boolean }) {
   wire('far0', 'near0');
   const far = farSocket('far0', { frames: 4096 });
-  const near = new PacketSocket('near0', { offload, sendBatch: 64 });
+  const near = new PacketSocket('near0', { offload, qdiscBypass, sendBatch: 64 });
   for (let i = 0; i < 1000; i++) near.transmit(packetOf(frame({ dst: far.mac, src: near.mac, number: i })));
   near.flush();
   const numbers = collect(far, 1000).map(s => numberOf(s.bytes));
@@ -232,11 +233,11 @@ export function largeBatch({ offload }: { offload: boolean }) {
 }
 
 /** Forward between two wires, delete one in the middle: the other goes on. */
-export function deletedUnderLoad({ how }: { how: 'delete' | 'down' }) {
+export function deletedUnderLoad({ how, qdiscBypass }: { how: 'delete' | 'down'; qdiscBypass: boolean }) {
   wire('far0', 'near0');
   wire('far1', 'near1');
   const [far0, far1] = [farSocket('far0'), farSocket('far1')];
-  const [near0, near1] = [new PacketSocket('near0'), new PacketSocket('near1')];
+  const [near0, near1] = [new PacketSocket('near0', { qdiscBypass }), new PacketSocket('near1', { qdiscBypass })];
   const batch = batchOf(64);
   const poll = new PollSet(1);
   poll.add(near0.fd);
@@ -303,10 +304,10 @@ export function deletedUnderLoad({ how }: { how: 'delete' | 'down' }) {
 }
 
 /** How much JavaScript memory forwarding takes, garbage included, in bytes per frame. */
-export function allocation({ offload }: { offload: boolean }) {
+export function allocation({ offload, qdiscBypass = false }: { offload: boolean; qdiscBypass?: boolean }) {
   wire('far0', 'near0');
-  const far = farSocket('far0', { offload });
-  const near = new PacketSocket('near0', { offload });
+  const far = farSocket('far0', { offload, qdiscBypass });
+  const near = new PacketSocket('near0', { offload, qdiscBypass });
   const packets = Array.from({ length: 64 }, (_, i) => packetOf(frame({ dst: near.mac, src: far.mac, number: i })));
   const batch = batchOf(64);
   let received = 0;
