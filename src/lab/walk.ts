@@ -94,19 +94,25 @@ function changes(before: Sight, now: Sight): string[] {
   return did;
 }
 
-/** Entries that speak of the packet's connection, under whichever address it had there. */
-function entriesOf(injected: JourneyRecord, journey: Journey, conntrack: ReadonlyMap<string, string>): Story['conntrack'] {
+/** Entries that speak of the packet's connection, under whichever address it had there: of the node that it met first, first. */
+export function entriesOf(injected: JourneyRecord, journey: Journey, conntrack: ReadonlyMap<string, string>): Story['conntrack'] {
   const ends = new Set<string>();
+  const places = new Map<string, number>();
   for (const record of journey.records) {
     if (record.flow !== injected.flow || injected.flow === undefined) continue;
+    const node = record.hop.split('/')[0]!;
+    if (!places.has(node)) places.set(node, places.size);
     const ip = record.layers.findLast(l => l.layer === 'ipv4');
     const ports = record.layers.findLast(l => l.layer === 'tcp' || l.layer === 'udp');
     if (ip !== undefined && ports !== undefined) ends.add(`src=${ip.src} dst=${ip.dst} sport=${ports.srcPort} dport=${ports.dstPort} `);
   }
-  return [...conntrack].flatMap(([node, text]) =>
-    text
-      .split('\n')
-      .filter(line => [...ends].some(end => line.includes(end)))
-      .map(entry => ({ node, entry: entry.trim().replace(/ +/g, ' ') })),
-  );
+  const placeOf = (node: string): number => places.get(node) ?? places.size;
+  return [...conntrack]
+    .sort(([a], [b]) => placeOf(a) - placeOf(b))
+    .flatMap(([node, text]) =>
+      text
+        .split('\n')
+        .filter(line => [...ends].some(end => line.includes(end)))
+        .map(entry => ({ node, entry: entry.trim().replace(/ +/g, ' ') })),
+    );
 }
