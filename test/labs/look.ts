@@ -26,7 +26,7 @@ export interface Seen {
 }
 
 /** A V8 that falls over itself when it is emulated (nodejs/node 64500) says nothing about what carries the packets. */
-const FALLEN = /^# Check failed: /m;
+const FALLEN = /^# Check failed: |exit 139\): Segmentation fault/m;
 /** Set by `scripts/on-debian`: on an emulated processor an answer may take seconds without being lost. */
 const EMULATED = process.env.KUBEHOP_READY_SECONDS !== undefined;
 /** Seconds for one answer, and for one download. */
