@@ -11,6 +11,7 @@ import type { Packet } from '../packet/packet.ts';
 import { Absent } from './absent.ts';
 import { Accounting } from './accounting.ts';
 import { Event, type EventRing } from './events.ts';
+import { Held } from './held.ts';
 import {
   ENTRY,
   EXPIRES,
@@ -75,10 +76,7 @@ export class Core {
   readonly #onFull: (message: string) => void;
   #epoch: number;
   #dying = -1;
-  /** Entries that packets hold which wait for something, with how many: their words stay, deleted or not (`nf_conntrack_get`). */
-  readonly #held = new Map<number, number>();
-  /** Of these, never confirmed ones whose first packet has ended: whoever holds them may confirm them yet. */
-  readonly #ownerless = new Set<number>();
+  readonly #held = new Held();
   /** When a packet was last dropped because the table was full. */
   #fullAt = Number.NEGATIVE_INFINITY;
   #sweepAt = 0;
@@ -287,8 +285,8 @@ export class Core {
     const at = i * ENTRY + STATUS;
     const status = this.table.words[at]!;
     if ((status & (Ips.Confirmed | Ips.Dying)) !== 0) return;
-    if (this.#held.size > 0 && this.#held.has(i)) {
-      this.#ownerless.add(i);
+    if (this.#held.has(i)) {
+      this.#held.orphan(i);
       return;
     }
     if ((status & Ips.SrcNatDone) !== 0) this.bySource.remove(i);
@@ -299,16 +297,10 @@ export class Core {
 
   /** A packet waits, and will ask for its entry again. Until `letGo` it stays, and nobody else gets its place. */
   hold(i: number): void {
-    this.#held.set(i, (this.#held.get(i) ?? 0) + 1);
+    this.#held.add(i);
   }
   letGo(i: number): void {
-    const left = this.#held.get(i)! - 1;
-    if (left > 0) {
-      this.#held.set(i, left);
-      return;
-    }
-    this.#held.delete(i);
-    if (this.#ownerless.delete(i)) this.release(i);
+    if (this.#held.remove(i)) this.release(i);
   }
 
   /** The same for an entry that no packet knows. */
@@ -336,7 +328,7 @@ export class Core {
     this.#dying = -1;
     while (i >= 0) {
       const next = this.table.words[i * ENTRY + LINK]!;
-      if (this.#held.size > 0 && this.#held.has(i)) {
+      if (this.#held.has(i)) {
         this.table.words[i * ENTRY + LINK] = this.#dying;
         this.#dying = i;
       } else this.table.free(i);

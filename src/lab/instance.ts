@@ -205,6 +205,8 @@ export class Instance {
     const plane = this.planes.get(name);
     const pod = this.#pods.get(name);
     this.#peers.delete(name);
+    const ring = this.traceRings.findIndex(({ node }) => node === name);
+    if (ring >= 0) this.traceRings.splice(ring, 1);
     this.planes.delete(name); // nobody is to be alarmed by its end
     this.#pods.delete(name);
     await plane?.stop();

@@ -1,13 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ConfigMaps, Pods } from '../../src/cluster/resources/index.ts';
-import { settled, World } from './support/world.ts';
-
-const app = (more: object = {}) => ({ name: 'app', image: 'app:v1', ...more });
-const text = async (log: AsyncIterable<Buffer>): Promise<string> => {
-  let all = '';
-  for await (const line of log) all += line;
-  return all;
-};
+import { app, settled, text, World } from './support/world.ts';
 
 describe('a container that ends', () => {
   test('is started again at once, then after 10 s, 20 s and so on', async () => {

@@ -1,13 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Pods } from '../../src/cluster/resources/index.ts';
-import { settled, World } from './support/world.ts';
-
-const app = (more: object = {}) => ({ name: 'app', image: 'app:v1', ...more });
-const text = async (log: AsyncIterable<Buffer>): Promise<string> => {
-  let all = '';
-  for await (const line of log) all += line;
-  return all;
-};
+import { app, settled, text, World } from './support/world.ts';
 
 describe('a pod', () => {
   test('gets a sandbox, an address and its files, then its containers', async () => {

@@ -232,3 +232,12 @@ export class World {
       .map(event => `${event.reason}: ${event.message}${event.count === 1 ? '' : ` (x${event.count})`}`);
   }
 }
+
+/** A container as most tests want it. */
+export const app = (more: object = {}) => ({ name: 'app', image: 'app:v1', ...more });
+
+export async function text(log: AsyncIterable<Buffer>): Promise<string> {
+  let all = '';
+  for await (const line of log) all += line;
+  return all;
+}
